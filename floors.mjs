@@ -1,0 +1,101 @@
+// Which room may import which: DESIGN section 3 as data, enforced by test/tidy/floors.test.ts.
+// A room is the longest matching path below src/. An entry names every *other* room it may import;
+// a room may always import itself. Drivers are npm packages that only the named rooms may import.
+
+const brokerFloor2 = ['host', 'broker/bytes', 'broker/wire', 'broker/batch']
+
+/** @type {Record<string, readonly string[]>} */
+export const floors = {
+  host: [],
+
+  'broker/bytes': [],
+  'broker/wire': ['broker/bytes'],
+  'broker/batch': ['broker/bytes', 'broker/wire', 'host'],
+  'broker/protocol': ['broker/bytes', 'broker/wire'],
+  'broker/coordinators': ['broker/bytes', 'broker/wire', 'broker/batch'],
+  'broker/log': brokerFloor2,
+  'broker/catalog': [...brokerFloor2, 'broker/log'],
+  'broker/streams': [...brokerFloor2, 'broker/log'],
+  'broker/server': [
+    ...brokerFloor2,
+    'broker/protocol',
+    'broker/coordinators',
+    'broker/log',
+    'broker/catalog',
+    'broker/streams',
+  ],
+  broker: [
+    ...brokerFloor2,
+    'broker/protocol',
+    'broker/coordinators',
+    'broker/log',
+    'broker/catalog',
+    'broker/streams',
+    'broker/server',
+  ],
+
+  cli: [
+    'host',
+    'broker',
+    'broker/bytes',
+    'broker/wire',
+    'broker/batch',
+    'broker/protocol',
+    'broker/coordinators',
+    'broker/log',
+    'broker/catalog',
+    'broker/server',
+  ],
+  public: ['broker'],
+}
+
+/** npm packages that only the named rooms may import. Packages not listed may not be imported. */
+/** @type {Record<string, readonly string[]>} */
+export const drivers = {
+  '@node-rs/crc32': ['broker/bytes'],
+  snappy: ['host'],
+  'lz4-napi': ['host'],
+  commander: ['cli'],
+}
+
+/** Node's own modules that reach the outside world: only host/ may import them. */
+export const outsideModules = [
+  'node:fs',
+  'node:fs/promises',
+  'node:net',
+  'node:tls',
+  'node:dgram',
+  'node:http',
+  'node:https',
+  'node:child_process',
+  'node:worker_threads',
+  'node:sqlite',
+  'node:timers',
+  'node:timers/promises',
+  'node:zlib',
+  'node:os',
+]
+
+/** Globals that only host/ may touch, as they appear in source. */
+export const outsideGlobals = [
+  'Date.now',
+  'new Date()',
+  'performance.now',
+  'process.hrtime',
+  'Math.random',
+  'crypto.randomUUID',
+  'crypto.randomBytes',
+  'setTimeout(',
+  'setInterval(',
+  'setImmediate(',
+  'AbortSignal.timeout',
+]
+
+/** The only files that may be nothing but re-exports: the public doors. */
+export const barrels = ['public/']
+
+/**
+ * Exceptions to the rules above, each with its reason. This list only shrinks.
+ * @type {readonly { file: string, uses: string, reason: string }[]}
+ */
+export const exceptions = []

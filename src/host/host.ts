@@ -1,0 +1,12 @@
+// The outside world in one value: what a broker is given at start, real or simulated.
+
+import type { Clock, Timers } from './clock.ts'
+import type { Disk } from './disk.ts'
+import type { Random } from './random.ts'
+
+export interface Host {
+  readonly disk: Disk
+  readonly clock: Clock
+  readonly timers: Timers
+  readonly random: Random
+}
