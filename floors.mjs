@@ -49,8 +49,10 @@ export const floors = {
   public: ['broker'],
 }
 
-/** npm packages that only the named rooms may import. Packages not listed may not be imported. */
-/** @type {Record<string, readonly string[]>} */
+/**
+ * npm packages that only the named rooms may import. Packages not listed may not be imported.
+ * @type {Record<string, readonly string[]>}
+ */
 export const drivers = {
   '@node-rs/crc32': ['broker/bytes'],
   snappy: ['host'],
