@@ -9,6 +9,8 @@ import { formatUuid } from './uuid.ts'
 export class DecodeError extends Error {
   override readonly name = 'DecodeError'
   readonly position: number
+  /** The field it was in, as far as whoever reads fields has filled it in: `topics[0].name`. */
+  path = ''
 
   constructor(message: string, position: number) {
     super(message)
@@ -19,6 +21,8 @@ export class DecodeError extends Error {
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 const MAX_VARINT_BYTES = 5
 const MAX_VARLONG_BYTES = 10
+/** Array elements that one reader yields at most: bounds what a small frame makes us allocate. */
+const MAX_ELEMENTS = 1_000_000
 /** Strings up to this length are first tried as ASCII, which is several times cheaper. */
 const SHORT_STRING_BYTES = 64
 
@@ -28,6 +32,7 @@ export class Reader {
   position: number
   /** Exclusive. */
   readonly end: number
+  #elementsLeft = MAX_ELEMENTS
 
   constructor(buffer: Buffer, position = 0, end = buffer.length) {
     this.buffer = buffer
@@ -66,6 +71,13 @@ export class Reader {
     const value = high * 0x1_0000_0000 + this.buffer.readUInt32BE(at + 4)
     if (!Number.isSafeInteger(value)) throw new DecodeError('int64 beyond 2^53-1', at)
     return value
+  }
+
+  /** int64 as a number; beyond 2^53-1 in magnitude it stays at 2^53-1, for values only compared. */
+  saturatingInt64(): number {
+    const at = this.#take(8)
+    const value = this.buffer.readInt32BE(at) * 0x1_0000_0000 + this.buffer.readUInt32BE(at + 4)
+    return Math.max(-Number.MAX_SAFE_INTEGER, Math.min(value, Number.MAX_SAFE_INTEGER))
   }
 
   float64(): number {
@@ -140,6 +152,22 @@ export class Reader {
       return utf8.decode(this.buffer.subarray(at, at + length))
     } catch {
       throw new DecodeError('invalid UTF-8', at)
+    }
+  }
+
+  /**
+   * To be called before `count` array elements are read, each at least `minBytes` long: a count
+   * that the remaining bytes cannot hold is a DecodeError before anything is allocated.
+   */
+  claimElements(count: number, minBytes: number): void {
+    if (count < 0) throw new DecodeError(`negative count ${count}`, this.position)
+    if (count * minBytes > this.remaining) {
+      const most = `${this.remaining} bytes are left`
+      throw new DecodeError(`${count} elements announced, ${most}`, this.position)
+    }
+    this.#elementsLeft -= count
+    if (this.#elementsLeft < 0) {
+      throw new DecodeError(`more than ${MAX_ELEMENTS} array elements`, this.position)
     }
   }
 

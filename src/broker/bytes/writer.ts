@@ -50,11 +50,23 @@ export class Writer {
     this.#position = this.#buffer.writeUInt32BE(value, this.#position)
   }
 
+  /** @throws RangeError unless `value` is an integer within 2^53-1: a rounded offset is a wrong one */
   int64(value: number): void {
+    if (!Number.isSafeInteger(value)) throw new RangeError(`${value} is no integer within 2^53-1`)
     this.#reserve(8)
     const high = Math.floor(value / 0x1_0000_0000)
     this.#buffer.writeInt32BE(high, this.#position)
     this.#position = this.#buffer.writeUInt32BE(value - high * 0x1_0000_0000, this.#position + 4)
+  }
+
+  /** The counterpart of Reader.saturatingInt64: 2^53-1 is written as the largest int64. */
+  saturatingInt64(value: number): void {
+    if (value < Number.MAX_SAFE_INTEGER) {
+      this.int64(value)
+      return
+    }
+    this.int32(0x7fff_ffff)
+    this.uint32(0xffff_ffff)
   }
 
   float64(value: number): void {
@@ -102,13 +114,10 @@ export class Writer {
     this.#buffer[this.#position++] = Number(rest)
   }
 
-  /** UTF-8, without its length. Returns the number of bytes written. */
-  utf8(text: string): number {
-    const most = text.length * 3
-    this.#reserve(most)
-    const written = this.#buffer.write(text, this.#position, most, 'utf8')
-    this.#position += written
-    return written
+  /** UTF-8, without its length. @param length in bytes, `Buffer.byteLength(text)` */
+  utf8(text: string, length: number): void {
+    this.#reserve(length)
+    this.#position += this.#buffer.write(text, this.#position, length, 'utf8')
   }
 
   /** Copied when small, else referenced: the caller must not change them before they are sent. */
