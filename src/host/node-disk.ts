@@ -1,91 +1,106 @@
-// The disk port on Node's files. Operating system errors become DiskErrors of the few kinds that the
-// log treats differently; short writes are continued until all is written or an error is told.
+// The disk port on real files, below one folder. Raw file descriptors, not FileHandle: no object
+// per call, and nothing that the garbage collector closes.
+// Invariant: a write that resolves has written every byte; one that rejects may have written some.
+// Every failure is a DiskError of one of its few codes.
 
-import {
-  close,
-  constants,
-  fdatasync,
-  fstat,
-  fsync,
-  ftruncate,
-  open,
-  promises,
-  read,
-  readSync,
-  writev,
-  writevSync,
-} from 'node:fs'
+import fs from 'node:fs'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { type Disk, DiskError, type DiskErrorCode, type DiskFile } from './disk.ts'
 
-/** writev takes no more buffers than this in one call (IOV_MAX on Linux and macOS). */
-const MAX_GATHERED = 1024
-const PREALLOCATE_STEP_BYTES = 1024 * 1024
+/** The most buffers that one writev takes on Linux and macOS. */
+const IOV_MAX = 1024
+/** Zeros are written in pieces of this size when space is reserved. */
+const ZEROS_BYTES = 1024 * 1024
+const { O_CREAT, O_RDONLY, O_RDWR } = fs.constants
 
-const openFile = promisify(open)
-const closeFile = promisify(close)
-const syncData = promisify(fdatasync)
-const syncAll = promisify(fsync)
-const statFile = promisify(fstat)
-const truncateFile = promisify(ftruncate)
+const openFile = promisify(fs.open)
+const closeFile = promisify(fs.close)
+const fdatasync = promisify(fs.fdatasync)
+const fsync = promisify(fs.fsync)
+const fstat = promisify(fs.fstat)
+const ftruncate = promisify(fs.ftruncate)
 
-const KINDS: Record<string, DiskErrorCode> = {
-  ENOSPC: 'no-space',
-  EDQUOT: 'no-space',
-  EACCES: 'permission',
-  EPERM: 'permission',
-  ENOENT: 'not-found',
-  EMFILE: 'too-many-files',
-  ENFILE: 'too-many-files',
+/** @param folder where the paths start; it need not exist yet */
+export function nodeDisk(folder: string): Disk {
+  return new NodeDisk(folder)
 }
 
-/** @param root the data folder; every path of the port is relative to it */
-export function nodeDisk(root: string): Disk {
-  const at = (path: string) => join(root, path)
+class NodeDisk implements Disk {
+  readonly #root: string
 
-  return {
-    open: (path, options = {}) =>
-      guard(path, async () => {
-        const access = options.readOnly === true ? constants.O_RDONLY : constants.O_RDWR
-        const create = options.create === true ? constants.O_CREAT : 0
-        return new NodeFile(path, await openFile(at(path), access | create, 0o644))
-      }),
+  constructor(root: string) {
+    this.#root = root
+  }
 
-    list: (folder) => guardMissing(folder, [], () => promises.readdir(at(folder))),
+  async open(
+    path: string,
+    options: { create?: boolean; readOnly?: boolean } = {},
+  ): Promise<DiskFile> {
+    const access = options.readOnly === true ? O_RDONLY : O_RDWR
+    const flags = options.create === true ? access | O_CREAT : access
+    const fd = await attempt(path, openFile(this.#resolve(path), flags, 0o644))
+    return new NodeFile(path, fd)
+  }
 
-    stat: (path) =>
-      guardMissing(path, undefined, async () => {
-        const stat = await promises.stat(at(path))
-        return { size: stat.size, isFolder: stat.isDirectory(), modifiedMs: stat.mtimeMs }
-      }),
+  async list(folder: string): Promise<string[]> {
+    const names = await orMissing(folder, fs.promises.readdir(this.#resolve(folder)))
+    return names ?? []
+  }
 
-    readFile: (path) => guardMissing(path, undefined, () => promises.readFile(at(path))),
+  async stat(path: string) {
+    const stats = await orMissing(path, fs.promises.stat(this.#resolve(path)))
+    if (stats === undefined) return undefined
+    return {
+      size: stats.size,
+      isFolder: stats.isDirectory(),
+      modifiedMs: Math.floor(stats.mtimeMs),
+    }
+  }
 
-    replaceFile: (path, content) =>
-      guard(path, async () => {
-        const temporary = `${at(path)}.tmp`
-        const file = await promises.open(temporary, 'w', 0o644)
-        try {
-          await file.writeFile(content)
-          await file.datasync()
-        } finally {
-          await file.close()
-        }
-        await promises.rename(temporary, at(path))
-        await syncPath(dirname(at(path)))
-      }),
+  async readFile(path: string): Promise<Buffer | undefined> {
+    return orMissing(path, fs.promises.readFile(this.#resolve(path)))
+  }
 
-    makeFolder: (path) =>
-      guard(path, async () => {
-        await promises.mkdir(at(path), { recursive: true })
-      }),
+  async replaceFile(path: string, content: Buffer | string): Promise<void> {
+    const temporary = `${path}.tmp`
+    const file = await this.open(temporary, { create: true })
+    try {
+      await file.truncate(0)
+      await file.write([Buffer.from(content)], 0)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await this.rename(temporary, path)
+    await this.syncFolder(dirname(path))
+  }
 
-    rename: (from, to) => guard(from, () => promises.rename(at(from), at(to))),
+  async makeFolder(path: string): Promise<void> {
+    await attempt(path, fs.promises.mkdir(this.#resolve(path), { recursive: true }))
+  }
 
-    remove: (path) => guard(path, () => promises.rm(at(path), { recursive: true, force: true })),
+  async rename(from: string, to: string): Promise<void> {
+    await attempt(from, fs.promises.rename(this.#resolve(from), this.#resolve(to)))
+  }
 
-    syncFolder: (path) => guard(path, () => syncPath(at(path))),
+  async remove(path: string): Promise<void> {
+    await attempt(path, fs.promises.rm(this.#resolve(path), { recursive: true, force: true }))
+  }
+
+  async syncFolder(path: string): Promise<void> {
+    const fd = await attempt(path, openFile(this.#resolve(path), O_RDONLY))
+    try {
+      await attempt(path, fsync(fd))
+    } finally {
+      await attempt(path, closeFile(fd))
+    }
+  }
+
+  /** Names come from clients: one that was let through by mistake must not leave the folder. */
+  #resolve(path: string): string {
+    if (path.split('/').includes('..')) throw new Error(`Path leaves the data folder: ${path}`)
+    return join(this.#root, path)
   }
 }
 
@@ -99,139 +114,164 @@ class NodeFile implements DiskFile {
   }
 
   async read(target: Buffer, position: number): Promise<number> {
-    let total = 0
-    while (total < target.length) {
-      const count = await this.#readOnce(target, total, position + total)
+    let done = 0
+    while (done < target.length) {
+      const count = await attempt(this.path, readAt(this.#fd, target, done, position + done))
       if (count === 0) break
-      total += count
+      done += count
     }
-    return total
+    return done
   }
 
   readSync(target: Buffer, position: number): number {
-    let total = 0
+    let done = 0
     try {
-      while (total < target.length) {
-        const count = readSync(this.#fd, target, total, target.length - total, position + total)
+      while (done < target.length) {
+        const count = fs.readSync(this.#fd, target, done, target.length - done, position + done)
         if (count === 0) break
-        total += count
+        done += count
       }
     } catch (error) {
       throw toDiskError(this.path, error)
     }
-    return total
+    return done
   }
 
   async write(buffers: readonly Buffer[], position: number): Promise<void> {
-    let left: Buffer[] = [...buffers]
+    let rest = buffers
     let at = position
-    while (left.length > 0) {
-      const written = await this.#writeOnce(left.slice(0, MAX_GATHERED), at)
-      left = dropBytes(left, written)
-      at += written
+    while (rest.length > 0) {
+      const group = rest.length > IOV_MAX ? rest.slice(0, IOV_MAX) : rest
+      const count = await attempt(this.path, writeAt(this.#fd, group, at))
+      rest = this.#unwritten(rest, count)
+      at += count
     }
   }
 
   writeSync(buffers: readonly Buffer[], position: number): void {
-    let left: Buffer[] = [...buffers]
+    let rest = buffers
     let at = position
+    while (rest.length > 0) {
+      const group = rest.length > IOV_MAX ? rest.slice(0, IOV_MAX) : rest
+      const count = this.#writeAtSync(group, at)
+      rest = this.#unwritten(rest, count)
+      at += count
+    }
+  }
+
+  async sync(): Promise<void> {
+    await attempt(this.path, fdatasync(this.#fd))
+  }
+
+  async size(): Promise<number> {
+    return (await attempt(this.path, fstat(this.#fd))).size
+  }
+
+  async truncate(size: number): Promise<void> {
+    await attempt(this.path, ftruncate(this.#fd, size))
+  }
+
+  /** Node has no fallocate: zeros are written, which later overwrites find allocated. */
+  async preallocate(size: number): Promise<void> {
+    let at = await this.size()
+    if (at >= size) return
+    const zeros = Buffer.alloc(Math.min(ZEROS_BYTES, size - at))
+    while (at < size) {
+      const piece = zeros.subarray(0, Math.min(zeros.length, size - at))
+      await this.write([piece], at)
+      at += piece.length
+    }
+  }
+
+  async close(): Promise<void> {
+    await attempt(this.path, closeFile(this.#fd))
+  }
+
+  #writeAtSync(buffers: readonly Buffer[], position: number): number {
     try {
-      while (left.length > 0) {
-        const written = writevSync(this.#fd, left.slice(0, MAX_GATHERED), at)
-        left = dropBytes(left, written)
-        at += written
-      }
+      const first = buffers[0]!
+      return buffers.length === 1
+        ? fs.writeSync(this.#fd, first, 0, first.length, position)
+        : fs.writevSync(this.#fd, buffers, position)
     } catch (error) {
       throw toDiskError(this.path, error)
     }
   }
 
-  sync(): Promise<void> {
-    return guard(this.path, () => syncData(this.#fd))
-  }
-
-  size(): Promise<number> {
-    return guard(this.path, async () => (await statFile(this.#fd)).size)
-  }
-
-  truncate(size: number): Promise<void> {
-    return guard(this.path, () => truncateFile(this.#fd, size))
-  }
-
-  /** Node has no fallocate: zeros are written, so that later writes overwrite blocks that exist. */
-  async preallocate(size: number): Promise<void> {
-    const zeros = Buffer.alloc(PREALLOCATE_STEP_BYTES)
-    for (let at = await this.size(); at < size; at += zeros.length) {
-      await this.write([zeros.subarray(0, Math.min(zeros.length, size - at))], at)
+  #unwritten(buffers: readonly Buffer[], count: number): readonly Buffer[] {
+    const rest = withoutFirstBytes(buffers, count)
+    // A file takes at least one byte or fails; a loop that gets nowhere must not spin for ever.
+    if (count === 0 && rest.length > 0) {
+      throw new DiskError('io', this.path, new Error('the write took no bytes'))
     }
-  }
-
-  close(): Promise<void> {
-    return guard(this.path, () => closeFile(this.#fd))
-  }
-
-  #readOnce(target: Buffer, offset: number, position: number): Promise<number> {
-    return new Promise((resolve, reject) => {
-      read(this.#fd, target, offset, target.length - offset, position, (error, count) => {
-        if (error === null) resolve(count)
-        else reject(toDiskError(this.path, error))
-      })
-    })
-  }
-
-  #writeOnce(buffers: readonly Buffer[], position: number): Promise<number> {
-    return new Promise((resolve, reject) => {
-      writev(this.#fd, buffers, position, (error, count) => {
-        if (error === null) resolve(count)
-        else reject(toDiskError(this.path, error))
-      })
-    })
+    return rest
   }
 }
 
-/** What is left of `buffers` after their first `count` bytes. */
-function dropBytes(buffers: readonly Buffer[], count: number): Buffer[] {
-  let skip = count
+/** What is left of `buffers` once their first `count` bytes are done; empty buffers go as well. */
+export function withoutFirstBytes(buffers: readonly Buffer[], count: number): readonly Buffer[] {
+  let left = count
   let index = 0
-  while (index < buffers.length && skip >= buffers[index]!.length) skip -= buffers[index++]!.length
-  const left = buffers.slice(index)
-  if (skip > 0) left[0] = left[0]!.subarray(skip)
-  return left
+  while (index < buffers.length && buffers[index]!.length <= left) left -= buffers[index++]!.length
+  if (index === buffers.length) return []
+  return left === 0
+    ? buffers.slice(index)
+    : [buffers[index]!.subarray(left), ...buffers.slice(index + 1)]
 }
 
-async function syncPath(path: string): Promise<void> {
-  const fd = await openFile(path, constants.O_RDONLY)
-  try {
-    await syncAll(fd)
-  } finally {
-    await closeFile(fd)
-  }
+function readAt(fd: number, target: Buffer, from: number, position: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    fs.read(fd, target, from, target.length - from, position, (error, count) => {
+      if (error === null) resolve(count)
+      else reject(error)
+    })
+  })
 }
 
-async function guard<Result>(path: string, work: () => Promise<Result>): Promise<Result> {
+function writeAt(fd: number, buffers: readonly Buffer[], position: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const done = (error: Error | null, count: number) => {
+      if (error === null) resolve(count)
+      else reject(error)
+    }
+    const first = buffers[0]!
+    if (buffers.length === 1) fs.write(fd, first, 0, first.length, position, done)
+    else fs.writev(fd, buffers, position, done)
+  })
+}
+
+async function attempt<Result>(path: string, work: Promise<Result>): Promise<Result> {
   try {
-    return await work()
+    return await work
   } catch (error) {
     throw toDiskError(path, error)
   }
 }
 
-async function guardMissing<Result>(
-  path: string,
-  missing: Result,
-  work: () => Promise<Result>,
-): Promise<Result> {
+async function orMissing<Result>(path: string, work: Promise<Result>): Promise<Result | undefined> {
   try {
-    return await work()
+    return await attempt(path, work)
   } catch (error) {
-    const translated = toDiskError(path, error)
-    if (translated.code === 'not-found') return missing
-    throw translated
+    if (error instanceof DiskError && error.code === 'not-found') return undefined
+    throw error
   }
 }
 
-function toDiskError(path: string, error: unknown): DiskError {
-  if (error instanceof DiskError) return error
-  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-  return new DiskError(KINDS[code] ?? 'io', path, error)
+const codeByErrno: Record<string, DiskErrorCode> = {
+  ENOSPC: 'no-space',
+  EDQUOT: 'no-space',
+  EFBIG: 'no-space',
+  EACCES: 'permission',
+  EPERM: 'permission',
+  ENOENT: 'not-found',
+  ENOTDIR: 'not-found',
+  EMFILE: 'too-many-files',
+  ENFILE: 'too-many-files',
+}
+
+/** What isn't in the table (EIO, EROFS and the unheard-of) is an I/O error: the log stops there. */
+export function toDiskError(path: string, error: unknown): DiskError {
+  const errno =
+    error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
+  return new DiskError(codeByErrno[errno] ?? 'io', path, error)
 }
