@@ -1,0 +1,330 @@
+// The broker's configuration keys that act, and the typed configuration that the rooms read.
+// Invariant: a row here is a field of BrokerConfig, named by its key in camel case, so that a key
+// cannot be listed as acting without being readable. Own keys carry the prefix `millrace.`.
+
+import type { ConfigDifference, ConfigKey } from './config-key.ts'
+import { atLeast, type ConfigCheck, exactly } from './config-value.ts'
+
+interface Row {
+  readonly type: ConfigKey['type']
+  readonly default: string | null
+  readonly check?: ConfigCheck
+  readonly about: string
+  readonly altersAtRunTime?: true
+  readonly differs?: ConfigDifference
+}
+
+const MIB = 1_048_576
+const UNBOUNDED = '2147483647'
+const BOUNDED = 'whatever clients can grow has a bound that one machine can bear.'
+
+const rows = {
+  // Where it listens and keeps its data.
+  listeners: {
+    type: 'list',
+    default: 'PLAINTEXT://127.0.0.1:9092',
+    about: 'The one address that clients connect to; port 0 takes a free one.',
+    differs: {
+      kafkaDefault: 'PLAINTEXT://:9092',
+      why: 'without access control a broker should be reachable from its own machine only.',
+    },
+  },
+  'advertised.listeners': {
+    type: 'list',
+    default: null,
+    about: 'The address that clients are told, when it is not the one listened on.',
+  },
+  'listener.security.protocol.map': {
+    type: 'string',
+    default: 'SASL_SSL:SASL_SSL,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT',
+    about: 'What each name in `listeners` speaks; only PLAINTEXT exists yet.',
+  },
+  'controller.listener.names': {
+    type: 'list',
+    default: null,
+    about: 'Listeners of these names are left out: there is no quorum of controllers.',
+  },
+  'log.dirs': {
+    type: 'list',
+    default: null,
+    about: 'The data folder; exactly one.',
+  },
+  'log.dir': {
+    type: 'list',
+    default: './.millrace',
+    about: 'The data folder when `log.dirs` is not set.',
+    differs: {
+      kafkaDefault: '/tmp/kafka-logs',
+      why: 'data belongs where it survives a reboot, and beside the project that wrote it.',
+    },
+  },
+  'node.id': {
+    type: 'int',
+    default: '1',
+    check: exactly(1),
+    about: 'The id of the only node.',
+    differs: { kafkaDefault: null, why: 'there is one node, and it is always 1.' },
+  },
+  'broker.id': {
+    type: 'int',
+    default: '1',
+    check: exactly(1),
+    about: 'The id of the only node, by its old name.',
+    differs: { kafkaDefault: '-1', why: 'there is one node, and it is always 1.' },
+  },
+  'broker.rack': {
+    type: 'string',
+    default: null,
+    about: 'The rack that clients are told.',
+  },
+
+  // What clients may ask of it.
+  'socket.request.max.bytes': {
+    type: 'int',
+    default: '104857600',
+    check: atLeast(1),
+    about: 'A larger request closes its connection.',
+  },
+  'connections.max.idle.ms': {
+    type: 'long',
+    default: '600000',
+    about: 'A connection on which nothing moves for so long is closed.',
+  },
+  'max.connections': {
+    type: 'int',
+    default: '10000',
+    check: atLeast(0),
+    about: 'Connections at once; more are closed as they come.',
+    differs: { kafkaDefault: UNBOUNDED, why: BOUNDED },
+  },
+  'max.connections.per.ip': {
+    type: 'int',
+    default: UNBOUNDED,
+    check: atLeast(0),
+    about: 'Connections at once from one address.',
+  },
+  'queued.max.request.bytes': {
+    type: 'long',
+    default: String(128 * MIB),
+    about: 'Bytes of requests that wait or run, of all connections; above, none is read from.',
+    differs: { kafkaDefault: '-1', why: BOUNDED },
+  },
+  'millrace.connection.in.flight.bytes': {
+    type: 'int',
+    default: String(16 * MIB),
+    check: atLeast(1),
+    about: 'Bytes of requests that wait or run on one connection; above, it is not read from.',
+  },
+  'millrace.connection.in.flight.requests': {
+    type: 'int',
+    default: '1000',
+    check: atLeast(1),
+    about: 'Requests that wait or run on one connection; above, it is not read from.',
+  },
+  'fetch.max.bytes': {
+    type: 'int',
+    default: String(55 * MIB),
+    check: atLeast(1024),
+    about: 'Most bytes in the answer to one fetch, whatever the client asks.',
+  },
+  'max.incremental.fetch.session.cache.slots': {
+    type: 'int',
+    default: '1000',
+    check: atLeast(0),
+    about: 'Fetch sessions that are remembered.',
+  },
+  'max.request.partition.size.limit': {
+    type: 'int',
+    default: '2000',
+    check: atLeast(1),
+    about: 'Most partitions in one answer to DescribeTopicPartitions.',
+  },
+
+  // Topics.
+  'auto.create.topics.enable': {
+    type: 'boolean',
+    default: 'true',
+    about: 'Whether asking for a topic that does not exist makes it.',
+  },
+  'num.partitions': {
+    type: 'int',
+    default: '4',
+    check: atLeast(1),
+    about: 'Partitions of a topic that is made without a number.',
+    differs: {
+      kafkaDefault: '1',
+      why: 'a topic that begins with one partition cannot be read in parallel without moving keys later.',
+    },
+  },
+  'default.replication.factor': {
+    type: 'int',
+    default: '1',
+    about: 'Replication factor of a topic that is made without one; above 1 it is refused.',
+  },
+  'delete.topic.enable': {
+    type: 'boolean',
+    default: 'true',
+    about: 'Whether topics can be deleted.',
+  },
+  'millrace.accept.any.replication.factor': {
+    type: 'boolean',
+    default: 'false',
+    about:
+      'For development: takes a replication factor above 1, and still keeps one copy (`--accept-any-replication-factor`).',
+  },
+  'millrace.max.partitions': {
+    type: 'int',
+    default: '20000',
+    check: atLeast(1),
+    about: 'Partitions of all topics together.',
+  },
+
+  // The log.
+  'log.retention.check.interval.ms': {
+    type: 'long',
+    default: '300000',
+    check: atLeast(1),
+    about: 'How often old segments are looked for.',
+  },
+  'log.cleaner.enable': {
+    type: 'boolean',
+    default: 'true',
+    about: 'Whether compacted topics are compacted.',
+  },
+  'log.cleaner.backoff.ms': {
+    type: 'long',
+    default: '15000',
+    check: atLeast(0),
+    altersAtRunTime: true,
+    about: 'How long compaction rests when it found nothing to do.',
+  },
+  'producer.id.expiration.ms': {
+    type: 'int',
+    default: '86400000',
+    check: atLeast(1),
+    altersAtRunTime: true,
+    about: 'An idempotent producer that is silent for so long is forgotten.',
+  },
+  'millrace.check.compressed.batches': {
+    type: 'boolean',
+    default: 'true',
+    altersAtRunTime: true,
+    about:
+      'Whether compressed batches are decompressed on append to check that they hold what they say.',
+  },
+  'millrace.max.open.files': {
+    type: 'int',
+    default: '384',
+    check: atLeast(16),
+    about: 'Files of partitions open at once; the one unused for longest makes room.',
+  },
+  'millrace.unsafe.skip.sync': {
+    type: 'boolean',
+    default: 'false',
+    about: 'For benchmarks: answers without waiting for the disk. A power cut then loses data.',
+  },
+
+  // Consumer groups.
+  'group.initial.rebalance.delay.ms': {
+    type: 'int',
+    default: '0',
+    about: 'How long the first rebalance of an empty group waits for more members.',
+    differs: {
+      kafkaDefault: '3000',
+      why: 'on one machine every first consume would cost three seconds.',
+    },
+  },
+  'group.min.session.timeout.ms': {
+    type: 'int',
+    default: '6000',
+    about: 'The shortest session timeout that a member may ask for.',
+  },
+  'group.max.session.timeout.ms': {
+    type: 'int',
+    default: '1800000',
+    about: 'The longest session timeout that a member may ask for.',
+  },
+  'group.max.size': {
+    type: 'int',
+    default: '10000',
+    check: atLeast(1),
+    about: 'Members of one group.',
+    differs: { kafkaDefault: UNBOUNDED, why: BOUNDED },
+  },
+  'millrace.max.groups': {
+    type: 'int',
+    default: '10000',
+    check: atLeast(1),
+    about: 'Consumer groups.',
+  },
+  'offset.metadata.max.bytes': {
+    type: 'int',
+    default: '4096',
+    about: 'The longest text that may go with a committed offset.',
+  },
+  'offsets.retention.minutes': {
+    type: 'int',
+    default: '10080',
+    check: atLeast(1),
+    about: 'How long the offsets of an empty group are kept.',
+  },
+  'offsets.retention.check.interval.ms': {
+    type: 'long',
+    default: '600000',
+    check: atLeast(1),
+    about: 'How often offsets to expire are looked for.',
+  },
+  'offsets.topic.num.partitions': {
+    type: 'int',
+    default: '4',
+    check: atLeast(1),
+    about: 'Partitions of the topic that keeps committed offsets, when it is made.',
+    differs: {
+      kafkaDefault: '50',
+      why: 'its partitions spread load over nodes, and there is one.',
+    },
+  },
+  'offsets.topic.segment.bytes': {
+    type: 'int',
+    default: '104857600',
+    check: atLeast(1),
+    about: 'Segment size of the topic that keeps committed offsets, when it is made.',
+  },
+} as const satisfies Record<string, Row>
+
+type Rows = typeof rows
+
+type CamelCase<Name extends string> = Name extends `${infer Head}.${infer Tail}`
+  ? `${Head}${Capitalize<CamelCase<Tail>>}`
+  : Name
+
+type ValueOf<R extends Row> =
+  | (R['type'] extends 'boolean'
+      ? boolean
+      : R['type'] extends 'list'
+        ? readonly string[]
+        : R['type'] extends 'string'
+          ? string
+          : number)
+  | (R['default'] extends null ? undefined : never)
+
+/** The broker's settings as its rooms read them. Fields change when an admin alters them. */
+export type BrokerConfig = {
+  readonly [Name in keyof Rows & string as CamelCase<Name>]: ValueOf<Rows[Name]>
+}
+
+export const actingBrokerConfigKeys: readonly ConfigKey[] = Object.entries<Row>(rows).map(
+  ([name, { default: defaultText, altersAtRunTime = false, ...row }]) => ({
+    name,
+    ...row,
+    defaultText,
+    effect: 'acts',
+    altersAtRunTime,
+    fallbacks: [],
+  }),
+)
+
+/** `socket.request.max.bytes` -> `socketRequestMaxBytes`. */
+export function configFieldName(key: string): string {
+  return key.replace(/\.([a-z])/g, (_, letter: string) => letter.toUpperCase())
+}

@@ -1,0 +1,110 @@
+// What the broker knows: topics, altered configurations, counters that must never go back. Pure:
+// records in, state out; the same records always give the same state.
+// Invariant: `topic` and `topicById` agree, and no two topics have names that collide.
+
+import type { CatalogRecord, ConfigOwner } from './catalog-record.ts'
+import { collisionKey, isInternalTopic } from './topic-name.ts'
+
+export interface Topic {
+  readonly name: string
+  readonly id: string
+  readonly partitions: number
+  /** Its own settings: texts by key, valid ones only. */
+  readonly configs: Readonly<Record<string, string>>
+  readonly isInternal: boolean
+}
+
+const NO_CONFIGS: Readonly<Record<string, string>> = {}
+
+export class CatalogState {
+  clusterId: string | undefined
+  leaderEpoch = 0
+  nextProducerId = 0
+  partitionCount = 0
+  readonly #topics = new Map<string, Topic>()
+  readonly #topicsById = new Map<string, Topic>()
+  readonly #nameByCollisionKey = new Map<string, string>()
+  readonly #deletedTopics = new Map<string, string>()
+  readonly #configs: Readonly<Record<ConfigOwner, Map<string, Readonly<Record<string, string>>>>> =
+    { broker: new Map(), group: new Map(), 'client-metrics': new Map() }
+
+  apply(record: CatalogRecord): void {
+    switch (record.kind) {
+      case 'cluster':
+        this.clusterId = record.clusterId
+        break
+      case 'leader-epoch':
+        this.leaderEpoch = record.leaderEpoch
+        break
+      case 'producer-ids':
+        this.nextProducerId = record.nextProducerId
+        break
+      case 'topic':
+        this.#removeTopic(record.name)
+        if (record.topic !== null) this.#addTopic({ name: record.name, ...record.topic })
+        break
+      case 'deleted-topic':
+        if (record.name === null) this.#deletedTopics.delete(record.id)
+        else this.#deletedTopics.set(record.id, record.name)
+        break
+      case 'configs':
+        if (record.configs === null) this.#configs[record.owner].delete(record.name)
+        else this.#configs[record.owner].set(record.name, record.configs)
+        break
+    }
+  }
+
+  topic(name: string): Topic | undefined {
+    return this.#topics.get(name)
+  }
+
+  topicById(id: string): Topic | undefined {
+    return this.#topicsById.get(id)
+  }
+
+  /** In no order. */
+  topics(): Iterable<Topic> {
+    return this.#topics.values()
+  }
+
+  get topicCount(): number {
+    return this.#topics.size
+  }
+
+  /** The topic whose name differs from this one by '.' and '_' alone. */
+  collidingTopic(name: string): string | undefined {
+    const existing = this.#nameByCollisionKey.get(collisionKey(name))
+    return existing === name ? undefined : existing
+  }
+
+  /** Ids of topics whose files may still be there, with the names they had. */
+  deletedTopics(): ReadonlyMap<string, string> {
+    return this.#deletedTopics
+  }
+
+  configs(owner: ConfigOwner, name: string): Readonly<Record<string, string>> {
+    return this.#configs[owner].get(name) ?? NO_CONFIGS
+  }
+
+  /** Names of what has altered configurations. */
+  configNames(owner: ConfigOwner): string[] {
+    return [...this.#configs[owner].keys()]
+  }
+
+  #addTopic(facts: Omit<Topic, 'isInternal'>): void {
+    const topic = { ...facts, isInternal: isInternalTopic(facts.name) }
+    this.#topics.set(topic.name, topic)
+    this.#topicsById.set(topic.id, topic)
+    this.#nameByCollisionKey.set(collisionKey(topic.name), topic.name)
+    this.partitionCount += topic.partitions
+  }
+
+  #removeTopic(name: string): void {
+    const topic = this.#topics.get(name)
+    if (topic === undefined) return
+    this.#topics.delete(name)
+    this.#topicsById.delete(topic.id)
+    this.#nameByCollisionKey.delete(collisionKey(name))
+    this.partitionCount -= topic.partitions
+  }
+}
