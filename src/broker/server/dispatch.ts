@@ -1,0 +1,114 @@
+// From a frame to its answer: which API, which version, which handler. Nothing here knows what an
+// API does. What cannot be answered becomes RequestRefused: the connection closes, as in Kafka, but
+// the log says which client asked for what (a bare end of stream tells nobody anything).
+// Source: KIP-511 for ApiVersions in a version that we do not know.
+
+import { DecodeError } from '../bytes/reader.ts'
+import { apiVersions } from '../protocol/18-api-versions.ts'
+import { decodeRequestHeader, encodeResponse, type RequestHeader } from '../protocol/frames.ts'
+import { ErrorCode } from '../wire/error-codes.ts'
+import type { ClientConnection, Handler } from './handler.ts'
+import { describeError } from './json-log.ts'
+import type { BrokerServices } from './services.ts'
+
+/** Answers a frame: the chunks of the whole response frame, or undefined for no answer (acks=0). */
+export type Dispatch = (
+  frame: Buffer,
+  connection: ClientConnection,
+) => Promise<readonly Buffer[] | undefined>
+
+/** The request cannot be answered: the connection closes, and the log says for whom and why. */
+export class RequestRefused extends Error {
+  override readonly name = 'RequestRefused'
+  readonly clientId: string | null
+  readonly api: string
+  readonly apiVersion: number
+
+  constructor(
+    reason: string,
+    request: { clientId: string | null; api: string; apiVersion: number },
+    cause?: unknown,
+  ) {
+    super(reason, { cause })
+    this.clientId = request.clientId
+    this.api = request.api
+    this.apiVersion = request.apiVersion
+  }
+}
+
+/** @param handlerFor the handler of a served API */
+export function createDispatch(
+  handlerFor: (apiKey: number) => Handler | undefined,
+  broker: BrokerServices,
+): Dispatch {
+  return async (frame, connection) => {
+    const header = readHeader(frame)
+    const handler = handlerFor(header.apiKey)
+    if (handler === undefined) throw refuse(header, undefined, 'unknown API key')
+    const [first, last] = handler.versions
+    if (header.apiVersion < first || header.apiVersion > last) {
+      if (header.apiKey === apiVersions.key) return answerInVersionZero(header)
+      throw refuse(header, handler, `unsupported version: ${first}-${last} are served`)
+    }
+    return answer(frame, header, handler, connection)
+  }
+
+  async function answer(
+    frame: Buffer,
+    header: RequestHeader,
+    handler: Handler,
+    connection: ClientConnection,
+  ): Promise<readonly Buffer[] | undefined> {
+    const { apiVersion, clientId } = header
+    try {
+      const result = await handler.answer(frame, header, {
+        apiVersion,
+        clientId,
+        connection,
+        broker,
+      })
+      if (result.kind === 'disconnect') throw refuse(header, handler, result.reason)
+      return result.kind === 'answer' ? result.chunks : undefined
+    } catch (error) {
+      if (error instanceof RequestRefused) throw error
+      if (error instanceof DecodeError) throw refuse(header, handler, error.message, error)
+      broker.log.error('bug', { api: handler.api.name, error: describeError(error) })
+      throw refuse(header, handler, 'internal error', error)
+    }
+  }
+}
+
+function readHeader(frame: Buffer): RequestHeader {
+  try {
+    return decodeRequestHeader(frame)
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error
+    const request = {
+      clientId: null,
+      api: String(frame.readInt16BE(0)),
+      apiVersion: frame.readInt16BE(2),
+    }
+    throw new RequestRefused(`request header: ${error.message}`, request, error)
+  }
+}
+
+function answerInVersionZero(header: RequestHeader): readonly Buffer[] {
+  const [minVersion, maxVersion] = apiVersions.versions
+  const body = {
+    errorCode: ErrorCode.UNSUPPORTED_VERSION,
+    apiKeys: [{ apiKey: apiVersions.key, minVersion, maxVersion }],
+    throttleTimeMs: 0,
+  }
+  return encodeResponse(apiVersions, 0, header.correlationId, body)
+}
+
+function refuse(
+  header: RequestHeader,
+  handler: Handler | undefined,
+  reason: string,
+  cause?: unknown,
+): RequestRefused {
+  const { apiKey, apiVersion, clientId } = header
+  const api = handler === undefined ? String(apiKey) : handler.api.name
+  return new RequestRefused(reason, { clientId, api, apiVersion }, cause)
+}

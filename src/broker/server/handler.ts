@@ -1,0 +1,113 @@
+// What every handler of an API looks like: a declared message pair and a function from request to
+// response. Decoding and encoding happen here, so that a handler sees plain data only.
+// Expected outcomes are error codes inside the response; a throw is a bug or a failing disk.
+
+import type { Api } from '../protocol/api.ts'
+import { decodeRequest, encodeResponse, type RequestHeader } from '../protocol/frames.ts'
+import { advertisedVersions, type VersionRange } from '../protocol/versions.ts'
+import { ErrorCode } from '../wire/error-codes.ts'
+import type { Fields, Infer, InferInput } from '../wire/field.ts'
+import { describeError } from './json-log.ts'
+import type { BrokerServices } from './services.ts'
+
+export interface HostAndPort {
+  readonly host: string
+  readonly port: number
+}
+
+/** What a handler knows of the connection that the request came on. */
+export interface ClientConnection {
+  readonly id: number
+  /** The peer's address, for logs and for the `client_host` of group members. */
+  readonly remoteAddress: string
+  /** The broker's own address as this client has to be told it. */
+  readonly advertised: HostAndPort
+  readonly isClosed: boolean
+  /** Calls once when the connection is gone; returns how to take the listener away. */
+  onClose(listener: () => void): () => void
+}
+
+export interface HandlerContext {
+  readonly apiVersion: number
+  readonly clientId: string | null
+  readonly connection: ClientConnection
+  readonly broker: BrokerServices
+}
+
+/** The client expects no answer (acks=0). */
+export const NO_ANSWER: unique symbol = Symbol('no answer')
+export type NoAnswer = typeof NO_ANSWER
+
+/** The only way to tell a client that expects no answer: the connection closes, the log says why. */
+export interface Disconnect {
+  readonly kind: 'disconnect'
+  readonly reason: string
+}
+
+export type Answer =
+  | { readonly kind: 'answer'; readonly chunks: readonly Buffer[] }
+  | { readonly kind: 'none' }
+  | Disconnect
+
+/** A handler without its message types: what the table holds and dispatch calls. */
+export interface Handler {
+  readonly api: Pick<Api, 'key' | 'name'>
+  /** First and last that are served, inclusive. */
+  readonly versions: VersionRange
+  /** @throws DecodeError when the body is not what the API's version says */
+  answer(frame: Buffer, header: RequestHeader, context: HandlerContext): Promise<Answer>
+}
+
+type Response<Res extends Fields> = InferInput<Res> | NoAnswer | Disconnect
+
+export interface HandlerOptions<Req extends Fields, Res extends Fields> {
+  /**
+   * The answer when `handle` throws (a bug, already logged): an API that has a place for
+   * UNKNOWN_SERVER_ERROR says so. Without it the connection closes.
+   */
+  readonly afterBug?: (errorCode: ErrorCode, request: Infer<Req>) => InferInput<Res>
+}
+
+/** Only `defineHandler` sees the types of both messages, so nothing else has to assert them. */
+export function defineHandler<Req extends Fields, Res extends Fields>(
+  api: Api<Req, Res>,
+  handle: (request: Infer<Req>, context: HandlerContext) => Response<Res> | Promise<Response<Res>>,
+  { afterBug }: HandlerOptions<Req, Res> = {},
+): Handler {
+  const handleSafely = async (request: Infer<Req>, context: HandlerContext) => {
+    try {
+      return await handle(request, context)
+    } catch (error) {
+      if (afterBug === undefined) throw error
+      context.broker.log.error('bug', { api: api.name, error: describeError(error) })
+      return afterBug(ErrorCode.UNKNOWN_SERVER_ERROR, request)
+    }
+  }
+  return {
+    api,
+    versions: servedVersions(api),
+    async answer(frame, header, context) {
+      const response = await handleSafely(decodeRequest(api, header, frame), context)
+      if (response === NO_ANSWER) return { kind: 'none' }
+      if (isDisconnect(response)) return response
+      const chunks = encodeResponse(api, header.apiVersion, header.correlationId, response)
+      return { kind: 'answer', chunks }
+    },
+  }
+}
+
+/** What is advertised, less what has no declaration (Produce 0-2). */
+function servedVersions({ key, name, versions }: Pick<Api, 'key' | 'name' | 'versions'>) {
+  const advertised = advertisedVersions(key)
+  if (advertised === undefined) throw new Error(`${name} is advertised by no Kafka broker`)
+  const first = Math.max(advertised[0], versions[0])
+  return [first, Math.min(advertised[1], versions[1])] as const
+}
+
+export function disconnect(reason: string): Disconnect {
+  return { kind: 'disconnect', reason }
+}
+
+function isDisconnect(response: object): response is Disconnect {
+  return 'kind' in response && response.kind === 'disconnect'
+}

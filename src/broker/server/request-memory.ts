@@ -1,0 +1,69 @@
+// How many bytes of requests the whole broker holds at once (`queued.max.request.bytes`), and who
+// has to wait. A connection that must wait stops reading its socket: TCP pushes back on the client.
+// Invariant: someone can always go on. Complete requests free their bytes when they are answered;
+// when there are only unfinished frames left, the one that waits longest may read beyond the limit.
+
+export interface MemoryWaiter {
+  /** Read again. */
+  onMemory(): void
+}
+
+export class RequestMemory {
+  readonly limitBytes: number
+  #completeBytes = 0
+  #partialBytes = 0
+  #waiting = new Set<MemoryWaiter>()
+  #privileged: MemoryWaiter | undefined
+
+  constructor(limitBytes: number) {
+    this.limitBytes = limitBytes
+  }
+
+  get usedBytes(): number {
+    return this.#completeBytes + this.#partialBytes
+  }
+
+  /** Whether this connection has to stop reading; it is called back when it may go on. */
+  mustWait(waiter: MemoryWaiter): boolean {
+    if (this.usedBytes <= this.limitBytes || waiter === this.#privileged) return false
+    this.#waiting.add(waiter)
+    this.#wake()
+    return this.#waiting.has(waiter)
+  }
+
+  /** Bytes of a frame that is still arriving. Negative gives them back. */
+  addPartial(bytes: number): void {
+    this.#partialBytes += bytes
+    if (bytes < 0) this.#wake()
+  }
+
+  /** Bytes of a whole request, until it is answered. */
+  addComplete(bytes: number): void {
+    this.#completeBytes += bytes
+  }
+
+  release(bytes: number): void {
+    this.#completeBytes -= bytes
+    this.#wake()
+  }
+
+  /** The connection's frame is complete, or the connection is gone. */
+  forget(waiter: MemoryWaiter): void {
+    this.#waiting.delete(waiter)
+    if (this.#privileged !== waiter) return
+    this.#privileged = undefined
+    this.#wake()
+  }
+
+  #wake(): void {
+    while (this.#waiting.size > 0) {
+      const isRoom = this.usedBytes <= this.limitBytes
+      if (!isRoom && (this.#completeBytes > 0 || this.#privileged !== undefined)) return
+      const [waiter] = this.#waiting
+      if (waiter === undefined) return
+      this.#waiting.delete(waiter)
+      if (!isRoom) this.#privileged = waiter
+      waiter.onMemory()
+    }
+  }
+}

@@ -1,0 +1,25 @@
+// What a handler may reach: the rooms and runtimes of one running broker, gathered by broker.ts.
+// Rule: nothing that is named here imports this file or handler.ts; each takes what it needs by
+// constructor, and only handlers see the whole.
+
+import type { Host } from '../../host/host.ts'
+import type { FetchSessions } from './fetch-sessions.ts'
+import type { JsonLog } from './json-log.ts'
+import type { ProducerIds } from './producer-ids.ts'
+
+/** A served API as it is advertised. */
+export interface ApiRange {
+  readonly apiKey: number
+  readonly minVersion: number
+  readonly maxVersion: number
+}
+
+export interface BrokerServices {
+  /** The only node of the cluster: 1. */
+  readonly nodeId: number
+  readonly host: Host
+  readonly log: JsonLog
+  readonly servedApis: readonly ApiRange[]
+  readonly fetchSessions: FetchSessions
+  readonly producerIds: ProducerIds
+}
