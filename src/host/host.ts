@@ -2,10 +2,12 @@
 
 import type { Clock, Timers } from './clock.ts'
 import type { Disk } from './disk.ts'
+import type { Net } from './net.ts'
 import type { Random } from './random.ts'
 
 export interface Host {
   readonly disk: Disk
+  readonly net: Net
   readonly clock: Clock
   readonly timers: Timers
   readonly random: Random

@@ -6,6 +6,7 @@ import type { Clock, Timers } from './clock.ts'
 import type { Disk } from './disk.ts'
 import type { Host } from './host.ts'
 import { nodeDisk } from './node-disk.ts'
+import { nodeNet } from './node-net.ts'
 import type { Random } from './random.ts'
 
 const UUID_BYTES = 16
@@ -42,5 +43,5 @@ export const nodeRandom: Random = {
 /** @param place the data folder, or another disk such as `memoryDisk` */
 export function nodeHost(place: { folder: string } | { disk: Disk }): Host {
   const disk = 'disk' in place ? place.disk : nodeDisk(place.folder)
-  return { disk, clock: nodeClock, timers: nodeTimers, random: nodeRandom }
+  return { disk, net: nodeNet, clock: nodeClock, timers: nodeTimers, random: nodeRandom }
 }
