@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { FrameAssembly } from './frame-assembly.ts'
+import { FrameAssembly, SCRATCH_BYTES } from './frame-assembly.ts'
 
-const MAX_BYTES = 8 * 1024 * 1024
+const MIB = 1024 * 1024
 
 function framed(body: Buffer): Buffer {
   const length = Buffer.alloc(4)
@@ -10,75 +10,94 @@ function framed(body: Buffer): Buffer {
   return Buffer.concat([length, body])
 }
 
-/** Bodies of growing size, so that a mixed-up frame shows. */
+/** Bodies that differ, so that a mixed-up frame shows. */
 function bodies(sizes: number[]): Buffer[] {
   return sizes.map((size, index) => Buffer.alloc(size, index + 1))
 }
 
-function assemble(stream: Buffer, chunkBytes: number) {
-  const assembly = new FrameAssembly(MAX_BYTES)
+function assembling(maxFrameBytes = 8 * MIB) {
+  const scratch = Buffer.alloc(SCRATCH_BYTES)
   const frames: Buffer[] = []
-  for (let at = 0; at < stream.length; at += chunkBytes) {
-    // A copy, as from a socket: a view of a chunk must not show the next chunk's bytes.
-    const chunk = Buffer.from(stream.subarray(at, at + chunkBytes))
-    const fault = assembly.push(chunk, (frame) => frames.push(frame))
-    assert.equal(fault, undefined)
+  const faults: string[] = []
+  const assembly = new FrameAssembly({
+    maxFrameBytes,
+    scratch,
+    onFrame: (frame) => frames.push(frame),
+    onFault: (reason) => faults.push(reason),
+  })
+  /** As a socket does it: at most `chunkBytes` at a time, wherever the assembly wants them. */
+  const receive = (stream: Buffer, chunkBytes = stream.length) => {
+    for (let at = 0; at < stream.length; ) {
+      const target = assembly.target()
+      assert.ok(target.length > 0)
+      const count = stream.copy(target, 0, at, at + chunkBytes)
+      at += count
+      assembly.filled(count)
+      scratch.fill(0xee) // another connection's bytes
+    }
   }
-  return { frames, assembly }
+  return { assembly, frames, faults, receive }
 }
 
 describe('frame assembly', () => {
   it('yields the same frames however the stream is cut', () => {
-    const sent = bodies([8, 100, 9, 70_000, 8, 33])
+    const sent = bodies([8, 100, 9, 70_000, 8, 33, 40_000, 511, 512, 513])
     const stream = Buffer.concat(sent.map(framed))
 
     for (const chunkBytes of [1, 2, 3, 5, 7, 11, 64, 1000, 65_536, stream.length]) {
-      const { frames, assembly } = assemble(stream, chunkBytes)
+      const { frames, faults, assembly, receive } = assembling()
+
+      receive(stream, chunkBytes)
 
       assert.deepEqual(frames, sent, `chunks of ${chunkBytes}`)
+      assert.deepEqual(faults, [])
       assert.equal(assembly.reservedBytes, 0)
     }
   })
 
-  it('yields a frame that lies within one chunk as a view of it', () => {
-    const chunk = Buffer.concat([framed(Buffer.alloc(20, 7)), framed(Buffer.alloc(30, 8))])
-    const frames: Buffer[] = []
+  it('receives all but the beginning of a large frame where it stays', () => {
+    const { assembly, receive, frames } = assembling()
+    const stream = framed(Buffer.alloc(MIB, 7))
+    receive(stream)
 
-    new FrameAssembly(MAX_BYTES).push(chunk, (frame) => frames.push(frame))
+    receive(stream.subarray(0, 100))
 
+    assert.equal(assembly.target().length, MIB - 96)
+    receive(stream.subarray(100))
     assert.equal(frames.length, 2)
-    for (const frame of frames) assert.equal(frame.buffer, chunk.buffer)
   })
 
   it('holds a large frame in memory only as its bytes arrive', () => {
-    const assembly = new FrameAssembly(100 * 1024 * 1024)
+    const { assembly, receive, frames } = assembling(100 * MIB)
     const head = Buffer.alloc(104)
-    head.writeInt32BE(100 * 1024 * 1024)
+    head.writeInt32BE(100 * MIB)
 
-    assembly.push(head, () => assert.fail('no frame is complete'))
+    receive(head)
 
-    assert.ok(assembly.reservedBytes <= 2 * 1024 * 1024, `${assembly.reservedBytes}`)
+    assert.ok(assembly.reservedBytes <= 2 * MIB, `${assembly.reservedBytes}`)
     assert.equal(assembly.receivedBytes, 100)
+    assert.deepEqual(frames, [])
   })
 
   it('assembles a frame that is larger than what is reserved at first', () => {
-    const sent = bodies([5 * 1024 * 1024 + 3, 10])
+    const sent = bodies([5 * MIB + 3, 10])
+    const { frames, receive } = assembling()
 
-    const { frames } = assemble(Buffer.concat(sent.map(framed)), 65_536)
+    receive(Buffer.concat(sent.map(framed)), 65_536)
 
     assert.deepEqual(frames, sent)
   })
 
   it('finds fault with negative, absurd and too short lengths, after the frames before them', () => {
-    for (const length of [-1, -(2 ** 31), 0, 7, MAX_BYTES + 1, 2 ** 31 - 1]) {
+    for (const length of [-1, -(2 ** 31), 0, 7, 8 * MIB + 1, 2 ** 31 - 1]) {
       const bad = Buffer.alloc(4)
       bad.writeInt32BE(length)
-      const frames: Buffer[] = []
-      const stream = Buffer.concat([framed(Buffer.alloc(12)), bad])
+      const { frames, faults, receive } = assembling()
 
-      const fault = new FrameAssembly(MAX_BYTES).push(stream, (frame) => frames.push(frame))
+      receive(Buffer.concat([framed(Buffer.alloc(12)), bad]))
 
-      assert.equal(fault?.kind, 'fault', `length ${length}`)
+      assert.equal(faults.length, 1)
+      assert.match(faults[0]!, new RegExp(`a frame of ${length} bytes`))
       assert.equal(frames.length, 1)
     }
   })

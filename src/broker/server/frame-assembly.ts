@@ -1,18 +1,32 @@
 // Cuts the byte stream of a connection into frames: 4 bytes of length (big-endian), then that many
-// bytes. A frame that lies within one chunk is a view of it; one that spans chunks is copied once
-// into a buffer of its own.
+// bytes. Bytes arrive in a scratch buffer that all connections share; a frame leaves it as a copy of
+// its own, and of a large frame only the beginning is copied: the rest is received where it stays.
 // Invariant: a length is never trusted with memory. Up to EXACT_BYTES the buffer is made at once
 // (untouched pages cost nothing); beyond, it doubles as bytes really arrive.
+
+import type { NetReceiver } from '../../host/net.ts'
 
 /** The first bytes of every request: API key, API version and correlation id. */
 const MIN_FRAME_BYTES = 8
 const LENGTH_BYTES = 4
 const EXACT_BYTES = 2 * 1024 * 1024
+export const SCRATCH_BYTES = 64 * 1024
+/** After a frame of this size the next one is expected to be large too: look only at its beginning. */
+const LARGE_FRAME_BYTES = 32 * 1024
+const GLANCE_BYTES = 512
 
-export type FrameFault = { readonly kind: 'fault'; readonly reason: string }
+export interface FrameAssemblyOptions {
+  readonly maxFrameBytes: number
+  /** Shared: nothing in it is needed once `filled` returns. */
+  readonly scratch: Buffer
+  /** The frame without its length; it belongs to the receiver. */
+  readonly onFrame: (frame: Buffer) => void
+  /** The stream makes no sense from here on. */
+  readonly onFault: (reason: string) => void
+}
 
-export class FrameAssembly {
-  readonly #maxFrameBytes: number
+export class FrameAssembly implements NetReceiver {
+  readonly #options: FrameAssemblyOptions
   /** Length bytes that came without the rest. */
   readonly #length = Buffer.alloc(LENGTH_BYTES)
   #lengthBytes = 0
@@ -21,8 +35,8 @@ export class FrameAssembly {
   #frameBytes = 0
   #received = 0
 
-  constructor(maxFrameBytes: number) {
-    this.#maxFrameBytes = maxFrameBytes
+  constructor(options: FrameAssemblyOptions) {
+    this.#options = options
   }
 
   /** Bytes reserved for a frame that is not complete yet. */
@@ -35,73 +49,67 @@ export class FrameAssembly {
     return this.#received
   }
 
-  /** Calls `onFrame` for every frame that this chunk completes. Returns a fault: close. */
-  push(chunk: Buffer, onFrame: (frame: Buffer) => void): FrameFault | undefined {
-    let at = this.#frame === undefined ? 0 : this.#continue(chunk, 0, onFrame)
-    while (at < chunk.length) {
-      const size = this.#takeLength(chunk, at)
-      if (size === undefined) return undefined
-      at += size.taken
-      if (size.bytes < MIN_FRAME_BYTES || size.bytes > this.#maxFrameBytes) {
-        return { kind: 'fault', reason: this.#describe(size.bytes) }
-      }
-      if (chunk.length - at >= size.bytes) {
-        onFrame(chunk.subarray(at, at + size.bytes))
-        at += size.bytes
-        continue
-      }
-      this.#begin(size.bytes)
-      at = this.#continue(chunk, at, onFrame)
-    }
-    return undefined
+  target(): Buffer {
+    if (this.#frame !== undefined) return this.#frame.subarray(this.#received)
+    const { scratch } = this.#options
+    return this.#frameBytes >= LARGE_FRAME_BYTES ? scratch.subarray(0, GLANCE_BYTES) : scratch
   }
 
-  #takeLength(chunk: Buffer, at: number): { bytes: number; taken: number } | undefined {
-    if (this.#lengthBytes === 0 && chunk.length - at >= LENGTH_BYTES) {
-      return { bytes: chunk.readInt32BE(at), taken: LENGTH_BYTES }
+  filled(bytes: number): void {
+    if (this.#frame === undefined) this.#cut(this.#options.scratch.subarray(0, bytes))
+    else this.#arrived(this.#frame, bytes)
+  }
+
+  #cut(chunk: Buffer): void {
+    let at = 0
+    while (at < chunk.length) {
+      at = this.#takeLength(chunk, at)
+      if (this.#lengthBytes < LENGTH_BYTES) return
+      this.#lengthBytes = 0
+      const frameBytes = this.#length.readInt32BE(0)
+      if (frameBytes < MIN_FRAME_BYTES || frameBytes > this.#options.maxFrameBytes) {
+        this.#options.onFault(this.#describe(frameBytes))
+        return
+      }
+      const taken = Math.min(frameBytes, chunk.length - at)
+      const frame = this.#begin(frameBytes, taken)
+      chunk.copy(frame, 0, at, at + taken)
+      at += taken
+      this.#arrived(frame, taken)
     }
+  }
+
+  #takeLength(chunk: Buffer, at: number): number {
     const taken = Math.min(LENGTH_BYTES - this.#lengthBytes, chunk.length - at)
     chunk.copy(this.#length, this.#lengthBytes, at, at + taken)
     this.#lengthBytes += taken
-    if (this.#lengthBytes < LENGTH_BYTES) return undefined
-    this.#lengthBytes = 0
-    return { bytes: this.#length.readInt32BE(0), taken }
-  }
-
-  #begin(frameBytes: number): void {
-    this.#frameBytes = frameBytes
-    this.#received = 0
-    this.#frame = Buffer.allocUnsafeSlow(Math.min(frameBytes, EXACT_BYTES))
-  }
-
-  /** Copies into the open frame; returns where the chunk goes on. */
-  #continue(chunk: Buffer, at: number, onFrame: (frame: Buffer) => void): number {
-    const taken = Math.min(this.#frameBytes - this.#received, chunk.length - at)
-    const frame = this.#room(this.#received + taken)
-    chunk.copy(frame, this.#received, at, at + taken)
-    this.#received += taken
-    if (this.#received === this.#frameBytes) {
-      this.#frame = undefined
-      this.#received = 0
-      onFrame(frame)
-    }
     return at + taken
   }
 
-  #room(bytes: number): Buffer {
-    const frame = this.#frame!
-    if (bytes <= frame.length) return frame
-    const grown = Buffer.allocUnsafeSlow(
-      Math.min(this.#frameBytes, Math.max(frame.length * 2, bytes)),
-    )
-    frame.copy(grown, 0, 0, this.#received)
-    this.#frame = grown
-    return grown
+  #begin(frameBytes: number, available: number): Buffer {
+    const reserved = Math.max(available, Math.min(frameBytes, EXACT_BYTES))
+    this.#frame = Buffer.allocUnsafe(reserved)
+    this.#frameBytes = frameBytes
+    this.#received = 0
+    return this.#frame
+  }
+
+  #arrived(frame: Buffer, bytes: number): void {
+    this.#received += bytes
+    if (this.#received === this.#frameBytes) {
+      this.#frame = undefined
+      this.#received = 0
+      this.#options.onFrame(frame)
+    } else if (this.#received === frame.length) {
+      this.#frame = Buffer.allocUnsafeSlow(Math.min(this.#frameBytes, frame.length * 2))
+      frame.copy(this.#frame)
+    }
   }
 
   #describe(bytes: number): string {
-    return bytes > this.#maxFrameBytes
-      ? `a frame of ${bytes} bytes is above socket.request.max.bytes (${this.#maxFrameBytes})`
+    const { maxFrameBytes } = this.#options
+    return bytes > maxFrameBytes
+      ? `a frame of ${bytes} bytes is above socket.request.max.bytes (${maxFrameBytes})`
       : `a frame of ${bytes} bytes is too short for a request header`
   }
 }

@@ -1,0 +1,275 @@
+// One client connection: frames in, answers out.
+// Invariant: requests start and answer in the order they came. Consecutive Produces may overlap
+// (they share a sync); any other request waits until those before it are answered (DECISIONS,
+// connection order). What is held is bounded: a connection that has too much in flight, or whose
+// peer does not read its answers, is not read from (TCP pushes back), and one that makes no
+// progress for `connections.max.idle.ms` is closed.
+
+import type { Clock } from '../../host/clock.ts'
+import type { NetReceiver, NetSocket } from '../../host/net.ts'
+import { ApiKey } from '../wire/api-keys.ts'
+import { type Dispatch, RequestRefused } from './dispatch.ts'
+import { FrameAssembly } from './frame-assembly.ts'
+import type { ClientConnection, HostAndPort } from './handler.ts'
+import { describeError, type JsonLog } from './json-log.ts'
+import type { MemoryWaiter, RequestMemory } from './request-memory.ts'
+
+export interface ConnectionLimits {
+  /** `socket.request.max.bytes`: a larger frame closes the connection. */
+  readonly maxFrameBytes: number
+  /** Bytes of requests one connection may have waiting or running; above, it is not read from. */
+  readonly maxInFlightBytes: number
+  /** Requests one connection may have waiting or running. */
+  readonly maxInFlightRequests: number
+  /** `connections.max.idle.ms` */
+  readonly maxIdleMs: number
+}
+
+interface Request {
+  readonly frame: Buffer
+  readonly mayOverlap: boolean
+  answer: readonly Buffer[] | undefined
+  isDone: boolean
+}
+
+/** This much of a frame must arrive within the idle time, or the peer is dripping. */
+const PROGRESS_BYTES = 64 * 1024
+
+export class Connection implements ClientConnection, MemoryWaiter, NetReceiver {
+  readonly id: number
+  readonly remoteAddress: string
+  readonly advertised: HostAndPort
+  readonly #socket: NetSocket
+  readonly #dispatch: Dispatch
+  readonly #limits: ConnectionLimits
+  readonly #memory: RequestMemory
+  readonly #log: JsonLog
+  readonly #clock: Clock
+  readonly #assembly: FrameAssembly
+  readonly #closeListeners = new Set<() => void>()
+  #partialBytes = 0
+  /** Received, not started. */
+  #waiting: Request[] = []
+  /** Started, not answered; one, or several Produces. */
+  #running: Request[] = []
+  #inFlightBytes = 0
+  #isFlushScheduled = false
+  #isWriteBlocked = false
+  #isPaused = false
+  #isDraining = false
+  #isClosed = false
+  #progressAtMs: number
+  #progressBytes = 0
+
+  constructor(options: {
+    id: number
+    socket: NetSocket
+    advertised: HostAndPort
+    dispatch: Dispatch
+    limits: ConnectionLimits
+    memory: RequestMemory
+    /** Shared by all connections: nothing in it is needed once `filled` returns. */
+    scratch: Buffer
+    log: JsonLog
+    clock: Clock
+  }) {
+    this.id = options.id
+    this.#socket = options.socket
+    this.remoteAddress = options.socket.remoteAddress
+    this.advertised = options.advertised
+    this.#dispatch = options.dispatch
+    this.#limits = options.limits
+    this.#memory = options.memory
+    this.#log = options.log
+    this.#clock = options.clock
+    this.#assembly = new FrameAssembly({
+      maxFrameBytes: options.limits.maxFrameBytes,
+      scratch: options.scratch,
+      onFrame: (frame) => this.#accept(frame),
+      onFault: (reason) => this.close(reason),
+    })
+    this.#progressAtMs = options.clock.monotonicMs()
+    this.#socket.onDrain(() => this.#drained())
+    this.#socket.onClose(() => this.#closed())
+    this.#socket.onRead(this)
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed
+  }
+
+  onClose(listener: () => void): () => void {
+    this.#closeListeners.add(listener)
+    return () => this.#closeListeners.delete(listener)
+  }
+
+  /** Closes at once; answers that are not written yet are lost. Logged unless there is no reason. */
+  close(reason?: string, request?: { clientId: string | null; api: string; apiVersion: number }) {
+    if (this.#isClosed) return
+    if (reason !== undefined) {
+      this.#log.warn('connection-closed', {
+        reason,
+        remote: this.remoteAddress,
+        clientId: request?.clientId,
+        api: request?.api,
+        apiVersion: request?.apiVersion,
+      })
+    }
+    this.#socket.destroy()
+    this.#closed()
+  }
+
+  /** Reads no more, answers what has come, then closes. */
+  drain(): void {
+    if (this.#isDraining || this.#isClosed) return
+    this.#isDraining = true
+    this.#socket.resume() // what comes is dropped, but the peer's close is seen
+    this.#endIfDrained()
+  }
+
+  /** Closes when nothing has moved for the idle time. A request that we are working on is not idle. */
+  closeIfIdle(nowMs: number): void {
+    const isOurTurn = this.#running.length > 0 && !this.#isWriteBlocked
+    if (isOurTurn) this.#progressAtMs = nowMs
+    if (nowMs - this.#progressAtMs < this.#limits.maxIdleMs) return
+    const isMidway = this.#assembly.receivedBytes > 0 || this.#isWriteBlocked
+    this.close(isMidway ? 'the peer made no progress for connections.max.idle.ms' : undefined)
+  }
+
+  target(): Buffer {
+    return this.#assembly.target()
+  }
+
+  filled(bytes: number): void {
+    if (this.#isClosed || this.#isDraining) return
+    this.#assembly.filled(bytes)
+    if (this.#isClosed) return
+    this.#accountPartial()
+    this.#start()
+    this.#updateReading()
+  }
+
+  onMemory(): void {
+    this.#updateReading()
+  }
+
+  #accept(frame: Buffer): void {
+    this.#progressed()
+    this.#memory.addComplete(frame.length)
+    this.#inFlightBytes += frame.length
+    const mayOverlap = frame.readInt16BE(0) === ApiKey.PRODUCE
+    this.#waiting.push({ frame, mayOverlap, answer: undefined, isDone: false })
+  }
+
+  #accountPartial(): void {
+    // What has arrived, not what is reserved: a length alone must not take others' room.
+    const { receivedBytes } = this.#assembly
+    if (receivedBytes !== this.#partialBytes) {
+      this.#memory.addPartial(receivedBytes - this.#partialBytes)
+      this.#partialBytes = receivedBytes
+    }
+    if (receivedBytes === 0) this.#memory.forget(this)
+    if (receivedBytes - this.#progressBytes >= PROGRESS_BYTES) {
+      this.#progressBytes = receivedBytes
+      this.#progressAtMs = this.#clock.monotonicMs()
+    }
+  }
+
+  #start(): void {
+    while (this.#waiting.length > 0 && !this.#isWriteBlocked && !this.#isClosed) {
+      const next = this.#waiting[0]!
+      const last = this.#running[this.#running.length - 1]
+      if (last !== undefined && !(last.mayOverlap && next.mayOverlap)) return
+      this.#waiting.shift()
+      this.#running.push(next)
+      this.#dispatch(next.frame, this).then(
+        (answer) => this.#finish(next, answer),
+        (error) => this.#fail(next, error),
+      )
+    }
+  }
+
+  #finish(request: Request, answer: readonly Buffer[] | undefined): void {
+    request.isDone = true
+    request.answer = answer
+    // The frame lives until here: its batches were written from it.
+    this.#inFlightBytes -= request.frame.length
+    this.#memory.release(request.frame.length)
+    if (this.#isClosed || this.#isFlushScheduled || this.#running[0] !== request) return
+    this.#isFlushScheduled = true
+    // After all promises that the same sync settles: their answers leave in one write.
+    process.nextTick(() => this.#flush())
+  }
+
+  #fail(request: Request, error: unknown): void {
+    this.#finish(request, undefined)
+    if (error instanceof RequestRefused) {
+      this.close(error.message, error)
+      return
+    }
+    this.#log.error('bug', { where: 'request', error: describeError(error) })
+    this.close('internal error')
+  }
+
+  #flush(): void {
+    this.#isFlushScheduled = false
+    if (this.#isClosed) return
+    const chunks: Buffer[] = []
+    let done = 0
+    for (const request of this.#running) {
+      if (!request.isDone) break
+      done++
+      if (request.answer !== undefined) chunks.push(...request.answer)
+    }
+    this.#running.splice(0, done)
+    this.#progressed()
+    if (chunks.length > 0 && !this.#socket.write(chunks)) this.#isWriteBlocked = true
+    this.#start()
+    this.#updateReading()
+    this.#endIfDrained()
+  }
+
+  #drained(): void {
+    if (this.#isClosed) return
+    this.#isWriteBlocked = false
+    this.#progressed()
+    this.#start()
+    this.#updateReading()
+    this.#endIfDrained()
+  }
+
+  #updateReading(): void {
+    if (this.#isClosed || this.#isDraining) return
+    const isFull =
+      this.#inFlightBytes > this.#limits.maxInFlightBytes ||
+      this.#waiting.length + this.#running.length >= this.#limits.maxInFlightRequests
+    const mustPause = isFull || this.#isWriteBlocked || this.#memory.mustWait(this)
+    if (mustPause === this.#isPaused) return
+    this.#isPaused = mustPause
+    if (mustPause) this.#socket.pause()
+    else this.#socket.resume()
+  }
+
+  #endIfDrained(): void {
+    if (!this.#isDraining || this.#isClosed || this.#isWriteBlocked) return
+    if (this.#running.length > 0 || this.#waiting.length > 0) return
+    this.#socket.end()
+  }
+
+  #progressed(): void {
+    this.#progressAtMs = this.#clock.monotonicMs()
+    this.#progressBytes = 0
+  }
+
+  #closed(): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    for (const request of this.#waiting) this.#memory.release(request.frame.length)
+    this.#waiting = []
+    this.#memory.addPartial(-this.#partialBytes)
+    this.#partialBytes = 0
+    this.#memory.forget(this)
+    for (const listener of [...this.#closeListeners]) listener()
+    this.#closeListeners.clear()
+  }
+}

@@ -1,0 +1,135 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { describe, it, type TestContext } from 'node:test'
+import { memoryDisk } from '../../host/memory-disk.ts'
+import { nodeHost } from '../../host/node-host.ts'
+import type { Dispatch } from './dispatch.ts'
+import { Listener } from './listener.ts'
+import { RequestMemory } from './request-memory.ts'
+
+const LIMITS = {
+  maxFrameBytes: 1000,
+  maxInFlightBytes: 10_000,
+  maxInFlightRequests: 10,
+  maxIdleMs: 60_000,
+  maxConnections: 3,
+  maxConnectionsPerIp: 3,
+}
+
+const echo: Dispatch = async (frame) => {
+  const length = Buffer.alloc(4)
+  length.writeInt32BE(frame.length)
+  return [length, frame]
+}
+
+async function listening(
+  t: TestContext,
+  options: { limits?: Partial<typeof LIMITS>; dispatch?: Dispatch; bindTo?: string } = {},
+) {
+  const entries: string[] = []
+  const note = (event: string) => void entries.push(event)
+  const listener = await Listener.open({
+    host: nodeHost({ disk: memoryDisk({ maxBytes: 0 }) }),
+    bind: { host: options.bindTo ?? '127.0.0.1', port: 0 },
+    advertise: undefined,
+    limits: { ...LIMITS, ...options.limits },
+    memory: new RequestMemory(100_000),
+    dispatch: options.dispatch ?? echo,
+    log: { info: note, warn: note, error: note },
+  })
+  t.after(() => listener.drain())
+  return { listener, entries }
+}
+
+async function connected(listener: Listener): Promise<Socket> {
+  const socket = connect({ host: '127.0.0.1', port: listener.address.port })
+  socket.on('error', () => socket.destroy())
+  await once(socket, 'connect')
+  return socket
+}
+
+const FRAME = Buffer.from([0, 0, 0, 8, 0, 3, 0, 0, 0, 0, 0, 5])
+
+async function ask(socket: Socket): Promise<Buffer> {
+  socket.write(FRAME)
+  const [answer] = await once(socket, 'data')
+  return answer
+}
+
+describe('a listener', () => {
+  it('on port 0 takes a free port and says which', async (t) => {
+    const { listener } = await listening(t)
+
+    assert.ok(listener.address.port > 0)
+    assert.deepEqual(listener.advertised, listener.address)
+  })
+
+  it('on every address tells a client the one that it reached', async (t) => {
+    const told: string[] = []
+    const dispatch: Dispatch = async (frame, connection) => {
+      told.push(connection.advertised.host)
+      return echo(frame, connection)
+    }
+    const { listener } = await listening(t, { dispatch, bindTo: '0.0.0.0' })
+    const socket = await connected(listener)
+
+    await ask(socket)
+
+    assert.deepEqual(told, ['127.0.0.1'])
+    socket.destroy()
+  })
+
+  it('closes connections beyond max.connections, and takes new ones when others have gone', async (t) => {
+    const { listener, entries } = await listening(t)
+    const sockets = [
+      await connected(listener),
+      await connected(listener),
+      await connected(listener),
+    ]
+    for (const socket of sockets) await ask(socket)
+
+    const refused = await connected(listener)
+    await once(refused, 'close')
+    assert.deepEqual(entries, ['connection-refused'])
+    sockets[0]!.destroy()
+    while (listener.connectionCount > 2) await new Promise((resolve) => setImmediate(resolve))
+    const taken = await connected(listener)
+
+    assert.deepEqual(await ask(taken), FRAME)
+    for (const socket of [...sockets, taken]) socket.destroy()
+  })
+
+  it('closes connections on which nothing moves', async (t) => {
+    const { listener } = await listening(t, { limits: { maxIdleMs: 40 } })
+    const socket = await connected(listener)
+    socket.resume()
+
+    await once(socket, 'close')
+
+    assert.equal(listener.connectionCount, 0)
+  })
+
+  it('drains: what has come is answered, then all is closed', async (t) => {
+    const started = Promise.withResolvers<void>()
+    const going = Promise.withResolvers<void>()
+    const dispatch: Dispatch = async (frame, connection) => {
+      started.resolve()
+      await going.promise
+      return echo(frame, connection)
+    }
+    const { listener } = await listening(t, { dispatch })
+    const [busy, idle] = [await connected(listener), await connected(listener)]
+    const answer = ask(busy)
+    await started.promise
+
+    const drained = listener.drain()
+    const idleClosed = once(idle.resume(), 'close')
+    going.resolve()
+
+    assert.deepEqual(await answer, FRAME)
+    await Promise.all([drained, idleClosed, once(busy, 'close')])
+    assert.equal(listener.connectionCount, 0)
+    await assert.rejects(connected(listener))
+  })
+})
