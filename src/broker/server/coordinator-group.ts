@@ -1,0 +1,386 @@
+// One consumer group at work: the pure machine with its waiting requests, timers and records.
+// Decisions take effect in memory at once, but what depends on a record is answered only when the
+// record is durable. If writing fails, everybody who waits is told to find the coordinator again,
+// and the group goes back to what its records say, as after a restart.
+// Invariant: `#durable` and `offsets` hold what is durable, nothing else.
+
+import type { Host } from '../../host/host.ts'
+import { decide } from '../coordinators/groups/decide.ts'
+import { type Group, newGroup } from '../coordinators/groups/group.ts'
+import { type GroupMetadata, groupFrom, metadataOf } from '../coordinators/groups/group-metadata.ts'
+import type {
+  Decision,
+  GroupInput,
+  GroupReply,
+  GroupSettings,
+  JoinReply,
+  JoinRequest,
+  LeaveReply,
+  LeavingMember,
+  MemberClaim,
+  SyncReply,
+  SyncRequest,
+  TimerChange,
+} from '../coordinators/groups/input.ts'
+import {
+  type CommittedOffset,
+  expiredOffsets,
+  GroupOffsets,
+  type TopicPartition,
+} from '../coordinators/groups/offsets.ts'
+import type { GroupRecord } from '../coordinators/groups/records.ts'
+import { failedJoin, failedSync } from '../coordinators/groups/replies.ts'
+import { ErrorCode } from '../wire/error-codes.ts'
+import { GroupTimers } from './coordinator-timers.ts'
+
+/** What a hosted group needs around it. */
+export interface GroupSurroundings {
+  readonly host: Pick<Host, 'clock' | 'timers'>
+  readonly settings: GroupSettings
+  /**
+   * Appends in the order of the calls and settles in that order, once the records are durable.
+   * @returns NONE, or why they were not written
+   */
+  append(records: readonly GroupRecord[]): Promise<ErrorCode>
+  /** Nothing is left of the group: neither members nor offsets nor records. */
+  forget(groupId: string): void
+}
+
+/** Keeps the batch of a large group's end within max.message.bytes. */
+const TOMBSTONES_PER_BATCH = 1_000
+
+type Waiting =
+  | { readonly kind: 'join'; readonly settle: (reply: JoinReply) => void }
+  | { readonly kind: 'sync'; readonly settle: (reply: SyncReply) => void }
+  | { readonly kind: 'leave'; readonly settle: (reply: LeaveReply) => void }
+  | { readonly kind: 'plain'; readonly settle: (errorCode: ErrorCode) => void }
+
+type WithoutToken<Input> = Omit<Input, 'kind' | 'token'>
+type PlainInput = Extract<GroupInput, { kind: 'heartbeat' | 'commit' | 'delete' }>
+
+export interface CommitClaim extends MemberClaim {
+  /** OffsetCommit v9 and up. */
+  readonly knowsGroupIdNotFound: boolean
+}
+
+export type OffsetToCommit = TopicPartition & CommittedOffset
+
+export class HostedGroup {
+  readonly groupId: string
+  readonly offsets = new GroupOffsets()
+  readonly #around: GroupSurroundings
+  readonly #timers: GroupTimers
+  #group: Group | undefined
+  #durable: GroupMetadata | null = null
+  readonly #waiting = new Map<number, Waiting>()
+  #lastToken = 0
+  /** Records of the group itself that are under way; answers wait until there are none. */
+  #writing = 0
+  #held: GroupReply[] = []
+  /** Writing failed while more was under way: nobody is served until that has settled too. */
+  #isBroken = false
+  /** Settles when the offsets that were handed in so far are durable. */
+  #offsetsWritten: Promise<unknown> = Promise.resolve()
+
+  constructor(groupId: string, around: GroupSurroundings) {
+    this.groupId = groupId
+    this.#around = around
+    this.#timers = new GroupTimers(around.host, (name) => this.#apply(expiryOf(name)))
+  }
+
+  /** The group as decided, which may be ahead of what is durable; undefined when it was deleted. */
+  get group(): Group | undefined {
+    return this.#group
+  }
+
+  /** While the log is read: the last record of each kind counts. */
+  replay(record: GroupRecord): void {
+    if (record.kind === 'group') this.#durable = record.metadata
+    else this.offsets.apply(record, record.committed)
+  }
+
+  /** After the log was read, or writing failed: members have a fresh session. */
+  restore(): void {
+    this.#timers.cancelAll()
+    this.#group = this.#durableGroup()
+    this.#apply({ kind: 'loaded' })
+  }
+
+  join(request: WithoutToken<JoinRequest>): Promise<JoinReply> {
+    const { promise, resolve } = Promise.withResolvers<JoinReply>()
+    const token = this.#wait({ kind: 'join', settle: resolve })
+    this.#apply({ ...request, kind: 'join', token })
+    return promise
+  }
+
+  sync(request: WithoutToken<SyncRequest>): Promise<SyncReply> {
+    const { promise, resolve } = Promise.withResolvers<SyncReply>()
+    const token = this.#wait({ kind: 'sync', settle: resolve })
+    this.#apply({ ...request, kind: 'sync', token })
+    return promise
+  }
+
+  leave(members: readonly LeavingMember[]): Promise<LeaveReply> {
+    const { promise, resolve } = Promise.withResolvers<LeaveReply>()
+    const token = this.#wait({ kind: 'leave', settle: resolve })
+    this.#apply({ kind: 'leave', token, members })
+    return promise
+  }
+
+  /** Answered at once, also while something is being written: a slow disk is no dead broker. */
+  heartbeat(claim: MemberClaim): ErrorCode {
+    return this.#ask({ ...claim, kind: 'heartbeat', token: this.#nextToken() })
+  }
+
+  /** @returns NONE once all offsets are durable */
+  async commit(claim: CommitClaim, offsets: readonly OffsetToCommit[]): Promise<ErrorCode> {
+    const { groupId } = this
+    const token = this.#nextToken()
+    this.offsets.begin(offsets) // Keeps a new group from being forgotten before it has an offset.
+    const errorCode = this.#ask({ ...claim, kind: 'commit', token, groupId })
+    if (errorCode !== ErrorCode.NONE) {
+      this.offsets.end(offsets)
+      this.#forgetIfNothingIsLeft()
+      return errorCode
+    }
+    return this.#writeOffsets(
+      offsets.map(({ topic, partition, ...committed }) =>
+        offsetRecord(groupId, { topic, partition }, committed),
+      ),
+    )
+  }
+
+  /** So that a reader that must not miss a commit (`require_stable`) sees those under way. */
+  async offsetsWritten(): Promise<void> {
+    await this.#offsetsWritten
+  }
+
+  /** Writes a tombstone for each, whether it is there or not. */
+  async forgetOffsets(partitions: readonly TopicPartition[]): Promise<ErrorCode> {
+    const { groupId } = this
+    this.offsets.begin(partitions)
+    const writes: Promise<ErrorCode>[] = []
+    for (let at = 0; at < partitions.length; at += TOMBSTONES_PER_BATCH) {
+      const tombstones = partitions
+        .slice(at, at + TOMBSTONES_PER_BATCH)
+        .map(({ topic, partition }) => offsetRecord(groupId, { topic, partition }, null))
+      writes.push(this.#writeOffsets(tombstones))
+    }
+    const errorCodes = await Promise.all(writes)
+    return errorCodes.find((errorCode) => errorCode !== ErrorCode.NONE) ?? ErrorCode.NONE
+  }
+
+  async delete(): Promise<ErrorCode> {
+    const { promise, resolve } = Promise.withResolvers<ErrorCode>()
+    const token = this.#wait({ kind: 'plain', settle: resolve })
+    this.#apply({ kind: 'delete', token })
+    return promise
+  }
+
+  /** Forgets offsets whose time is over, and the group with its last one. */
+  async expire(nowMs: number, retentionMs: number): Promise<void> {
+    const group = this.#group
+    if (group === undefined || this.#isBroken || this.#writing > 0) return
+    const expired = expiredOffsets(group, this.offsets, { nowMs, retentionMs })
+    const isAll = expired.length === this.offsets.partitions().length
+    const isEmpty = group.state === 'Empty' && group.pendingMembers.size === 0
+    if (isAll && isEmpty) await this.delete()
+    else if (expired.length > 0) await this.forgetOffsets(expired)
+  }
+
+  /** The broker stops: whoever waits looks for another coordinator. */
+  close(): void {
+    this.#timers.cancelAll()
+    this.#failWaiting(ErrorCode.NOT_COORDINATOR)
+  }
+
+  /** For inputs that are answered at once and whose answer depends on no record. */
+  #ask(input: PlainInput): ErrorCode {
+    if (this.#isBroken) return ErrorCode.COORDINATOR_NOT_AVAILABLE
+    const decision = this.#decide(input)
+    const answer = decision.replies.find(({ token }) => token === input.token)
+    if (answer?.kind !== 'plain') throw new Error(`${input.kind} of ${this.groupId} left open`)
+    this.#takeEffect({ ...decision, replies: decision.replies.filter((one) => one !== answer) })
+    return answer.errorCode
+  }
+
+  #apply(input: GroupInput): void {
+    if (this.#isBroken) this.#failWaiting(ErrorCode.COORDINATOR_NOT_AVAILABLE)
+    else this.#takeEffect(this.#decide(input))
+  }
+
+  #decide(input: GroupInput): Decision {
+    const { settings, host } = this.#around
+    return decide(this.#group, input, settings, host.clock.nowMs())
+  }
+
+  #takeEffect(decision: Decision): void {
+    this.#group = decision.group
+    for (const change of decision.timers) this.#setTimer(change)
+    this.#held.push(...decision.replies)
+    if (decision.record === 'group' && decision.group !== undefined) {
+      void this.#writeGroup(metadataOf(decision.group))
+    } else if (decision.record === 'tombstone') {
+      void this.#writeTombstones()
+    }
+    this.#sendHeldReplies()
+    this.#forgetIfNothingIsLeft()
+  }
+
+  #setTimer(change: TimerChange): void {
+    const name = change.timer === 'session' ? `session ${change.memberId}` : change.timer
+    if (change.afterMs === null) this.#timers.cancel(name)
+    else this.#timers.start(name, change.afterMs)
+  }
+
+  async #writeGroup(metadata: GroupMetadata): Promise<void> {
+    this.#writing += 1
+    const { groupId } = this
+    const errorCode = await this.#around.append([{ kind: 'group', groupId, metadata }])
+    if (errorCode === ErrorCode.NONE) this.#durable = metadata
+    this.#wrote(errorCode)
+  }
+
+  /** Offsets first: a group without a record that still has offsets would come back as a group. */
+  async #writeTombstones(): Promise<void> {
+    this.#writing += 1
+    const { groupId } = this
+    const offsets = this.forgetOffsets(this.offsets.partitions())
+    const group = this.#around.append([{ kind: 'group', groupId, metadata: null }])
+    const errorCodes = await Promise.all([group, offsets])
+    if (errorCodes[0] === ErrorCode.NONE) this.#durable = null
+    const failed = errorCodes.find((errorCode) => errorCode !== ErrorCode.NONE)
+    this.#wrote(failed ?? ErrorCode.NONE)
+  }
+
+  #wrote(errorCode: ErrorCode): void {
+    this.#writing -= 1
+    if (errorCode !== ErrorCode.NONE) {
+      this.#isBroken = true
+      this.#failWaiting(groupErrorFor(errorCode))
+    }
+    if (this.#isBroken && this.#writing === 0) {
+      this.#isBroken = false
+      this.restore()
+    }
+    this.#sendHeldReplies()
+    this.#forgetIfNothingIsLeft()
+  }
+
+  /** Their partitions were announced to `offsets` before. */
+  async #writeOffsets(records: readonly OffsetRecord[]): Promise<ErrorCode> {
+    if (records.length === 0) return ErrorCode.NONE
+    const written = this.#appendOffsets(records)
+    this.#offsetsWritten = written
+    return written
+  }
+
+  async #appendOffsets(records: readonly OffsetRecord[]): Promise<ErrorCode> {
+    const errorCode = await this.#around.append(records)
+    this.offsets.end(records)
+    if (errorCode === ErrorCode.NONE) {
+      for (const record of records) this.offsets.apply(record, record.committed)
+    }
+    this.#forgetIfNothingIsLeft()
+    return commitErrorFor(errorCode)
+  }
+
+  #sendHeldReplies(): void {
+    if (this.#writing > 0) return
+    const replies = this.#held
+    this.#held = []
+    for (const reply of replies) this.#send(reply)
+  }
+
+  #send(answer: GroupReply): void {
+    const waiting = this.#waiting.get(answer.token)
+    if (waiting === undefined) throw new Error(`no request waits for token ${answer.token}`)
+    this.#waiting.delete(answer.token)
+    if (waiting.kind === 'join' && answer.kind === 'join') waiting.settle(answer.reply)
+    else if (waiting.kind === 'sync' && answer.kind === 'sync') waiting.settle(answer.reply)
+    else if (waiting.kind === 'leave' && answer.kind === 'leave') waiting.settle(answer.reply)
+    else if (waiting.kind === 'plain' && answer.kind === 'plain') waiting.settle(answer.errorCode)
+    else throw new Error(`a ${answer.kind} answer for a ${waiting.kind} request`)
+  }
+
+  #failWaiting(errorCode: ErrorCode): void {
+    this.#held = []
+    const all = [...this.#waiting.values()]
+    this.#waiting.clear()
+    for (const waiting of all) {
+      if (waiting.kind === 'join') waiting.settle(failedJoin(errorCode, ''))
+      else if (waiting.kind === 'sync') waiting.settle(failedSync(errorCode))
+      else if (waiting.kind === 'leave') waiting.settle({ errorCode, members: [] })
+      else waiting.settle(errorCode)
+    }
+  }
+
+  #durableGroup(): Group | undefined {
+    if (this.#durable !== null) return groupFrom(this.groupId, this.#durable)
+    // Offsets alone make a group too: one without members, that a client manages itself.
+    if (this.offsets.isEmpty) return undefined
+    return newGroup(this.groupId, this.#around.host.clock.nowMs())
+  }
+
+  #forgetIfNothingIsLeft(): void {
+    const group = this.#group
+    const isVacant =
+      group === undefined || (group.state === 'Empty' && group.pendingMembers.size === 0)
+    if (!isVacant || this.#durable !== null || !this.offsets.isEmpty) return
+    if (this.#writing > 0 || this.#waiting.size > 0) return
+    this.#timers.cancelAll()
+    this.#around.forget(this.groupId)
+  }
+
+  #wait(waiting: Waiting): number {
+    const token = this.#nextToken()
+    this.#waiting.set(token, waiting)
+    return token
+  }
+
+  #nextToken(): number {
+    this.#lastToken += 1
+    return this.#lastToken
+  }
+}
+
+/** Answers as a group that does not exist, where there is not even a partition to keep it. */
+export function unknownGroup(groupId: string, host: Pick<Host, 'clock' | 'timers'>): HostedGroup {
+  const settings = {
+    minSessionTimeoutMs: 0,
+    maxSessionTimeoutMs: 0,
+    initialRebalanceDelayMs: 0,
+    maxMembers: 0,
+  }
+  const append = async () => ErrorCode.COORDINATOR_NOT_AVAILABLE
+  return new HostedGroup(groupId, { host, settings, append, forget: () => undefined })
+}
+
+type OffsetRecord = Extract<GroupRecord, { kind: 'offset' }>
+
+function offsetRecord(
+  groupId: string,
+  { topic, partition }: TopicPartition,
+  committed: CommittedOffset | null,
+): OffsetRecord {
+  return { kind: 'offset', groupId, topic, partition, committed }
+}
+
+function expiryOf(name: string): GroupInput {
+  if (name === 'join') return { kind: 'join-deadline' }
+  if (name === 'sync') return { kind: 'sync-deadline' }
+  return { kind: 'session-expired', memberId: name.slice('session '.length) }
+}
+
+/** What members hear when the group could not be written: to look for the coordinator again. */
+function groupErrorFor(errorCode: ErrorCode): ErrorCode {
+  if (errorCode === ErrorCode.KAFKA_STORAGE_ERROR) return ErrorCode.NOT_COORDINATOR
+  if (errorCode === ErrorCode.MESSAGE_TOO_LARGE) return ErrorCode.UNKNOWN_SERVER_ERROR
+  return ErrorCode.COORDINATOR_NOT_AVAILABLE
+}
+
+function commitErrorFor(errorCode: ErrorCode): ErrorCode {
+  if (errorCode === ErrorCode.NONE) return ErrorCode.NONE
+  if (errorCode === ErrorCode.MESSAGE_TOO_LARGE) return ErrorCode.INVALID_COMMIT_OFFSET_SIZE
+  return groupErrorFor(errorCode)
+}
