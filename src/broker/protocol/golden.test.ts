@@ -9,7 +9,8 @@ import { crc32, gunzipSync } from 'node:zlib'
 import { Reader } from '../bytes/reader.ts'
 import { ZERO_UUID } from '../bytes/uuid.ts'
 import { Writer } from '../bytes/writer.ts'
-import { type Field, type Fields, includes, type ScalarKind } from '../wire/field.ts'
+import { type Field, type Fields, type Infer, includes, type ScalarKind } from '../wire/field.ts'
+import { ProtocolError } from '../wire/message.ts'
 import type { Api } from './api.ts'
 import { apiTable } from './api-table.ts'
 import {
@@ -71,6 +72,58 @@ describe('the golden frames of Kafka', () => {
     }
   })
 })
+
+describe('a frame of Kafka that was damaged', () => {
+  const CUTS = 16
+  const FLIPS = 24
+
+  it('is refused with a protocol error wherever it is cut', () => {
+    for (const { frame, message, version } of goldens) {
+      const step = Math.max(1, Math.floor(frame.length / CUTS))
+      for (let length = 0; length < frame.length; length += step) {
+        const outcome = tryDecode(message, version, frame.subarray(0, length))
+        assert.ok(outcome instanceof ProtocolError, `${message} v${version} cut at ${length}`)
+      }
+    }
+  })
+
+  it('is refused with a protocol error or read as something that can be written', () => {
+    let refused = 0
+    let read = 0
+    for (const { frame, message, version } of goldens) {
+      for (let flip = 0; flip < FLIPS; flip++) {
+        const hash = crc32(`${message} ${version} ${flip}`)
+        const damaged = Buffer.from(frame)
+        const at = 8 + (hash % (frame.length - 8)) // behind API key and version
+        if (at >= damaged.length) continue
+        damaged[at] = [0xff, 0x80, 0x7f, 0x00, hash >>> 24][flip % 5]!
+        const outcome = tryDecode(message, version, damaged)
+        if (outcome instanceof ProtocolError) {
+          refused++
+          continue
+        }
+        read++
+        const api = apiOf(message)
+        const side = message === api.request.name ? api.request : api.response
+        side.write(new Writer(), version, outcome)
+      }
+    }
+
+    assert.ok(refused > 2000 && read > 2000, `${refused} refused, ${read} read`)
+  })
+})
+
+/** The body, or the protocol error; any other error passes, and fails the test. */
+function tryDecode(message: string, version: number, frame: Buffer): Infer<Fields> | ProtocolError {
+  const api = apiOf(message)
+  try {
+    if (message === api.response.name) return decodeResponse(api, version, frame).body
+    return decodeRequest(api, { ...decodeRequestHeader(frame), apiVersion: version }, frame)
+  } catch (error) {
+    if (error instanceof ProtocolError) return error
+    throw error
+  }
+}
 
 function checkRequest(api: Api, { version, variant, frame, message }: Golden): void {
   const clientId = variant === 'null' ? null : CLIENT_ID

@@ -141,10 +141,14 @@ function tagSection(fields: readonly TaggedField[]): TagSection {
       }
     },
     write(writer, value) {
-      if (fields.length === 0) return writer.uvarint(0)
-      const present = fields.filter(({ name, isDefault }) => !isDefault(value[name]))
-      writer.uvarint(present.length)
-      for (const field of present) writeTagged(writer, field, value[field.name])
+      let present = 0
+      for (const { name, isDefault } of fields) if (!isDefault(value[name])) present++
+      writer.uvarint(present)
+      if (present === 0) return
+      for (const field of fields) {
+        const given = value[field.name]
+        if (!field.isDefault(given)) writeTagged(writer, field, given)
+      }
     },
   }
 }
