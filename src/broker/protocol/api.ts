@@ -43,8 +43,6 @@ export function defineApi<Request extends Fields, Response extends Fields>(
 
 /** A decoded request: every field is there. */
 export type RequestOf<A> = A extends Api<infer Request, infer _> ? Infer<Request> : never
-/** A request to be encoded: fields with a default may be left out. */
-export type RequestInputOf<A> = A extends Api<infer Request, infer _> ? InferInput<Request> : never
 /** A response to be encoded: fields with a default may be left out. */
 export type ResponseOf<A> = A extends Api<infer _, infer Response> ? InferInput<Response> : never
 /** A decoded response: every field is there. */

@@ -183,7 +183,7 @@ export function includes(versions: Versions | undefined, version: number): boole
 }
 
 /** Inclusive at both ends; `'3+'` ends at Infinity. */
-export function versionRange(versions: Versions): { first: number; last: number } {
+function versionRange(versions: Versions): { first: number; last: number } {
   if (versions.endsWith('+')) return { first: Number(versions.slice(0, -1)), last: Infinity }
   const [first, last] = versions.split('-').map(Number)
   return { first: first!, last: last ?? first! }

@@ -7,6 +7,7 @@ import {
   array,
   bytes,
   type Fields,
+  type Infer,
   type InferInput,
   int8,
   int16,
@@ -23,7 +24,6 @@ import {
   defineMessage,
   encodeVersioned,
   type Message,
-  type MessageOf,
   ProtocolError,
   readVersion,
 } from './message.ts'
@@ -275,7 +275,7 @@ describe('a declaration that contradicts itself', () => {
 })
 
 /** Never run: what it says is checked by the type checker. */
-export function typesFollowFromTheDeclaration(decoded: MessageOf<typeof visit>): unknown {
+export function typesFollowFromTheDeclaration(decoded: Infer<typeof visit.fields>): unknown {
   const place: string = decoded.place
   const guest: string | null = decoded.guest
   const stops: readonly { readonly at: number; readonly note: string | null }[] = decoded.stops

@@ -99,9 +99,6 @@ export function defineMessage<F extends Fields>(declaration: MessageDeclaration<
   return new Message(declaration)
 }
 
-export type MessageOf<M> = M extends Message<infer F> ? Infer<F> : never
-export type MessageInputOf<M> = M extends Message<infer F> ? InferInput<F> : never
-
 /** The int16 in front of a message that is stored with its version (keys and values of records). */
 export function readVersion(buffer: Buffer): number {
   return new Reader(buffer).int16()
