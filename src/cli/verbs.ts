@@ -1,0 +1,116 @@
+// Every verb of the command: its words, what it does in one line, whether it changes anything, and
+// the module that defines it, which is loaded only when the verb is used.
+
+import type { VerbModule } from './session.ts'
+
+export interface Verb {
+  /** The words that call it: `topic config set`. */
+  readonly path: string
+  readonly summary: string
+  readonly impact: 'read' | 'write'
+  /** Ends by itself, in order, when it is interrupted. */
+  readonly drains?: true
+  readonly load: () => Promise<VerbModule>
+}
+
+/** What the words mean that only group others. */
+export const nouns: Readonly<Record<string, string>> = {
+  topic: 'Topics: list, describe, create, configure, trim, remove',
+  'topic config': 'The configuration of a topic: get, set, unset',
+  group: 'Consumer groups: list, describe, move, remove',
+}
+
+export const verbs: readonly Verb[] = [
+  {
+    path: 'produce',
+    summary: 'Write records to a topic',
+    impact: 'write',
+    drains: true,
+    load: () => import('./verbs/produce.ts'),
+  },
+  {
+    path: 'consume',
+    summary: 'Read records of topics',
+    impact: 'read',
+    drains: true,
+    load: () => import('./verbs/consume.ts'),
+  },
+  {
+    path: 'topic ls',
+    summary: 'List topics',
+    impact: 'read',
+    load: () => import('./verbs/topic-ls.ts'),
+  },
+  {
+    path: 'topic describe',
+    summary: 'Show partitions, offsets and configuration of topics',
+    impact: 'read',
+    load: () => import('./verbs/topic-describe.ts'),
+  },
+  {
+    path: 'topic create',
+    summary: 'Create topics',
+    impact: 'write',
+    load: () => import('./verbs/topic-create.ts'),
+  },
+  {
+    path: 'topic config get',
+    summary: 'Show the configuration of a topic',
+    impact: 'read',
+    load: () => import('./verbs/topic-config-get.ts'),
+  },
+  {
+    path: 'topic config set',
+    summary: 'Set configuration keys of a topic',
+    impact: 'write',
+    load: () => import('./verbs/topic-config-set.ts'),
+  },
+  {
+    path: 'topic config unset',
+    summary: "Return configuration keys of a topic to the broker's default",
+    impact: 'write',
+    load: () => import('./verbs/topic-config-unset.ts'),
+  },
+  {
+    path: 'topic trim',
+    summary: 'Delete the oldest records of a topic',
+    impact: 'write',
+    load: () => import('./verbs/topic-trim.ts'),
+  },
+  {
+    path: 'topic rm',
+    summary: 'Delete topics with their records',
+    impact: 'write',
+    load: () => import('./verbs/topic-rm.ts'),
+  },
+  {
+    path: 'group ls',
+    summary: 'List consumer groups',
+    impact: 'read',
+    load: () => import('./verbs/group-ls.ts'),
+  },
+  {
+    path: 'group describe',
+    summary: 'Show members, committed offsets and lag of groups',
+    impact: 'read',
+    load: () => import('./verbs/group-describe.ts'),
+  },
+  {
+    path: 'group seek',
+    summary: 'Move the committed offsets of a stopped group',
+    impact: 'write',
+    load: () => import('./verbs/group-seek.ts'),
+  },
+  {
+    path: 'group rm',
+    summary: 'Delete groups, or what they committed for a topic',
+    impact: 'write',
+    load: () => import('./verbs/group-rm.ts'),
+  },
+  {
+    path: 'status',
+    summary: 'Show whether a broker answers, and what it holds',
+    impact: 'read',
+    load: () => import('./verbs/status.ts'),
+  },
+]

@@ -1,0 +1,404 @@
+// What the verbs promise, over any broker that speaks Kafka's protocol: run against our own broker
+// in the same process (src/cli/verbs.test.ts) and against Apache Kafka (kafka.test.ts here).
+
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { describe, it } from 'node:test'
+import { type RunOptions, type RunResult, runCommand } from './memory-terminal.ts'
+
+const NOTHING = ''
+
+/** @param broker where it listens; asked for when the first test runs */
+export function cliSuite(broker: () => string): void {
+  const run = (args: readonly string[], options: RunOptions = {}): Promise<RunResult> =>
+    runCommand(args, { ...options, env: { MILLRACE_BROKER: broker(), ...options.env } })
+  /** Runs what must succeed; answers stdout. */
+  const ok = async (args: readonly string[], options: RunOptions = {}): Promise<string> => {
+    const { exitCode, stdout, stderr } = await run(args, options)
+    assert.equal(exitCode, 0, `millrace ${args.join(' ')}: ${stderr}`)
+    return stdout
+  }
+  const newTopic = async (partitions = 1): Promise<string> => {
+    const topic = uniqueName('topic')
+    await ok(['topic', 'create', topic, '-p', String(partitions)])
+    return topic
+  }
+
+  describe('produce and consume', () => {
+    it('a value of the command line is written, and where it landed is printed', async () => {
+      const topic = await newTopic()
+
+      assert.equal(await ok(['produce', topic, '{"id":1}']), '0@0\n')
+      assert.equal(await ok(['produce', topic, '']), '0@1\n')
+      assert.equal(await ok(['consume', topic, '--raw']), '{"id":1}\n\n')
+    })
+
+    it('every line of the input is a record, in order, whatever bytes it holds', async () => {
+      const topic = await newTopic()
+      const input = Buffer.concat([
+        Buffer.from('a\r\nb\n'),
+        Buffer.from([0xff, 0x0a]),
+        Buffer.from('last'),
+      ])
+
+      const places = await ok(['produce', topic], { input })
+
+      assert.equal(places, '0@0\n0@1\n0@2\n0@3\n')
+      const records = jsonLines(await ok(['consume', topic, '--jsonl']))
+      const values = records.map(({ value }) => value)
+      assert.deepEqual(values, ['a', 'b', { base64: '/w==' }, 'last'])
+    })
+
+    it('a pipe gets tab-separated fields, escaped, with \\N for what is null', async () => {
+      const topic = await newTopic()
+      await ok(['produce', topic, '-k', 'k\t1', 'two\nlines'])
+      await ok(['produce', topic, 'no key'])
+
+      const stdout = await ok(['consume', topic])
+
+      assert.equal(
+        stdout.replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'TIME'),
+        `${topic}\t0\t0\tTIME\tk\\t1\ttwo\\nlines\n${topic}\t0\t1\tTIME\t\\N\tno key\n`,
+      )
+    })
+
+    it('a terminal gets lines to read, with control characters made visible', async () => {
+      const topic = await newTopic()
+      await ok(['produce', topic, '-k', 'user1', '-H', 'type:created', 'a\u001b[2Jb'])
+
+      const stdout = await ok(['consume', topic], { isTty: true })
+
+      assert.match(stdout, /^ +(now|\d+ m?s ago) {2}0@0 {9}user1 {2}a\\x1b\[2Jb {2}type:created\n$/)
+    })
+
+    it('JSON holds key, value, headers and time, and can be written again as it is', async () => {
+      const [from, to] = [await newTopic(), await newTopic()]
+      await ok(['produce', from, '-k', 'user1', '-H', 'a:1', '-H', 'a:2', 'v'])
+
+      const lines = await ok(['consume', from, '--jsonl'])
+      await ok(['produce', to, '--input', 'jsonl'], { input: lines })
+
+      const [copy] = jsonLines(await ok(['consume', to, '--jsonl']))
+      const [original] = jsonLines(lines)
+      assert.deepEqual(copy, { ...original, topic: to })
+      assert.deepEqual(original?.['headers'], [
+        ['a', '1'],
+        ['a', '2'],
+      ])
+    })
+
+    it('--json is one document, also when there is nothing', async () => {
+      const topic = await newTopic()
+
+      assert.deepEqual(JSON.parse(await ok(['consume', topic, '--json'])), [])
+      const written = JSON.parse(await ok(['produce', topic, '--json'], { input: 'a\nb\n' }))
+      assert.deepEqual(
+        written.map((place: { offset: number }) => place.offset),
+        [0, 1],
+      )
+      assert.equal(JSON.parse(await ok(['consume', topic, '--json'])).length, 2)
+    })
+
+    it('every compression comes back as it was', async () => {
+      const topic = await newTopic()
+      for (const codec of ['none', 'gzip', 'snappy', 'lz4', 'zstd']) {
+        await ok(['produce', topic, '-z', codec, codec.repeat(100)])
+      }
+
+      const values = (await ok(['consume', topic, '--raw'])).trimEnd().split('\n')
+
+      assert.deepEqual(
+        values,
+        ['none', 'gzip', 'snappy', 'lz4', 'zstd'].map((codec) => codec.repeat(100)),
+      )
+    })
+
+    it('equal keys land in equal partitions, by the hash of the Java client', async () => {
+      const topic = await newTopic(7)
+
+      // murmur2('foobar') = -790332482, without its sign bit modulo 7
+      assert.equal(await ok(['produce', topic, '-k', 'foobar', 'x']), '0@0\n')
+      assert.equal(await ok(['produce', topic, '-k', 'foobar', 'y']), '0@1\n')
+      assert.equal(await ok(['produce', topic, '-k', 'foobar', '-p', '5', 'z']), '5@0\n')
+    })
+
+    it('a position is the start, the end, so many before it, an offset or a time', async () => {
+      const topic = await newTopic()
+      await ok(['produce', topic], { input: '0\n1\n2\n3\n' })
+      const from = (position: string) => ok(['consume', topic, '--raw', '-o', position])
+
+      assert.equal(await from('start'), '0\n1\n2\n3\n')
+      assert.equal(await from('end'), NOTHING)
+      assert.equal(await from('-2'), '2\n3\n')
+      assert.equal(await from('-99'), '0\n1\n2\n3\n')
+      assert.equal(await from('1'), '1\n2\n3\n')
+      assert.equal(await from('@-1h'), '0\n1\n2\n3\n')
+      assert.equal(await from('@2100-01-01'), NOTHING)
+    })
+
+    it('--key, -n and --partition narrow what is read', async () => {
+      const topic = await newTopic(2)
+      await ok(['produce', topic, '--key-separator', ':'], { input: 'a:1\nb:2\na:3\n' })
+      await ok(['produce', topic, '-p', '1', 'in one'])
+
+      assert.equal(await ok(['consume', topic, '--raw', '--key', 'a']), '1\n3\n')
+      assert.equal(await ok(['consume', topic, '--raw', '--key', 'a', '-n', '1']), '1\n')
+      assert.match(await ok(['consume', topic, '--raw', '-p', '1']), /in one\n$/)
+      assert.equal(await ok(['consume', topic, '-n', '0']), NOTHING)
+    })
+
+    it('--follow goes on with what comes until it is interrupted', async () => {
+      const topic = await newTopic()
+      const interrupt = new AbortController()
+      const hasPrinted = Promise.withResolvers<void>()
+
+      const following = run(['consume', topic, '--raw', '--follow'], {
+        interrupted: interrupt.signal,
+        onOutput: () => hasPrinted.resolve(),
+      })
+      await ok(['produce', topic, 'late'])
+      await hasPrinted.promise
+      interrupt.abort('SIGINT')
+
+      const { exitCode, stdout } = await following
+      assert.deepEqual({ exitCode, stdout }, { exitCode: 130, stdout: 'late\n' })
+    })
+
+    it('-n ends --follow', async () => {
+      const topic = await newTopic()
+      await ok(['produce', topic], { input: '1\n2\n3\n' })
+
+      assert.equal(await ok(['consume', topic, '--raw', '--follow', '-n', '2']), '1\n2\n')
+    })
+
+    it('nothing to print is success, or 7 with --fail-empty', async () => {
+      const topic = await newTopic()
+
+      assert.equal(await ok(['consume', topic]), NOTHING)
+      assert.equal((await run(['consume', topic, '--fail-empty'])).exitCode, 7)
+    })
+
+    it('a tombstone has a key and no value', async () => {
+      const topic = await newTopic()
+      await ok(['produce', topic, '-k', 'user1', '--tombstone'])
+
+      const [record] = jsonLines(await ok(['consume', topic, '--jsonl']))
+
+      assert.equal(record?.['key'], 'user1')
+      assert.equal(record?.['value'], null)
+      assert.equal((await run(['produce', topic, '--tombstone'])).exitCode, 2)
+    })
+
+    it('a topic that is not there is created by the first record, as the broker does it', async () => {
+      const topic = uniqueName('auto')
+
+      assert.match(await ok(['produce', topic, 'hello']), /^\d@0\n$/)
+      assert.equal(await ok(['consume', topic, '--raw']), 'hello\n')
+    })
+
+    it('a record that is too large fails with the reason, and what came before is told', async () => {
+      const topic = await newTopic()
+      await ok(['topic', 'config', 'set', topic, 'max.message.bytes=1000'])
+
+      const { exitCode, stdout, stderr } = await run(['produce', topic, 'x'.repeat(2000)])
+
+      assert.equal(exitCode, 1)
+      assert.equal(stdout, NOTHING)
+      assert.match(stderr, /^error: .*MESSAGE_TOO_LARGE/)
+    })
+  })
+
+  describe('topic', () => {
+    it('ls prints name, partitions and replicas, without internal topics', async () => {
+      const topic = await newTopic(3)
+
+      const lines = (await ok(['topic', 'ls'])).split('\n')
+
+      assert(lines.includes(`${topic}\t3\t1`))
+      assert(!lines.some((line) => line.startsWith('__')))
+    })
+
+    it('create refuses a name that is taken with 6, unless --if-not-exists', async () => {
+      const topic = await newTopic()
+
+      const again = await run(['topic', 'create', topic])
+
+      assert.equal(again.exitCode, 6)
+      assert.match(again.stderr, /^error: Topic .*exists.*\n$/)
+      assert.equal(
+        await ok(['topic', 'create', topic, '--if-not-exists']),
+        `${topic}\texists\t\\N\n`,
+      )
+    })
+
+    it('create --dry-run creates nothing', async () => {
+      const topic = uniqueName('dry')
+
+      assert.match(await ok(['topic', 'create', topic, '--dry-run']), /\tcould be created\t/)
+      assert.equal((await run(['topic', 'describe', topic])).exitCode, 3)
+    })
+
+    it('describe prints the offsets of each partition and what was configured', async () => {
+      const topic = uniqueName('described')
+      await ok(['topic', 'create', topic, '-p', '2', '-c', 'retention.ms=60000000'])
+      await ok(['produce', topic, '-p', '1', 'x'])
+
+      const stdout = await ok(['topic', 'describe', topic])
+      const [document] = JSON.parse(await ok(['topic', 'describe', topic, '--json']))
+
+      assert.equal(stdout, `${topic}\t0\t1\t1\t0\t0\t0\n${topic}\t1\t1\t1\t0\t1\t1\n`)
+      assert.deepEqual(document.configs, { 'retention.ms': '60000000' })
+      assert.deepEqual(
+        document.partitions.map((partition: { endOffset: number }) => partition.endOffset),
+        [0, 1],
+      )
+    })
+
+    it('config sets, gets and unsets keys', async () => {
+      const topic = await newTopic()
+      const get = (key: string) => ok(['topic', 'config', 'get', topic, key])
+
+      await ok(['topic', 'config', 'set', topic, 'retention.ms=1234567', 'segment.bytes=2000000'])
+      assert.equal(await get('retention.ms'), 'retention.ms\t1234567\ttopic\n')
+      await ok(['topic', 'config', 'set', topic, 'retention.ms=1', '--dry-run'])
+      assert.equal(await get('retention.ms'), 'retention.ms\t1234567\ttopic\n')
+      await ok(['topic', 'config', 'unset', topic, 'retention.ms'])
+      assert.match(await get('retention.ms'), /^retention.ms\t\d+\t(default|broker)\n$/)
+      assert.equal(await get('segment.bytes'), 'segment.bytes\t2000000\ttopic\n')
+    })
+
+    it('config refuses what is invalid, and names a key that does not exist', async () => {
+      const topic = await newTopic()
+
+      const invalid = await run(['topic', 'config', 'set', topic, 'retention.ms=soon'])
+      const unknown = await run(['topic', 'config', 'get', topic, 'no.such.key'])
+
+      assert.equal(invalid.exitCode, 1)
+      assert.match(invalid.stderr, /^error: Topic .*retention\.ms.*\n$/)
+      assert.equal(unknown.exitCode, 3)
+    })
+
+    it('trim deletes what lies before a position', async () => {
+      const topic = await newTopic()
+      await ok(['produce', topic], { input: '0\n1\n2\n' })
+
+      assert.equal(
+        await ok(['topic', 'trim', topic, '--before', '2', '--dry-run']),
+        `${topic}\t0\t0\t2\t3\n`,
+      )
+      assert.equal(await ok(['consume', topic, '--raw']), '0\n1\n2\n')
+      await ok(['topic', 'trim', topic, '--before', '2', '--yes'])
+      assert.equal(await ok(['consume', topic, '--raw']), '2\n')
+      const { stdout, stderr } = await run(['consume', topic, '--raw', '-o', '0'])
+      assert.equal(stdout, '2\n')
+      assert.match(stderr, /holds 2 to 3: reading from 2/)
+    })
+
+    it('rm asks a person, wants --yes from a script, and deletes nothing for a typo', async () => {
+      const topic = await newTopic()
+
+      assert.equal((await run(['topic', 'rm', topic])).exitCode, 2)
+      const no = await run(['topic', 'rm', topic], { answers: ['n'] })
+      assert.match(no.stderr, new RegExp(`Delete topic ${topic} with all records\\? \\[y/N\\]`))
+      assert.equal((await run(['topic', 'rm', topic, `${topic}x`, '--yes'])).exitCode, 3)
+      await ok(['topic', 'describe', topic])
+      await ok(['topic', 'rm', topic], { answers: ['y'] })
+      assert.equal((await run(['topic', 'describe', topic])).exitCode, 3)
+    })
+  })
+
+  describe('group', () => {
+    it('seek makes a group, moves it, and shows before and after', async () => {
+      const topic = await newTopic(2)
+      const group = uniqueName('group')
+      await ok(['produce', topic, '-p', '0'], { input: '0\n1\n2\n' })
+      const seek = (...args: string[]) => ok(['group', 'seek', group, ...args])
+
+      assert.equal(
+        await seek('--to', 'end', '-t', topic, '--yes'),
+        `${group}\t${topic}\t0\t\\N\t3\t\\N\t0\n${group}\t${topic}\t1\t\\N\t0\t\\N\t0\n`.replaceAll(
+          `${group}\t`,
+          NOTHING,
+        ),
+      )
+      assert.equal(await seek('--to', '1', '-p', '0', '--dry-run'), `${topic}\t0\t3\t1\t-2\t2\n`)
+      await seek('--to', '1', '-p', '0', '--yes')
+      assert.equal(
+        await ok(['group', 'describe', group]),
+        `${group}\t${topic}\t0\t1\t3\t2\t\\N\n${group}\t${topic}\t1\t0\t0\t0\t\\N\n`,
+      )
+      assert.match(await ok(['group', 'ls']), new RegExp(`^${group}\tEmpty\t`, 'm'))
+    })
+
+    it('seek without topics is a usage error for a group that has committed nothing', async () => {
+      const { exitCode, stderr } = await run(['group', 'seek', uniqueName('g'), '--to', 'start'])
+
+      assert.equal(exitCode, 2)
+      assert.match(stderr, /--topic/)
+    })
+
+    it('rm forgets one topic of a group, then all of it', async () => {
+      const [topic, other] = [await newTopic(), await newTopic()]
+      const group = uniqueName('group')
+      await ok(['group', 'seek', group, '--to', 'start', '-t', topic, '-t', other, '--yes'])
+
+      await ok(['group', 'rm', group, '-t', topic, '--yes'])
+      assert.equal(await ok(['group', 'describe', group]), `${group}\t${other}\t0\t0\t0\t0\t\\N\n`)
+      assert.equal(await ok(['group', 'rm', group, '--yes']), `${group}\t\\N\tdeleted\n`)
+      const gone = await run(['group', 'describe', group])
+      assert.equal(gone.exitCode, 3)
+      assert.match(gone.stderr, /does not exist/)
+    })
+  })
+
+  describe('status', () => {
+    it('says who answers and what is there', async () => {
+      await newTopic()
+
+      const status = JSON.parse(await ok(['status', '--json']))
+
+      assert.equal(status.brokers.length, 1)
+      assert.equal(status.brokers[0].address, broker())
+      assert(status.topics >= 1)
+      assert.deepEqual(status.offlinePartitions, [])
+    })
+  })
+
+  it('every verb that prints data prints JSON with --json and one value per line with --jsonl', async () => {
+    const topic = await newTopic()
+    const group = uniqueName('group')
+    await ok(['group', 'seek', group, '--to', 'start', '-t', topic, '--yes'])
+    const verbs = [
+      ['produce', topic, 'x'],
+      ['consume', topic],
+      ['topic', 'ls'],
+      ['topic', 'describe', topic],
+      ['topic', 'create', uniqueName('json'), '--dry-run'],
+      ['topic', 'config', 'get', topic],
+      ['topic', 'config', 'set', topic, 'retention.ms=1', '--dry-run'],
+      ['topic', 'config', 'unset', topic, 'retention.ms', '--dry-run'],
+      ['topic', 'trim', topic, '--before', 'start', '--dry-run'],
+      ['topic', 'rm', topic, '--dry-run'],
+      ['group', 'ls'],
+      ['group', 'describe', group],
+      ['group', 'seek', group, '--to', 'end', '--dry-run'],
+      ['group', 'rm', group, '--dry-run'],
+      ['status'],
+    ]
+    for (const args of verbs) {
+      JSON.parse(await ok([...args, '--json']))
+      for (const line of (await ok([...args, '--jsonl'])).trimEnd().split('\n')) JSON.parse(line)
+    }
+  })
+}
+
+function uniqueName(start: string): string {
+  return `${start}-${randomBytes(6).toString('hex')}`
+}
+
+function jsonLines(text: string): Record<string, unknown>[] {
+  return text
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+}
