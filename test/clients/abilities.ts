@@ -1,0 +1,11 @@
+// All abilities, in the order of the matrix.
+import { administrationAbilities } from './abilities/administration.ts'
+import { groupAbilities } from './abilities/groups.ts'
+import { recordAbilities } from './abilities/records.ts'
+import type { Ability } from './ability.ts'
+
+export const abilities: readonly Ability[] = [
+  ...recordAbilities,
+  ...groupAbilities,
+  ...administrationAbilities,
+]
