@@ -1,26 +1,28 @@
-// Builds a record batch: what a producer sends and what the broker writes itself.
+// Builds record batches: for the broker's own topics, for clients, and for compaction, which keeps
+// offsets, sequences and timestamps of what it leaves.
 
 import { type Codec, compressSync } from '../../host/codec.ts'
 import { Writer } from '../bytes/writer.ts'
 import {
   BATCH_OVERHEAD_BYTES,
   BATCH_PREFIX_BYTES,
-  batchOffsets,
   CONTROL_FLAG,
   CURRENT_MAGIC,
   codecByCode,
+  DELETE_HORIZON_FLAG,
   LOG_APPEND_TIME_FLAG,
   NO_PRODUCER_EPOCH,
   NO_PRODUCER_ID,
   NO_SEQUENCE,
+  NO_TIMESTAMP,
   TRANSACTIONAL_FLAG,
-  writeBaseOffset,
   writeBatchCrc,
-  writeInt64,
-  writePartitionLeaderEpoch,
 } from './header.ts'
 import type { RecordHeader } from './records.ts'
 
+const MAX_VARINT_BYTES = 5
+
+/** What a record holds, beside its place in a batch. */
 export interface NewRecord {
   /** Milliseconds since 1970. */
   readonly timestamp: number
@@ -29,73 +31,115 @@ export interface NewRecord {
   readonly headers?: readonly RecordHeader[]
 }
 
-export interface NewBatch {
+export interface NewBatch extends BatchFields {
   /** At least one. */
   readonly records: readonly NewRecord[]
-  readonly compression?: Codec
+  /** Stamps the batch as the broker does: every record then has this time. */
+  readonly logAppendTimeMs?: number
+}
+
+export interface BatchFields {
+  readonly compression?: Codec | undefined
   readonly baseOffset?: number
   readonly partitionLeaderEpoch?: number
+  /** -1 = not idempotent, which is the default. */
   readonly producerId?: number
   readonly producerEpoch?: number
   readonly baseSequence?: number
   readonly isTransactional?: boolean
   readonly isControlBatch?: boolean
-  /** Stamps the batch as the broker does: every record then has this time. */
-  readonly logAppendTimeMs?: number
 }
 
-/** @throws RangeError no records */
-export function buildBatch(batch: NewBatch): Buffer {
-  const { records, compression = 'none' } = batch
-  const first = records[0]
-  if (first === undefined) throw new RangeError('A batch holds at least one record.')
-  const baseTimestamp = first.timestamp
-  const body = compressSync(compression, encodeRecords(records, baseTimestamp))
-  const bytes = Buffer.allocUnsafe(BATCH_OVERHEAD_BYTES + body.length)
-  body.copy(bytes, batchOffsets.records)
+/** The fields that `assembleBatch` does not work out from records. */
+export interface AssembledFields extends BatchFields {
+  readonly lastOffsetDelta: number
+  readonly baseTimestamp: number
+  readonly maxTimestamp: number
+  readonly recordCount: number
+  readonly isLogAppendTime?: boolean
+  /** `baseTimestamp` is the delete horizon (KIP-534). */
+  readonly hasDeleteHorizon?: boolean
+}
 
-  writeBaseOffset(bytes, 0, batch.baseOffset ?? 0)
-  bytes.writeInt32BE(bytes.length - BATCH_PREFIX_BYTES, batchOffsets.batchLength)
-  writePartitionLeaderEpoch(bytes, 0, batch.partitionLeaderEpoch ?? -1)
-  bytes.writeInt8(CURRENT_MAGIC, batchOffsets.magic)
-  bytes.writeUInt16BE(attributesOf(batch), batchOffsets.attributes)
-  bytes.writeInt32BE(records.length - 1, batchOffsets.lastOffsetDelta)
-  writeInt64(bytes, batchOffsets.baseTimestamp, baseTimestamp)
-  writeInt64(bytes, batchOffsets.maxTimestamp, batch.logAppendTimeMs ?? latest(records))
-  writeInt64(bytes, batchOffsets.producerId, batch.producerId ?? NO_PRODUCER_ID)
-  bytes.writeInt16BE(batch.producerEpoch ?? NO_PRODUCER_EPOCH, batchOffsets.producerEpoch)
-  bytes.writeInt32BE(batch.baseSequence ?? NO_SEQUENCE, batchOffsets.baseSequence)
-  bytes.writeInt32BE(records.length, batchOffsets.recordCount)
-  writeBatchCrc(bytes, 0)
+/**
+ * One batch, at least one record, with offset deltas 0, 1, 2 ... and timestamps relative to the
+ * first. Base offset 0 and leader epoch -1 unless told otherwise: the log patches both.
+ */
+export function buildBatch(batch: NewBatch): Buffer {
+  const { records } = batch
+  if (records.length === 0) throw new RangeError('a batch needs at least one record')
+  const baseTimestamp = records[0]!.timestamp
+  let maxTimestamp = NO_TIMESTAMP
+  const sizes = records.map((record, index) => {
+    maxTimestamp = Math.max(maxTimestamp, record.timestamp)
+    return bodyBytes(record, record.timestamp - baseTimestamp, index)
+  })
+  const writer = new Writer(sizes.reduce((sum, size) => sum + size + MAX_VARINT_BYTES, 0))
+  for (const [index, record] of records.entries()) {
+    writer.varint(sizes[index]!)
+    writeBody(writer, record, record.timestamp - baseTimestamp, index)
+  }
+  return assembleBatch(writer.chunks(), {
+    ...batch,
+    lastOffsetDelta: records.length - 1,
+    baseTimestamp,
+    maxTimestamp: batch.logAppendTimeMs ?? maxTimestamp,
+    isLogAppendTime: batch.logAppendTimeMs !== undefined,
+    recordCount: records.length,
+  })
+}
+
+/** Puts the header before records that are encoded already, and compresses them. */
+export function assembleBatch(records: readonly Buffer[], fields: AssembledFields): Buffer {
+  const codec = fields.compression ?? 'none'
+  const body = codec === 'none' ? records : [compressSync(codec, Buffer.concat(records))]
+  const header = new Writer(BATCH_OVERHEAD_BYTES)
+  const bodyBytes = body.reduce((sum, part) => sum + part.length, 0)
+  header.int64(fields.baseOffset ?? 0)
+  header.int32(BATCH_OVERHEAD_BYTES - BATCH_PREFIX_BYTES + bodyBytes)
+  header.int32(fields.partitionLeaderEpoch ?? -1)
+  header.int8(CURRENT_MAGIC)
+  header.uint32(0) // the CRC, below
+  header.uint16(attributesOf(fields, codec))
+  header.int32(fields.lastOffsetDelta)
+  header.int64(fields.baseTimestamp)
+  header.int64(fields.maxTimestamp)
+  header.int64(fields.producerId ?? NO_PRODUCER_ID)
+  header.int16(fields.producerEpoch ?? NO_PRODUCER_EPOCH)
+  header.int32(fields.baseSequence ?? NO_SEQUENCE)
+  header.int32(fields.recordCount)
+  const batch = Buffer.concat([header.toBuffer(), ...body])
+  writeBatchCrc(batch, 0)
+  return batch
+}
+
+function attributesOf(fields: AssembledFields, codec: Codec): number {
+  let attributes = codecByCode.indexOf(codec)
+  if (fields.isLogAppendTime === true) attributes |= LOG_APPEND_TIME_FLAG
+  if (fields.isTransactional === true) attributes |= TRANSACTIONAL_FLAG
+  if (fields.isControlBatch === true) attributes |= CONTROL_FLAG
+  if (fields.hasDeleteHorizon === true) attributes |= DELETE_HORIZON_FLAG
+  return attributes
+}
+
+/** The length that goes before a record, so that it can be written in one pass. */
+function bodyBytes(record: NewRecord, timestampDelta: number, offsetDelta: number): number {
+  const headers = record.headers ?? []
+  let bytes = 1 + varlongBytes(timestampDelta) + varlongBytes(offsetDelta)
+  bytes += nullableBytes(record.key) + nullableBytes(record.value) + varlongBytes(headers.length)
+  for (const [name, value] of headers) {
+    const nameBytes = Buffer.byteLength(name)
+    bytes += varlongBytes(nameBytes) + nameBytes + nullableBytes(value)
+  }
   return bytes
 }
 
-function attributesOf(batch: NewBatch): number {
-  return (
-    codecByCode.indexOf(batch.compression ?? 'none') |
-    (batch.logAppendTimeMs === undefined ? 0 : LOG_APPEND_TIME_FLAG) |
-    (batch.isTransactional === true ? TRANSACTIONAL_FLAG : 0) |
-    (batch.isControlBatch === true ? CONTROL_FLAG : 0)
-  )
-}
-
-function latest(records: readonly NewRecord[]): number {
-  return records.reduce((most, { timestamp }) => Math.max(most, timestamp), -1)
-}
-
-function encodeRecords(records: readonly NewRecord[], baseTimestamp: number): Buffer {
-  const chunks: Buffer[] = []
-  for (const [index, record] of records.entries()) {
-    const body = encodeRecord(record, record.timestamp - baseTimestamp, index)
-    const length = new Writer(8)
-    length.varint(body.length)
-    chunks.push(length.toBuffer(), body)
-  }
-  return Buffer.concat(chunks)
-}
-
-function encodeRecord(record: NewRecord, timestampDelta: number, offsetDelta: number): Buffer {
-  const writer = new Writer()
+function writeBody(
+  writer: Writer,
+  record: NewRecord,
+  timestampDelta: number,
+  offsetDelta: number,
+): void {
   writer.int8(0)
   writer.varlong(timestampDelta)
   writer.varint(offsetDelta)
@@ -104,13 +148,27 @@ function encodeRecord(record: NewRecord, timestampDelta: number, offsetDelta: nu
   const headers = record.headers ?? []
   writer.varint(headers.length)
   for (const [name, value] of headers) {
-    writeNullable(writer, Buffer.from(name))
+    const nameBytes = Buffer.byteLength(name)
+    writer.varint(nameBytes)
+    writer.utf8(name, nameBytes)
     writeNullable(writer, value)
   }
-  return writer.toBuffer()
 }
 
 function writeNullable(writer: Writer, bytes: Buffer | null): void {
   writer.varint(bytes === null ? -1 : bytes.length)
   if (bytes !== null) writer.bytes(bytes)
+}
+
+function nullableBytes(bytes: Buffer | null): number {
+  return bytes === null ? 1 : varlongBytes(bytes.length) + bytes.length
+}
+
+/** How long a zig-zag varint of this value is. */
+function varlongBytes(value: number): number {
+  // Zig-zag doubles the value: from 64 on it takes a second byte, and one more for each factor 128.
+  let rest = value < 0 ? -(value + 1) : value
+  let bytes = 1
+  for (; rest >= 0x40; rest = Math.floor(rest / 0x80)) bytes++
+  return bytes
 }

@@ -1,53 +1,62 @@
-// Control batches end a transaction in a partition: one record whose key says how, whose value names
-// the coordinator's epoch. Source: KIP-98. Key: int16 version, int16 type; value: int16 version,
-// int32 coordinator epoch.
+// The marker that ends a transaction in a partition: a control batch of one record.
+// Source: KIP-98, "Control Messages"; the key is { version: int16, type: int16 (0 abort, 1 commit) },
+// the value { version: int16, coordinatorEpoch: int32 }.
 
 import { DecodeError, Reader } from '../bytes/reader.ts'
+import { Writer } from '../bytes/writer.ts'
 import { buildBatch } from './builder.ts'
-import { readRecords } from './records.ts'
-
-const MARKER_VERSION = 0
-const ABORT = 0
-const COMMIT = 1
+import { batchOffsets, readBatchHeader } from './header.ts'
+import { RecordCursor } from './record-cursor.ts'
 
 export interface ControlMarker {
-  /** `other` is a control record that is not of a transaction, such as a leader change. */
-  readonly kind: 'commit' | 'abort' | 'other'
+  /** `other`: a control record of a newer kind, which readers skip. */
+  readonly kind: 'abort' | 'commit' | 'other'
   readonly coordinatorEpoch: number
 }
 
-/** @param batch one control batch @throws DecodeError */
-export function readControlMarker(batch: Buffer): ControlMarker {
-  const [record] = readRecords(batch)
-  if (record?.key === undefined || record.key === null) throw new DecodeError('no marker', 0)
-  const key = new Reader(record.key)
-  key.int16()
-  const type = key.int16()
-  if (type !== ABORT && type !== COMMIT) return { kind: 'other', coordinatorEpoch: -1 }
-  const value = new Reader(record.value ?? Buffer.alloc(0))
-  value.int16()
-  return { kind: type === COMMIT ? 'commit' : 'abort', coordinatorEpoch: value.int32() }
-}
+const ABORT_TYPE = 0
+const COMMIT_TYPE = 1
 
+/** @returns one batch, transactional, for the log to place */
 export function buildControlMarker(marker: {
-  readonly kind: 'commit' | 'abort'
-  readonly coordinatorEpoch: number
+  readonly kind: 'abort' | 'commit'
   readonly producerId: number
   readonly producerEpoch: number
+  readonly coordinatorEpoch: number
   /** Milliseconds since 1970. */
   readonly timestamp: number
 }): Buffer {
-  const key = Buffer.alloc(4)
-  key.writeInt16BE(MARKER_VERSION, 0)
-  key.writeInt16BE(marker.kind === 'commit' ? COMMIT : ABORT, 2)
-  const value = Buffer.alloc(6)
-  value.writeInt16BE(MARKER_VERSION, 0)
-  value.writeInt32BE(marker.coordinatorEpoch, 2)
+  const key = new Writer()
+  key.int16(0)
+  key.int16(marker.kind === 'abort' ? ABORT_TYPE : COMMIT_TYPE)
+  const value = new Writer()
+  value.int16(0)
+  value.int32(marker.coordinatorEpoch)
   return buildBatch({
-    records: [{ timestamp: marker.timestamp, key, value }],
+    records: [{ timestamp: marker.timestamp, key: key.toBuffer(), value: value.toBuffer() }],
     producerId: marker.producerId,
     producerEpoch: marker.producerEpoch,
     isTransactional: true,
     isControlBatch: true,
   })
+}
+
+/**
+ * @param at where the control batch starts in the buffer
+ * @throws DecodeError when it holds no control record
+ */
+export function readControlMarker(buffer: Buffer, at = 0): ControlMarker {
+  const { sizeBytes, recordCount } = readBatchHeader(buffer, at)
+  const records = buffer.subarray(at + batchOffsets.records, at + sizeBytes)
+  const cursor = new RecordCursor(records, recordCount)
+  if (!cursor.next()) throw new DecodeError('a control batch without a record', at)
+  const { key, value } = cursor
+  if (key === null || value === null) throw new DecodeError('a control record without content', at)
+  const keyReader = new Reader(key)
+  keyReader.int16() // version: newer ones may only append
+  const type = keyReader.int16()
+  if (type !== ABORT_TYPE && type !== COMMIT_TYPE) return { kind: 'other', coordinatorEpoch: -1 }
+  const valueReader = new Reader(value)
+  valueReader.int16()
+  return { kind: type === ABORT_TYPE ? 'abort' : 'commit', coordinatorEpoch: valueReader.int32() }
 }

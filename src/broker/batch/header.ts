@@ -74,7 +74,7 @@ export interface BatchHeader {
   readonly isLogAppendTime: boolean
   readonly isTransactional: boolean
   readonly isControlBatch: boolean
-  /** When true, `baseTimestamp` holds the delete horizon (KIP-534), not a timestamp. */
+  /** When true, `baseTimestamp` holds the delete horizon (KIP-534); deltas are counted from it. */
   readonly hasDeleteHorizon: boolean
   readonly lastOffsetDelta: number
   /** Inclusive: baseOffset + lastOffsetDelta. Compaction keeps it, whatever records are left. */

@@ -1,101 +1,280 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { CodecError } from '../../host/codec-block.ts'
 import { DecodeError } from '../bytes/reader.ts'
-import { buildBatch } from './builder.ts'
+import { buildBatch, type NewRecord } from './builder.ts'
 import { buildControlMarker, readControlMarker } from './control-marker.ts'
-import { batchCrc, batchOffsets, codecByCode, readBatchHeader } from './header.ts'
-import { readRecords, recordBytes, walkRecords } from './records.ts'
+import { batchCrc, batchOffsets, readBatchHeader, writeLogAppendTime } from './header.ts'
+import { inspectRecords, readRecords, recordBytes, walkRecords } from './records.ts'
+import { retainRecords } from './retain-records.ts'
 
-const records = [
-  { timestamp: 1_700_000_000_000, key: Buffer.from('k'), value: Buffer.from('v'.repeat(300)) },
-  { timestamp: 1_700_000_000_005, key: null, value: null },
-  {
-    timestamp: 1_699_999_999_990,
-    key: Buffer.alloc(0),
-    value: Buffer.from('with headers'),
-    headers: [
-      ['trace', Buffer.from([0, 1, 2])],
-      ['none', null],
-      ['äö', Buffer.alloc(0)],
-    ] as const,
-  },
-]
+const TIME = 1_700_000_000_000
 
-describe('the records of a batch', () => {
-  for (const compression of codecByCode) {
-    it(`what was built with ${compression} is read back`, () => {
-      const batch = buildBatch({ records, compression, baseOffset: 40 })
+function record(index: number, extra: Partial<NewRecord> = {}): NewRecord {
+  const key = Buffer.from(`key-${index}`)
+  return { timestamp: TIME + index, key, value: Buffer.alloc(index * 40, 'v'), ...extra }
+}
 
-      const read = [...readRecords(batch)]
+const some = [0, 1, 2, 3, 4].map((index) => record(index))
 
+describe('counting records', () => {
+  const bytes = recordBytes(buildBatch({ records: some }))
+  const large = recordBytes(
+    buildBatch({ records: [record(0, { value: Buffer.alloc(3_000_000) })] }),
+  )
+
+  const walk = (records: Buffer, count: number) => walkRecords(records, 0, records.length, count)
+
+  it('accepts exactly as many as there are, whatever their lengths, anywhere in a buffer', () => {
+    const padded = Buffer.concat([Buffer.alloc(9, 0xff), bytes, Buffer.alloc(9, 0xff)])
+
+    assert.equal(walk(bytes, 5), undefined)
+    assert.equal(walk(large, 1), undefined)
+    assert.equal(walk(Buffer.alloc(0), 0), undefined)
+    assert.equal(walkRecords(padded, 9, 9 + bytes.length, 5), undefined)
+  })
+
+  it('refuses a count that lies', () => {
+    for (const count of [-1, 0, 4, 6, 2 ** 31 - 1]) {
+      assert.equal(typeof walk(bytes, count), 'string', `${count}`)
+      assert.throws(() => inspectRecords(bytes, count), DecodeError, `${count}`)
+    }
+    assert.match(walk(bytes, 6)!, /record 5 is missing/)
+    assert.match(walk(bytes, 4)!, /bytes after the last of 4 records/)
+  })
+
+  it('refuses records that are cut anywhere, or followed by something', () => {
+    for (let length = 0; length < bytes.length; length++) {
+      const cut = bytes.subarray(0, length)
+      assert.equal(typeof walk(cut, 5), 'string', `${length}`)
+      assert.throws(() => inspectRecords(cut, 5), DecodeError, `${length}`)
+    }
+    const longer = Buffer.concat([bytes, Buffer.from([0])])
+    assert.equal(typeof walk(longer, 5), 'string')
+    assert.throws(() => inspectRecords(longer, 5), DecodeError)
+  })
+
+  it('refuses lengths that are negative, too small, endless or larger than anything', () => {
+    const endless = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff]
+    const huge = [0xfe, 0xff, 0xff, 0xff, 0x0f]
+    for (const length of [[1], [10], endless, huge]) {
+      const records = Buffer.from([...length, 0, 0, 0, 0, 0, 0, 0, 0])
+      assert.equal(typeof walk(records, 1), 'string', `${length}`)
+      assert.throws(() => inspectRecords(records, 1), DecodeError, `${length}`)
+    }
+  })
+})
+
+describe('looking at every record', () => {
+  it('finds the first without a key, and the earliest and latest timestamp', () => {
+    const records = [
+      record(0),
+      record(1, { timestamp: TIME - 50 }),
+      record(2, { key: null, timestamp: TIME + 70 }),
+      record(3, { key: null }),
+    ]
+
+    const summary = inspectRecords(recordBytes(buildBatch({ records })), 4)
+
+    assert.deepEqual(summary, {
+      firstWithoutKey: 2,
+      minTimestampDelta: -50,
+      minTimestampAt: 1,
+      maxTimestampDelta: 70,
+      maxTimestampAt: 2,
+    })
+  })
+
+  it('says that all have keys when they do', () => {
+    const bytes = recordBytes(buildBatch({ records: some }))
+
+    assert.equal(inspectRecords(bytes, 5).firstWithoutKey, undefined)
+  })
+
+  it('refuses offset deltas that do not count from 0', () => {
+    const { batch } = retainRecords(buildBatch({ records: some }), (_, offset) => offset !== 1)
+
+    assert.throws(() => inspectRecords(recordBytes(batch), 4), /record 1 has offset delta 2/)
+  })
+
+  it('refuses fields and headers that do not fill their record', () => {
+    const headers = [['n', Buffer.from('v')]] as const
+    const bytes = recordBytes(buildBatch({ records: [record(0, { headers })] }))
+    // length attributes timestamp offset keyLength "key-0" valueLength headersCount 2 "n" 2 "v"
+    const fields = {
+      keyLength: 4,
+      valueLength: 10,
+      headersCount: 11,
+      nameLength: 12,
+      headerLength: 14,
+    }
+    for (const [name, at] of Object.entries(fields)) {
+      for (const value of [0x03, 0x7e, bytes[at]! + 2]) {
+        const changed = Buffer.from(bytes)
+        changed[at] = value
+        assert.throws(() => inspectRecords(changed, 1), DecodeError, `${name} ${value}`)
+      }
+    }
+  })
+})
+
+describe('reading a batch', () => {
+  it('gives every record with its offset, and views of its bytes', () => {
+    const batch = buildBatch({ records: some, baseOffset: 100, compression: 'zstd' })
+
+    const records = [...readRecords(batch)]
+
+    assert.deepEqual(
+      records.map(({ offset, timestamp, key, value, headers }) => {
+        return [offset, timestamp, key?.toString(), value?.length, headers]
+      }),
+      [0, 1, 2, 3, 4].map((index) => [100 + index, TIME + index, `key-${index}`, index * 40, []]),
+    )
+  })
+
+  it('gives all records the time at which the broker stamped it', () => {
+    const batch = buildBatch({ records: some })
+    writeLogAppendTime(batch, 0, TIME + 99)
+
+    for (const { timestamp } of readRecords(batch)) assert.equal(timestamp, TIME + 99)
+  })
+
+  it('stops at a bound on what it decompresses to', () => {
+    const records = [record(0, { value: Buffer.alloc(1_000_000) })]
+    const batch = buildBatch({ records, compression: 'gzip' })
+
+    assert.throws(
+      () => recordBytes(batch, 10_000),
+      (error) => error instanceof CodecError && error.code === 'too-large',
+    )
+  })
+
+  it('refuses a batch that is not all there', () => {
+    const batch = buildBatch({ records: some })
+
+    assert.throws(() => recordBytes(batch.subarray(0, batch.length - 1)), DecodeError)
+  })
+
+  it('shows header names that are no UTF-8 with replacement characters', () => {
+    const batch = buildBatch({ records: [record(0, { headers: [['ab', null]] })] })
+    const at = batch.indexOf('ab')
+    batch[at] = 0xff
+
+    assert.deepEqual([...readRecords(batch)][0]!.headers, [['\ufffdb', null]])
+  })
+})
+
+describe('building a batch', () => {
+  it('needs a record', () => {
+    assert.throws(() => buildBatch({ records: [] }), RangeError)
+  })
+
+  it('takes the latest timestamp for the whole batch, wherever it stands', () => {
+    const records = [record(0), record(1, { timestamp: TIME + 500 }), record(2)]
+
+    assert.equal(readBatchHeader(buildBatch({ records }), 0).maxTimestamp, TIME + 500)
+  })
+
+  it('keeps values of a megabyte and timestamps far apart whole', () => {
+    const records = [
+      record(0, { timestamp: 0 }),
+      record(1, { timestamp: Number.MAX_SAFE_INTEGER, value: Buffer.alloc(1_000_000, 'x') }),
+      record(2, { timestamp: -1, headers: [['é', Buffer.alloc(5000)]] }),
+    ]
+
+    const read = [...readRecords(buildBatch({ records, compression: 'lz4' }))]
+
+    assert.deepEqual(
+      read.map(({ timestamp }) => timestamp),
+      [0, Number.MAX_SAFE_INTEGER, -1],
+    )
+    assert.equal(read[1]!.value!.length, 1_000_000)
+    assert.equal(read[2]!.headers[0]![1]!.length, 5000)
+  })
+})
+
+describe('a control marker', () => {
+  it('of an unknown kind is told as such', () => {
+    const marker = { producerId: 1, producerEpoch: 0, coordinatorEpoch: 2, timestamp: TIME }
+    const batch = buildControlMarker({ kind: 'commit', ...marker })
+    batch[batchOffsets.records + 8] = 9
+
+    assert.equal(readControlMarker(batch).kind, 'other')
+  })
+
+  it('without a record, a key or a value is refused', () => {
+    const empty = retainRecords(buildBatch({ records: some }), () => false).batch
+    const keyless = buildBatch({ records: [record(0, { key: null })] })
+
+    assert.throws(() => readControlMarker(empty), DecodeError)
+    assert.throws(() => readControlMarker(keyless), DecodeError)
+  })
+})
+
+describe('retaining some records of a batch', () => {
+  const identity = { producerId: 7, producerEpoch: 2, baseSequence: 30, baseOffset: 100 }
+  const kept = (index: number) => index === 1 || index === 3
+
+  for (const compression of ['none', 'lz4'] as const) {
+    it(`keeps their offsets, and those, the producer and sequences of the batch (${compression})`, () => {
+      const batch = buildBatch({ records: some, compression, ...identity })
+
+      const retained = retainRecords(batch, ({ key }) => kept(Number(key!.toString().slice(4))))
+
+      const header = readBatchHeader(retained.batch, 0)
+      const before = readBatchHeader(batch, 0)
+      assert.equal(retained.recordCount, 2)
+      assert.equal(header.compression, compression)
       assert.deepEqual(
-        read.map(({ offset }) => offset),
-        [40, 41, 42],
+        [header.baseOffset, header.lastOffset, header.baseSequence, header.lastSequence],
+        [100, 104, 30, 34],
       )
+      assert.deepEqual([header.producerId, header.producerEpoch], [7, 2])
+      assert.equal(header.baseTimestamp, before.baseTimestamp)
+      assert.equal(header.maxTimestamp, TIME + 3)
+      assert.equal(header.crc, batchCrc(retained.batch, 0, header.sizeBytes))
       assert.deepEqual(
-        read.map(({ offset: _, headers, ...rest }) => ({ ...rest, headers: [...headers] })),
-        records.map((record) => ({ headers: [], ...record })),
+        [...readRecords(retained.batch)],
+        [...readRecords(batch)].filter(({ offset }) => kept(offset - 100)),
       )
-      const header = readBatchHeader(batch, 0)
-      assert.equal(header.crc, batchCrc(batch, 0, batch.length))
-      assert.equal(header.maxTimestamp, 1_700_000_000_005)
-      assert.equal(header.recordCount, 3)
     })
   }
 
-  it('a batch stamped by the broker gives every record that time', () => {
-    const batch = buildBatch({ records, logAppendTimeMs: 1_800_000_000_000 })
+  it('leaves a header with the offsets and sequences when nothing stays', () => {
+    const batch = buildBatch({ records: some, compression: 'gzip', ...identity })
 
-    const times = [...readRecords(batch)].map(({ timestamp }) => timestamp)
+    const { batch: empty, recordCount } = retainRecords(batch, () => false)
 
-    assert.deepEqual(times, [1_800_000_000_000, 1_800_000_000_000, 1_800_000_000_000])
+    const header = readBatchHeader(empty, 0)
+    assert.equal(recordCount, 0)
+    assert.deepEqual([header.recordCount, header.sizeBytes], [0, 61])
+    assert.deepEqual([header.baseOffset, header.lastOffset, header.lastSequence], [100, 104, 34])
+    assert.equal(header.compression, 'none')
+    assert.deepEqual([...readRecords(empty)], [])
   })
 
-  it('walking the lengths agrees with the count, and says what is wrong with another', () => {
-    const bytes = recordBytes(buildBatch({ records }))
+  it('sets the time from which tombstones may go, and leaves every timestamp as it was', () => {
+    const batch = buildBatch({ records: some })
 
-    assert.equal(walkRecords(bytes, 0, bytes.length, 3), undefined)
-    assert.match(walkRecords(bytes, 0, bytes.length, 2) ?? '', /bytes behind the last of 2/)
-    assert.match(walkRecords(bytes, 0, bytes.length, 4) ?? '', /record 3 has no length/)
-    assert.match(walkRecords(bytes, 0, bytes.length - 1, 3) ?? '', /record 2 claims/)
-  })
+    const { batch: marked } = retainRecords(batch, () => true, { deleteHorizonMs: TIME + 5000 })
+    const { batch: again } = retainRecords(marked, (_, offset) => offset > 0)
 
-  it('a count that lies, a length that lies and bytes left over are decode errors', () => {
-    const changes: [string, (batch: Buffer) => void][] = [
-      ['a larger count', (batch) => batch.writeInt32BE(4, batchOffsets.recordCount)],
-      ['a smaller count', (batch) => batch.writeInt32BE(2, batchOffsets.recordCount)],
-      ['a huge count', (batch) => batch.writeInt32BE(0x7fffffff, batchOffsets.recordCount)],
-      ['a negative count', (batch) => batch.writeInt32BE(-1, batchOffsets.recordCount)],
-      ['a record length', (batch) => batch.writeUInt8(0x7e, batchOffsets.records)],
-    ]
-    for (const [name, change] of changes) {
-      const batch = buildBatch({ records })
-      change(batch)
-      assert.throws(() => [...readRecords(batch)], DecodeError, name)
+    for (const one of [marked, again]) {
+      const header = readBatchHeader(one, 0)
+      assert.equal(header.hasDeleteHorizon, true)
+      assert.equal(header.baseTimestamp, TIME + 5000)
     }
+    assert.deepEqual([...readRecords(marked)], [...readRecords(batch)])
+    assert.deepEqual([...readRecords(again)], [...readRecords(batch)].slice(1))
   })
 
-  it('a decompression bomb is refused at the bound', () => {
-    const zeros = { timestamp: 0, key: null, value: Buffer.alloc(10_000_000) }
-    for (const compression of ['gzip', 'snappy', 'lz4', 'zstd'] as const) {
-      const batch = buildBatch({ records: [zeros], compression })
-      assert.throws(() => [...readRecords(batch, { maxBytes: 1_000_000 })], { name: 'CodecError' })
-    }
-  })
+  it('keeps the time of a batch that the broker stamped', () => {
+    const batch = buildBatch({ records: some })
+    writeLogAppendTime(batch, 0, TIME + 99)
 
-  it('a control marker says how its transaction ended', () => {
-    for (const kind of ['commit', 'abort'] as const) {
-      const batch = buildControlMarker({
-        kind,
-        coordinatorEpoch: 7,
-        producerId: 12,
-        producerEpoch: 3,
-        timestamp: 5,
-      })
+    const { batch: retained } = retainRecords(batch, (_, offset) => offset < 2)
 
-      assert.deepEqual(readControlMarker(batch), { kind, coordinatorEpoch: 7 })
-      const { isControlBatch, isTransactional, producerId } = readBatchHeader(batch, 0)
-      assert.deepEqual([isControlBatch, isTransactional, producerId], [true, true, 12])
-    }
+    assert.equal(readBatchHeader(retained, 0).maxTimestamp, TIME + 99)
+    assert.equal(readBatchHeader(retained, 0).isLogAppendTime, true)
   })
 })

@@ -1,73 +1,42 @@
-// The records inside a batch. Each is, after its length as a varint:
-//
-//   int8     attributes, unused
-//   varlong  timestamp, counted from the batch's base timestamp
-//   varint   offset, counted from the batch's base offset
-//   varint   key length, -1 = null      bytes  key
-//   varint   value length, -1 = null    bytes  value
-//   varint   header count, then each: varint name length, UTF-8, varint value length or -1, bytes
-//
-// Source: the protocol guide's "Record", KIP-98. When the batch says so, all of it is compressed.
+// The records inside a batch: counted for the broker, which looks no further unless a topic asks for
+// more, and read in full for those who need keys, values and headers.
 
-import { decompressSync } from '../../host/codec.ts'
-import { DecodeError, Reader } from '../bytes/reader.ts'
-import { batchOffsets, readBatchHeader } from './header.ts'
+import type { Codec } from '../../host/codec.ts'
+import { decompress, decompressSync } from '../../host/codec.ts'
+import { DecodeError } from '../bytes/reader.ts'
+import { type BatchHeader, batchOffsets, readBatchHeader } from './header.ts'
+import { RecordCursor, SMALLEST_RECORD_BYTES } from './record-cursor.ts'
+
+/** What a batch may decompress to where nobody set a lower bound. */
+export const MAX_DECOMPRESSED_BYTES = 256 * 1024 * 1024
 
 export interface BatchRecord {
   readonly offset: number
-  /** Milliseconds since 1970; the batch's append time when the broker stamped it. */
+  /** Milliseconds since 1970; -1 = none. The batch's own for all, when the broker stamped it. */
   readonly timestamp: number
   readonly key: Buffer | null
-  /** null is a tombstone. */
   readonly value: Buffer | null
   readonly headers: readonly RecordHeader[]
 }
 
 export type RecordHeader = readonly [name: string, value: Buffer | null]
 
-/** What one batch may grow to when it is decompressed, unless told otherwise. */
-export const MAX_DECOMPRESSED_BYTES = 256 * 1024 * 1024
-/** Length, attributes, timestamp, offset, key and value length, header count: a byte each at least. */
-const SMALLEST_RECORD_BYTES = 7
-
-/**
- * The records of one batch, in order; keys and values are views where the batch is not compressed.
- * @param batch exactly one batch, header included
- * @throws DecodeError it does not hold what its header says; CodecError it cannot be decompressed
- */
-export function* readRecords(
-  batch: Buffer,
-  { maxBytes = MAX_DECOMPRESSED_BYTES }: { maxBytes?: number } = {},
-): Generator<BatchRecord, void, undefined> {
-  const header = readBatchHeader(batch, 0)
-  const reader = new Reader(recordBytes(batch, maxBytes))
-  checkCount(header.recordCount, reader.remaining)
-  for (let index = 0; index < header.recordCount; index++) {
-    const length = reader.varint()
-    const end = reader.position + length
-    if (length < 0 || length > reader.remaining) {
-      throw new DecodeError(`record ${index} claims ${length} bytes`, reader.position)
-    }
-    reader.skip(1)
-    const timestampDelta = reader.varlong()
-    const offset = header.baseOffset + reader.varint()
-    const key = nullableBytes(reader)
-    const value = nullableBytes(reader)
-    const headers = readHeaders(reader)
-    if (reader.position !== end) {
-      throw new DecodeError(`record ${index} is not as long as it says`, reader.position)
-    }
-    const timestamp = header.isLogAppendTime
-      ? header.maxTimestamp
-      : header.baseTimestamp + timestampDelta
-    yield { offset, timestamp, key, value, headers }
-  }
-  if (reader.remaining > 0) throw new DecodeError('bytes behind the last record', reader.position)
+/** What a look at every record finds; see `inspectRecords`. */
+export interface RecordsSummary {
+  /** Index of the first record without a key; undefined when all have one. */
+  readonly firstWithoutKey: number | undefined
+  /** Smallest and largest timestamp delta, and the index of the first that has it. 0 and -1 if none. */
+  readonly minTimestampDelta: number
+  readonly minTimestampAt: number
+  readonly maxTimestampDelta: number
+  readonly maxTimestampAt: number
 }
 
 /**
- * Walks the lengths of uncompressed records without looking into them: about 4 ns each.
- * @returns undefined when `count` records fill the bytes exactly, else what is wrong
+ * Do exactly `count` records fill the bytes from `start` to `end`? Looks at lengths only, a few
+ * nanoseconds each.
+ * @param bytes decompressed
+ * @returns undefined when they do, else what is wrong
  */
 export function walkRecords(
   bytes: Buffer,
@@ -77,54 +46,109 @@ export function walkRecords(
 ): string | undefined {
   let at = start
   for (let index = 0; index < count; index++) {
-    let raw = 0
-    let shift = 0
-    for (;;) {
-      if (at >= end || shift > 28) return `record ${index} has no length`
-      const byte = bytes[at++]!
-      raw |= (byte & 0x7f) << shift
-      if (byte < 0x80) break
-      shift += 7
+    if (at >= end) return `record ${index} is missing`
+    let length = bytes[at++]! // still zig-zagged: the lowest bit is the sign
+    if (length >= 0x80) {
+      length &= 0x7f
+      let shift = 7
+      let byte = 0x80
+      while (byte >= 0x80) {
+        if (at >= end || shift > 28) return `record ${index} has no length`
+        byte = bytes[at++]!
+        length |= (byte & 0x7f) << shift
+        shift += 7
+      }
     }
-    const length = (raw >>> 1) ^ -(raw & 1)
+    length = (length >>> 1) ^ -(length & 1)
     if (length < SMALLEST_RECORD_BYTES - 1 || length > end - at) {
       return `record ${index} claims ${length} bytes, ${end - at} are left`
     }
     at += length
   }
-  return at === end ? undefined : `${end - at} bytes behind the last of ${count} records`
+  return at === end ? undefined : `${end - at} bytes after the last of ${count} records`
 }
 
-/** The records section of a batch, decompressed. @throws CodecError */
+/**
+ * Looks at every field of every record, makes nothing for each: for topics that ask for it.
+ * @param records decompressed
+ * @throws DecodeError also when the offset deltas are not 0, 1, 2 ... as a producer's must be
+ */
+export function inspectRecords(records: Buffer, count: number): RecordsSummary {
+  const cursor = new RecordCursor(records, count)
+  let firstWithoutKey: number | undefined
+  let minTimestampDelta = 0
+  let minTimestampAt = -1
+  let maxTimestampDelta = 0
+  let maxTimestampAt = -1
+  for (let index = 0; cursor.next(); index++) {
+    if (cursor.offsetDelta !== index) {
+      throw new DecodeError(`record ${index} has offset delta ${cursor.offsetDelta}`, cursor.start)
+    }
+    cursor.checkHeaders()
+    if (cursor.keyLength === -1) firstWithoutKey ??= index
+    if (minTimestampAt === -1 || cursor.timestampDelta < minTimestampDelta) {
+      minTimestampDelta = cursor.timestampDelta
+      minTimestampAt = index
+    }
+    if (maxTimestampAt === -1 || cursor.timestampDelta > maxTimestampDelta) {
+      maxTimestampDelta = cursor.timestampDelta
+      maxTimestampAt = index
+    }
+  }
+  return { firstWithoutKey, minTimestampDelta, minTimestampAt, maxTimestampDelta, maxTimestampAt }
+}
+
+/**
+ * The bytes of a batch's records, decompressed; a view when they are not compressed.
+ * @param batch one whole batch, from its first byte
+ * @throws DecodeError | CodecError
+ */
 export function recordBytes(batch: Buffer, maxBytes = MAX_DECOMPRESSED_BYTES): Buffer {
+  const { compression, stored } = storedRecords(batch)
+  return decompressSync(compression, stored, { maxBytes })
+}
+
+/** As `recordBytes`, decompressing off the event loop. */
+export function recordBytesAsync(
+  batch: Buffer,
+  maxBytes = MAX_DECOMPRESSED_BYTES,
+): Promise<Buffer> {
+  const { compression, stored } = storedRecords(batch)
+  return decompress(compression, stored, { maxBytes })
+}
+
+/**
+ * Every record of a batch in full, keys and values as views. Control batches too: their records are
+ * read by `control-marker.ts`.
+ * @param batch one whole batch, from its first byte
+ * @throws DecodeError | CodecError while iterating
+ */
+export function* readRecords(
+  batch: Buffer,
+  { maxBytes = MAX_DECOMPRESSED_BYTES }: { maxBytes?: number } = {},
+): Generator<BatchRecord, void, undefined> {
+  const header = readBatchHeader(batch, 0)
+  const cursor = new RecordCursor(recordBytes(batch, maxBytes), header.recordCount)
+  while (cursor.next()) {
+    yield {
+      offset: header.baseOffset + cursor.offsetDelta,
+      timestamp: timestampOf(header, cursor.timestampDelta),
+      key: cursor.key,
+      value: cursor.value,
+      headers: cursor.headers(),
+    }
+  }
+}
+
+/** A batch that the broker stamped has one timestamp for all records (KIP-32). */
+export function timestampOf(header: BatchHeader, timestampDelta: number): number {
+  return header.isLogAppendTime ? header.maxTimestamp : header.baseTimestamp + timestampDelta
+}
+
+function storedRecords(batch: Buffer): { compression: Codec; stored: Buffer } {
   const { compression, sizeBytes } = readBatchHeader(batch, 0)
-  const stored = batch.subarray(batchOffsets.records, sizeBytes)
-  return compression === 'none' ? stored : decompressSync(compression, stored, { maxBytes })
-}
-
-function checkCount(count: number, bytes: number): void {
-  if (count < 0 || count * SMALLEST_RECORD_BYTES > bytes) {
-    throw new DecodeError(
-      `${count} records do not fit into ${bytes} bytes`,
-      batchOffsets.recordCount,
-    )
+  if (batch.length < sizeBytes) {
+    throw new DecodeError(`${batch.length} bytes of a batch of ${sizeBytes}`, batch.length)
   }
-}
-
-function nullableBytes(reader: Reader): Buffer | null {
-  const length = reader.varint()
-  return length === -1 ? null : reader.bytes(length)
-}
-
-function readHeaders(reader: Reader): RecordHeader[] {
-  const count = reader.varint()
-  if (count < 0 || count * 2 > reader.remaining) {
-    throw new DecodeError(`${count} record headers do not fit`, reader.position)
-  }
-  const headers: RecordHeader[] = []
-  for (let index = 0; index < count; index++) {
-    const name = reader.string(reader.varint())
-    headers.push([name, nullableBytes(reader)])
-  }
-  return headers
+  return { compression, stored: batch.subarray(batchOffsets.records, sizeBytes) }
 }
