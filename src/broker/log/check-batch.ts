@@ -1,0 +1,207 @@
+// May this batch enter this partition? Judged by its bytes, the topic's settings and the time alone;
+// what depends on the producer's history is producer-state.ts's. Pure.
+// Source: kafka.md rules 9-14, which follow Kafka's own LogValidator; KIP-32, KIP-467 (record errors).
+
+import { CodecError } from '../../host/codec-block.ts'
+import {
+  BATCH_OVERHEAD_BYTES,
+  type BatchHeader,
+  batchCrc,
+  batchOffsets,
+  CURRENT_MAGIC,
+  NO_TIMESTAMP,
+  readBatchHeader,
+  readBatchSize,
+  readMagic,
+} from '../batch/header.ts'
+import { readRecords, recordBytes, walkRecords } from '../batch/records.ts'
+import { DecodeError } from '../bytes/reader.ts'
+import { ErrorCode } from '../wire/error-codes.ts'
+import { isCompacted, type LogConfig } from './log-config.ts'
+
+/** Who writes: clients may do less than the broker's own coordinators. */
+export type AppendOrigin = 'client' | 'coordinator' | 'internal'
+
+export interface RecordError {
+  /** Of the record within its batch. */
+  readonly batchIndex: number
+  readonly message: string
+}
+
+export interface Refusal {
+  readonly kind: 'refused'
+  readonly errorCode: ErrorCode
+  readonly message?: string
+  readonly recordErrors?: readonly RecordError[]
+}
+
+export interface BatchCheck {
+  readonly config: LogConfig
+  readonly origin: AppendOrigin
+  readonly nowMs: number
+  /** Only a planted fault turns this on. */
+  readonly ignoreCrc?: boolean
+}
+
+/** What one compressed batch may grow to when its records are counted. */
+export const MAX_CHECKED_BYTES = 64 * 1024 * 1024
+
+/** @returns the batch's header, or why it may not enter */
+export function checkBatch(batch: Buffer, check: BatchCheck): BatchHeader | Refusal {
+  const { config, origin } = check
+  const shape = checkShape(batch)
+  if (shape !== undefined) return shape
+  if (batch.length > config.maxMessageBytes) {
+    return refuse(
+      ErrorCode.MESSAGE_TOO_LARGE,
+      `The batch has ${batch.length} bytes, max.message.bytes is ${config.maxMessageBytes}.`,
+    )
+  }
+  if (batch.length > config.segmentBytes) {
+    return refuse(
+      ErrorCode.RECORD_LIST_TOO_LARGE,
+      `The batch has ${batch.length} bytes, segment.bytes is ${config.segmentBytes}.`,
+    )
+  }
+  const header = headerOf(batch)
+  if (header === undefined) return refuse(ErrorCode.CORRUPT_MESSAGE, 'The batch has a bad header.')
+  if (check.ignoreCrc !== true && batchCrc(batch, 0, batch.length) !== header.crc) {
+    return refuse(ErrorCode.CORRUPT_MESSAGE, 'The batch does not match its checksum.')
+  }
+  return (
+    checkFields(header, origin) ??
+    checkTime(header, check) ??
+    checkRecords(batch, header, check) ??
+    header
+  )
+}
+
+export function isRefusal(result: BatchHeader | Refusal): result is Refusal {
+  return 'kind' in result
+}
+
+/** Exactly one batch of the current format. */
+function checkShape(batch: Buffer): Refusal | undefined {
+  if (batch.length < BATCH_OVERHEAD_BYTES) {
+    return refuse(ErrorCode.CORRUPT_MESSAGE, 'The batch ends within its header.')
+  }
+  if (readMagic(batch, 0) !== CURRENT_MAGIC) {
+    return refuse(
+      ErrorCode.INVALID_RECORD,
+      `Batches of magic ${readMagic(batch, 0)} are not taken.`,
+    )
+  }
+  const sizeBytes = readBatchSize(batch, 0)
+  if (sizeBytes < BATCH_OVERHEAD_BYTES || sizeBytes > batch.length) {
+    return refuse(ErrorCode.CORRUPT_MESSAGE, 'The batch is not as long as it says.')
+  }
+  if (sizeBytes < batch.length) {
+    return refuse(ErrorCode.INVALID_RECORD, 'A partition takes exactly one batch per request.')
+  }
+  return undefined
+}
+
+function headerOf(batch: Buffer): BatchHeader | undefined {
+  try {
+    return readBatchHeader(batch, 0)
+  } catch (error) {
+    if (error instanceof DecodeError) return undefined
+    throw error
+  }
+}
+
+function checkFields(header: BatchHeader, origin: AppendOrigin): Refusal | undefined {
+  const { recordCount, lastOffsetDelta } = header
+  if (recordCount <= 0 || lastOffsetDelta + 1 !== recordCount) {
+    return refuse(
+      ErrorCode.INVALID_RECORD,
+      `The batch says ${recordCount} records and a last offset delta of ${lastOffsetDelta}.`,
+    )
+  }
+  if (origin !== 'client') return undefined
+  if (header.isControlBatch) {
+    return refuse(ErrorCode.INVALID_RECORD, 'Clients may not write control records.')
+  }
+  if (header.hasDeleteHorizon) {
+    return refuse(ErrorCode.INVALID_RECORD, 'Clients may not set a delete horizon.')
+  }
+  if (header.isTransactional) {
+    return refuse(ErrorCode.INVALID_TXN_STATE, 'This broker has no transactions yet.')
+  }
+  if (header.producerId >= 0 && header.baseSequence < 0) {
+    return refuse(ErrorCode.INVALID_RECORD, 'An idempotent batch must carry a sequence.')
+  }
+  return undefined
+}
+
+/** KIP-32. Batches without a timestamp pass, and so does any time that the broker will overwrite. */
+function checkTime(header: BatchHeader, { config, nowMs }: BatchCheck): Refusal | undefined {
+  if (config.messageTimestampType === 'LogAppendTime') return undefined
+  if (header.isLogAppendTime) {
+    return refuse(ErrorCode.INVALID_TIMESTAMP, 'Producers may not claim a log append time.')
+  }
+  const { maxTimestamp, baseTimestamp } = header
+  if (maxTimestamp === NO_TIMESTAMP) return undefined
+  if (maxTimestamp - nowMs > config.messageTimestampAfterMaxMs) {
+    return refuse(
+      ErrorCode.INVALID_TIMESTAMP,
+      `Timestamp ${maxTimestamp} is too far ahead: message.timestamp.after.max.ms is ${config.messageTimestampAfterMaxMs}.`,
+    )
+  }
+  const oldest = Math.min(baseTimestamp, maxTimestamp)
+  if (nowMs - oldest > config.messageTimestampBeforeMaxMs) {
+    return refuse(
+      ErrorCode.INVALID_TIMESTAMP,
+      `Timestamp ${oldest} is too old: message.timestamp.before.max.ms is ${config.messageTimestampBeforeMaxMs}.`,
+    )
+  }
+  return undefined
+}
+
+function checkRecords(
+  batch: Buffer,
+  header: BatchHeader,
+  { config, origin }: BatchCheck,
+): Refusal | undefined {
+  const isCompressed = header.compression !== 'none'
+  if (isCompressed && !config.checkCompressedRecords) return undefined
+  try {
+    const records = isCompressed ? recordBytes(batch, MAX_CHECKED_BYTES) : batch
+    const start = isCompressed ? 0 : batchOffsets.records
+    const problem = walkRecords(records, start, records.length, header.recordCount)
+    if (problem !== undefined) return refuse(ErrorCode.INVALID_RECORD, `Bad batch: ${problem}.`)
+    return isCompacted(config) && origin === 'client' ? checkKeys(batch) : undefined
+  } catch (error) {
+    if (error instanceof CodecError) {
+      const isBomb = error.code === 'too-large'
+      const code = isBomb ? ErrorCode.MESSAGE_TOO_LARGE : ErrorCode.CORRUPT_MESSAGE
+      return refuse(code, `The batch cannot be decompressed: ${error.message}.`)
+    }
+    if (error instanceof DecodeError) {
+      return refuse(ErrorCode.INVALID_RECORD, `Bad batch: ${error.message}.`)
+    }
+    throw error
+  }
+}
+
+/** A compacted topic keeps the last record of each key, so each must have one. */
+function checkKeys(batch: Buffer): Refusal | undefined {
+  const recordErrors: RecordError[] = []
+  let batchIndex = 0
+  for (const { key } of readRecords(batch, { maxBytes: MAX_CHECKED_BYTES })) {
+    if (key === null) {
+      recordErrors.push({
+        batchIndex,
+        message: 'A compacted topic cannot take a record without key.',
+      })
+    }
+    batchIndex += 1
+  }
+  if (recordErrors.length === 0) return undefined
+  const message = 'One or more records have been rejected: they have no key.'
+  return { kind: 'refused', errorCode: ErrorCode.INVALID_RECORD, message, recordErrors }
+}
+
+function refuse(errorCode: ErrorCode, message: string): Refusal {
+  return { kind: 'refused', errorCode, message }
+}

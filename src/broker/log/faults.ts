@@ -1,0 +1,17 @@
+// Mistakes that can be planted, so that the crash tests can prove that they would notice them.
+// Only tests set any of these; each is read in exactly one place.
+
+export interface LogFaults {
+  /** Answers acks=all when the sync begins. */
+  readonly acknowledgeBeforeSync?: boolean
+  /** Uses a journal file again without syncing the partition files first. */
+  readonly journalEmptiedEarly?: boolean
+  /** Takes every batch for intact. */
+  readonly ignoreCrc?: boolean
+  /** Answers a resent batch before the original is durable. */
+  readonly duplicateAcknowledgedEarly?: boolean
+  /** Syncs once more after a failed sync and believes the second answer. */
+  readonly retryFailedSync?: boolean
+  /** Takes the names of new files and folders for durable. */
+  readonly skipFolderSync?: boolean
+}

@@ -1,0 +1,285 @@
+// The shared journal: one place in which a commit that touches many partitions becomes durable with
+// one sync. Two files of a fixed size are used in turn. A file is used again only once every
+// partition file that was written meanwhile is synced; emptying is nothing but starting over with a
+// higher generation, which makes whatever stands behind the new entries invalid.
+//
+//   at  bytes  entry
+//    0    4    magic 'MRJ1'
+//    4    4    length of the batches
+//    8    4    CRC-32C of bytes 12..67; the batches carry their own
+//   12    8    generation      of the file's current filling; the later filling has the higher one
+//   20    8    nonce           random per filling, so that no record can pass for an entry
+//   28    8    sequence        consecutive within a filling
+//   36   16    topic id
+//   52    4    partition
+//   56    4    leader epoch
+//   60    8    base offset     of the first batch
+//   68    n    whole batches, as in the partition's file
+//
+// Invariant: an entry counts only if generation and nonce are those of the file's first entry. Damage
+// in the middle loses what is damaged, not what follows: replay goes by offset and notices gaps.
+
+import type { Disk, DiskFile } from '../../host/disk.ts'
+import type { Random } from '../../host/random.ts'
+import { readBaseOffset, readBatchSize, writeInt64 } from '../batch/header.ts'
+import { crc32c } from '../bytes/crc32c.ts'
+import { formatUuid, writeUuid } from '../bytes/uuid.ts'
+import { isIntactBatch } from './intact-batch.ts'
+
+const HEADER_BYTES = 68
+const CRC_FROM = 12
+const MAGIC = Buffer.from('MRJ1')
+const NONCE_BYTES = 8
+/** Up to this much is written on the event loop's turn; more goes through the thread pool. */
+const SYNC_WRITE_BYTES = 256 * 1024
+
+export interface JournalEntry {
+  readonly topicId: string
+  readonly partition: number
+  readonly leaderEpoch: number
+  readonly baseOffset: number
+  /** Whole batches, in pieces. */
+  readonly bytes: readonly Buffer[]
+}
+
+/** An entry found at start; its batches passed their checks. */
+export interface ReplayEntry {
+  readonly topicId: string
+  readonly partition: number
+  readonly leaderEpoch: number
+  readonly baseOffset: number
+  readonly bytes: Buffer
+}
+
+export interface JournalOptions {
+  readonly disk: Disk
+  readonly random: Random
+  readonly folder: string
+  /** Of each of the two files. */
+  readonly fileBytes: number
+}
+
+interface JournalFile {
+  readonly path: string
+  file: DiskFile | undefined
+  generation: number
+  nonce: Buffer
+  position: number
+  sequence: number
+}
+
+export class Journal {
+  readonly #disk: Disk
+  readonly #random: Random
+  readonly #folder: string
+  readonly #fileBytes: number
+  readonly #files: [JournalFile, JournalFile]
+  #current: 0 | 1 = 0
+  #lastGeneration = 0
+
+  private constructor({ disk, random, folder, fileBytes }: JournalOptions) {
+    this.#disk = disk
+    this.#random = random
+    this.#folder = folder
+    this.#fileBytes = fileBytes
+    this.#files = [emptyFile(`${folder}/journal-0`), emptyFile(`${folder}/journal-1`)]
+  }
+
+  /** Reads what an earlier run left. @returns its entries in the order in which they were written */
+  static async open(
+    options: JournalOptions,
+  ): Promise<{ journal: Journal; entries: ReplayEntry[] }> {
+    const journal = new Journal(options)
+    const fillings = []
+    for (const file of journal.#files) {
+      const content = await journal.#disk.readFile(file.path)
+      if (content !== undefined) fillings.push(readFilling(content))
+    }
+    fillings.sort((a, b) => a.generation - b.generation)
+    journal.#lastGeneration = fillings.at(-1)?.generation ?? 0
+    return { journal, entries: fillings.flatMap((filling) => filling.entries) }
+  }
+
+  /** Whether one more group of that size fits into the file in use. */
+  fits(bytes: number): boolean {
+    return this.#files[this.#current].position + bytes <= this.#fileBytes
+  }
+
+  /** Whether a group of that size can fit into any file. */
+  canHold(bytes: number): boolean {
+    return bytes <= this.#fileBytes
+  }
+
+  /** Begins a new filling of the other file, whose content must be of no use any more. */
+  async switch(): Promise<void> {
+    this.#current = this.#current === 0 ? 1 : 0
+    await this.begin()
+  }
+
+  get hasBegun(): boolean {
+    return this.#files[this.#current].generation > 0
+  }
+
+  /** Begins a filling of the current file. The first ever use reserves its space. */
+  async begin(): Promise<void> {
+    const target = this.#files[this.#current]
+    if (target.file === undefined) {
+      target.file = await this.#disk.open(target.path, { create: true })
+      await target.file.preallocate(this.#fileBytes)
+      await target.file.sync()
+      await this.#disk.syncFolder(this.#folder)
+    }
+    this.#lastGeneration += 1
+    target.generation = this.#lastGeneration
+    target.nonce = this.#random.bytes(NONCE_BYTES)
+    target.position = 0
+    target.sequence = 0
+  }
+
+  /** Writes one commit group. It must fit. Durable only after `sync`. */
+  async append(entries: readonly JournalEntry[]): Promise<void> {
+    const target = this.#files[this.#current]
+    const buffers: Buffer[] = []
+    let total = 0
+    for (const entry of entries) {
+      const length = entry.bytes.reduce((sum, piece) => sum + piece.length, 0)
+      buffers.push(encodeHeader(entry, length, target), ...entry.bytes)
+      target.sequence += 1
+      total += HEADER_BYTES + length
+    }
+    const { position } = target
+    target.position += total
+    if (total <= SYNC_WRITE_BYTES) target.file!.writeSync(buffers, position)
+    else await target.file!.write(buffers, position)
+  }
+
+  async sync(): Promise<void> {
+    await this.#files[this.#current].file!.sync()
+  }
+
+  /** Forgets every entry, durably. All partition files must be synced. */
+  async empty(): Promise<void> {
+    for (const target of this.#files) {
+      const isThere = target.file !== undefined || (await this.#disk.stat(target.path))
+      if (!isThere) continue
+      target.file ??= await this.#disk.open(target.path)
+      await target.file.write([Buffer.alloc(HEADER_BYTES)], 0)
+      await target.file.sync()
+      target.generation = 0
+      target.position = this.#fileBytes
+    }
+  }
+
+  async close(): Promise<void> {
+    for (const target of this.#files) {
+      const { file } = target
+      target.file = undefined
+      await file?.close()
+    }
+  }
+}
+
+export function journalBytes(entry: JournalEntry): number {
+  return HEADER_BYTES + entry.bytes.reduce((sum, piece) => sum + piece.length, 0)
+}
+
+function emptyFile(path: string): JournalFile {
+  return {
+    path,
+    file: undefined,
+    generation: 0,
+    nonce: Buffer.alloc(NONCE_BYTES),
+    position: 0,
+    sequence: 0,
+  }
+}
+
+function encodeHeader(entry: JournalEntry, length: number, target: JournalFile): Buffer {
+  const header = Buffer.allocUnsafe(HEADER_BYTES)
+  MAGIC.copy(header)
+  header.writeInt32BE(length, 4)
+  writeInt64(header, 12, target.generation)
+  target.nonce.copy(header, 20)
+  writeInt64(header, 28, target.sequence)
+  writeUuid(header, entry.topicId, 36)
+  header.writeInt32BE(entry.partition, 52)
+  header.writeInt32BE(entry.leaderEpoch, 56)
+  writeInt64(header, 60, entry.baseOffset)
+  header.writeUInt32BE(crc32c(header.subarray(CRC_FROM)), 8)
+  return header
+}
+
+interface Filling {
+  readonly generation: number
+  readonly entries: ReplayEntry[]
+}
+
+/** The entries of a file's last filling. */
+function readFilling(content: Buffer): Filling {
+  const entries: ReplayEntry[] = []
+  let at = 0
+  const first = readHeader(content, at)
+  if (first === undefined) return { generation: 0, entries }
+  let nextSequence = 0
+  while (at >= 0) {
+    const header = readHeader(content, at)
+    const isOurs =
+      header !== undefined &&
+      header.generation === first.generation &&
+      header.nonce === first.nonce &&
+      header.sequence >= nextSequence
+    if (!isOurs) {
+      at = content.indexOf(MAGIC, at + 1)
+      continue
+    }
+    const from = at + HEADER_BYTES
+    const bytes = content.subarray(from, from + header.length)
+    if (bytes.length === header.length && areIntact(bytes, header.baseOffset)) {
+      entries.push({ ...header, bytes })
+      nextSequence = header.sequence + 1
+      at = from + header.length
+    } else {
+      at = content.indexOf(MAGIC, at + 1)
+    }
+  }
+  return { generation: first.generation, entries }
+}
+
+interface Header {
+  readonly length: number
+  readonly generation: number
+  readonly nonce: string
+  readonly sequence: number
+  readonly topicId: string
+  readonly partition: number
+  readonly leaderEpoch: number
+  readonly baseOffset: number
+}
+
+function readHeader(content: Buffer, at: number): Header | undefined {
+  if (at + HEADER_BYTES > content.length) return undefined
+  if (content.compare(MAGIC, 0, MAGIC.length, at, at + MAGIC.length) !== 0) return undefined
+  const crc = crc32c(content.subarray(at + CRC_FROM, at + HEADER_BYTES))
+  if (crc !== content.readUInt32BE(at + 8)) return undefined
+  return {
+    length: content.readInt32BE(at + 4),
+    generation: Number(content.readBigInt64BE(at + 12)),
+    nonce: content.toString('latin1', at + 20, at + 28),
+    sequence: Number(content.readBigInt64BE(at + 28)),
+    topicId: formatUuid(content, at + 36),
+    partition: content.readInt32BE(at + 52),
+    leaderEpoch: content.readInt32BE(at + 56),
+    baseOffset: Number(content.readBigInt64BE(at + 60)),
+  }
+}
+
+/** Whether the bytes are whole batches, the first at `baseOffset`, each with its right CRC. */
+function areIntact(bytes: Buffer, baseOffset: number): boolean {
+  let at = 0
+  while (at < bytes.length) {
+    if (!isIntactBatch(bytes, at)) return false
+    if (at === 0 && readBaseOffset(bytes, at) !== baseOffset) return false
+    at += readBatchSize(bytes, at)
+  }
+  return true
+}

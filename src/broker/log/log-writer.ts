@@ -1,0 +1,387 @@
+// The writing side of one partition: appends wait here in offset order until the group commit takes
+// them, go to the active segment, and stay known until a sync or the journal covers them.
+// Invariant: durableEndOffset <= writtenEndOffset <= the end of what is queued; what lies between
+// durable and written is listed in #undurable without a gap, so that a journal entry can carry it.
+
+import { DiskError } from '../../host/disk.ts'
+import type { FileCache } from './file-cache.ts'
+import type { LogConfig } from './log-config.ts'
+import type { LogPosition } from './log-reader.ts'
+import type { PartitionFolder } from './partition-folder.ts'
+import { MAX_RELATIVE_OFFSET, Segment } from './segment.ts'
+import type { AbortedTransaction } from './transaction-index.ts'
+
+/** One batch on its way to the disk; its bytes stay untouched until it is settled. */
+export interface PendingAppend {
+  readonly bytes: Buffer
+  readonly baseOffset: number
+  /** Inclusive. */
+  readonly lastOffset: number
+  readonly maxTimestamp: number
+  /** -1 waits for the sync; 0 and 1 are settled after the write, and their bytes let go. */
+  readonly acks: -1 | 0 | 1
+  readonly abortedTransaction?: AbortedTransaction | undefined
+}
+
+/** What the partition learns of its appends. */
+export interface WriterOwner {
+  readonly config: LogConfig
+  readonly leaderEpoch: number
+  nowMs(): number
+  /** Written to the operating system: acks 0 and 1 may be answered. */
+  onWritten(append: PendingAppend): void
+  /** Everything below survives a power cut. */
+  onDurable(endOffset: number): void
+  /** No space: none of these was kept; offsets go on from the first one's. */
+  onRefused(appends: readonly PendingAppend[]): void
+  onSealed(sealed: Segment): void
+  onOffline(reason: string): void
+  /** Monotonic time has come to this: answers that are overdue go out. */
+  onTick(monotonicMs: number): void
+}
+
+/** A stretch of a segment that is written and not durable yet. */
+interface Undurable {
+  readonly segment: Segment
+  readonly position: number
+  readonly sizeBytes: number
+  readonly baseOffset: number
+  readonly lastOffset: number
+  /** Kept while nobody else may use them again; else read back from the file. */
+  readonly bytes: Buffer | undefined
+}
+
+export interface LogWriterOptions {
+  readonly topicId: string
+  readonly partition: number
+  readonly folder: PartitionFolder
+  readonly files: FileCache
+  /** In offset order; the last one is the active one. Empty before the first append. */
+  readonly segments: Segment[]
+  readonly owner: WriterOwner
+  readonly endOffset: number
+}
+
+export class LogWriter {
+  readonly topicId: string
+  readonly partition: number
+  readonly folder: PartitionFolder
+  readonly segments: Segment[]
+  readonly #files: FileCache
+  readonly #owner: WriterOwner
+  #queue: PendingAppend[] = []
+  #taken: PendingAppend[] = []
+  #undurable: Undurable[] = []
+  /** Set when the taken appends are in the journal: durable, whatever becomes of the file. */
+  #journaledEndOffset = -1
+  #writtenEndOffset: number
+  #durableEndOffset: number
+  #durableEnd: LogPosition | undefined
+  /** Under way: cutting what a failed write left. */
+  #repair: Promise<void> | undefined
+  #isStalled = false
+  #isOffline = false
+
+  constructor(options: LogWriterOptions) {
+    this.topicId = options.topicId
+    this.partition = options.partition
+    this.folder = options.folder
+    this.segments = options.segments
+    this.#files = options.files
+    this.#owner = options.owner
+    this.#writtenEndOffset = options.endOffset
+    this.#durableEndOffset = options.endOffset
+    this.#durableEnd = this.writtenEnd
+  }
+
+  get active(): Segment | undefined {
+    return this.segments.at(-1)
+  }
+
+  get writtenEndOffset(): number {
+    return this.#writtenEndOffset
+  }
+
+  get durableEndOffset(): number {
+    return this.#durableEndOffset
+  }
+
+  get hasQueued(): boolean {
+    return this.#queue.length > 0
+  }
+
+  /** Taken from the queue and not in the file yet. */
+  get hasTaken(): boolean {
+    return this.#taken.length > 0
+  }
+
+  get takenBytes(): number {
+    let bytes = 0
+    for (const append of this.#taken) bytes += append.bytes.length
+    return bytes
+  }
+
+  get hasUndurable(): boolean {
+    return this.#undurable.length > 0
+  }
+
+  get isOffline(): boolean {
+    return this.#isOffline
+  }
+
+  /** Journaled appends could not be written for want of space: nothing else may be, before them. */
+  get isStalled(): boolean {
+    return this.#isStalled
+  }
+
+  enqueue(append: PendingAppend): void {
+    this.#queue.push(append)
+  }
+
+  /** Takes waiting appends for writing, at least one. @returns their bytes */
+  take(maxBytes: number): number {
+    let bytes = 0
+    let count = 0
+    while (count < this.#queue.length) {
+      const size = this.#queue[count]!.bytes.length
+      if (count > 0 && bytes + size > maxBytes) break
+      bytes += size
+      count += 1
+    }
+    const rest = this.#queue.splice(count)
+    this.#taken.push(...this.#queue)
+    this.#queue = rest
+    return bytes
+  }
+
+  /** Of the first batch that a journal entry would carry; replay takes it from the batches. */
+  get leaderEpoch(): number {
+    return this.#owner.leaderEpoch
+  }
+
+  /** Where the durable bytes end. */
+  get durableEnd(): LogPosition | undefined {
+    return this.#durableEnd
+  }
+
+  get writtenEnd(): LogPosition | undefined {
+    const { active } = this
+    return active === undefined ? undefined : { segment: active, position: active.sizeBytes }
+  }
+
+  /** Whether `writeTakenNow` can do without opening or making a file. */
+  get isReady(): boolean {
+    const { active } = this
+    if (this.#repair !== undefined || active?.openNow === undefined) return false
+    let sizeBytes = active.sizeBytes
+    for (const append of this.#taken) {
+      if (this.#mustRollBefore(append, active, sizeBytes)) return false
+      sizeBytes += append.bytes.length
+    }
+    return true
+  }
+
+  /** Writes what was taken on this turn of the event loop. Only when `isReady`. */
+  writeTakenNow(): void {
+    const { active } = this
+    const file = active?.openNow
+    if (active === undefined || file === undefined || this.#taken.length === 0) return
+    const buffers = this.#taken.map((append) => append.bytes)
+    try {
+      file.writeSync(buffers, active.sizeBytes)
+    } catch (error) {
+      this.#cutPartialWrite(active)
+      this.#failWrite(error)
+      return
+    }
+    this.#written(active, this.#taken.length)
+  }
+
+  /** Writes what was taken, rolling to new segments where needed. */
+  async writeTaken(): Promise<void> {
+    while (this.#taken.length > 0 && !this.#isOffline) {
+      try {
+        await this.#writeRun()
+      } catch (error) {
+        this.#failWrite(error)
+        return
+      }
+    }
+  }
+
+  /** Segments that a direct sync would have to sync. */
+  undurableSegments(): Segment[] {
+    const segments: Segment[] = []
+    for (const { segment } of this.#undurable) {
+      if (segments.at(-1) !== segment) segments.push(segment)
+    }
+    return segments
+  }
+
+  /** What the journal must hold of this partition: everything that is not durable, taken included. */
+  journalEntry(): { baseOffset: number; bytes: Buffer[]; endOffset: number } {
+    const bytes: Buffer[] = []
+    for (const stretch of this.#undurable) bytes.push(stretch.bytes ?? readBack(stretch))
+    for (const append of this.#taken) bytes.push(append.bytes)
+    const endOffset = this.#takenEndOffset
+    return { baseOffset: this.#durableEndOffset, bytes, endOffset }
+  }
+
+  /** Every file that `journalEntry` reads back from is open. */
+  async openForReadBack(): Promise<void> {
+    for (const segment of this.undurableSegments()) await segment.file.use(() => undefined)
+  }
+
+  get canReadBack(): boolean {
+    return this.undurableSegments().every((segment) => segment.openNow !== undefined)
+  }
+
+  /** The taken appends are in the journal from now on, synced or about to be. */
+  journaled(endOffset: number): void {
+    this.#journaledEndOffset = Math.max(this.#journaledEndOffset, endOffset)
+  }
+
+  /** A sync of the files, or of the journal, has covered everything below `endOffset`. */
+  durable(endOffset: number): void {
+    if (this.#isOffline) return
+    const end = Math.min(endOffset, this.#writtenEndOffset)
+    if (end <= this.#durableEndOffset) return
+    const count = this.#undurable.findLastIndex((stretch) => stretch.lastOffset < end) + 1
+    const covered = this.#undurable.splice(0, count)
+    const { segment, position, sizeBytes } = covered.at(-1)!
+    this.#durableEnd = { segment, position: position + sizeBytes }
+    this.#durableEndOffset = end
+    this.#owner.onDurable(end)
+  }
+
+  /** The partition can no longer be trusted to keep what it is given. */
+  fail(error: unknown): void {
+    this.#fail(error)
+  }
+
+  tick(monotonicMs: number): void {
+    this.#owner.onTick(monotonicMs)
+  }
+
+  get #takenEndOffset(): number {
+    const last = this.#taken.at(-1)
+    return last === undefined ? this.#writtenEndOffset : last.lastOffset + 1
+  }
+
+  async #writeRun(): Promise<void> {
+    await this.#repair
+    if (this.#isOffline) return
+    const active = await this.#segmentFor(this.#taken[0]!)
+    let count = 0
+    let sizeBytes = active.sizeBytes
+    for (const append of this.#taken) {
+      if (count > 0 && this.#mustRollBefore(append, active, sizeBytes)) break
+      sizeBytes += append.bytes.length
+      count += 1
+    }
+    const buffers = this.#taken.slice(0, count).map((append) => append.bytes)
+    try {
+      await active.file.use((file) => file.write(buffers, active.sizeBytes))
+    } catch (error) {
+      this.#cutPartialWrite(active)
+      throw error
+    }
+    this.#written(active, count)
+  }
+
+  /** What a failed write left behind is no batch; nothing is written before it is gone. */
+  #cutPartialWrite(segment: Segment): void {
+    this.#repair = segment.file
+      .use((file) => file.truncate(segment.sizeBytes))
+      .catch((error) => this.#fail(error))
+      .finally(() => {
+        this.#repair = undefined
+      })
+  }
+
+  async #segmentFor(append: PendingAppend): Promise<Segment> {
+    const { active } = this
+    if (active !== undefined && !this.#mustRollBefore(append, active, active.sizeBytes)) {
+      return active
+    }
+    const next = new Segment(this.#files, this.folder.path, append.baseOffset, this.#owner.nowMs())
+    await this.folder.create()
+    await next.create()
+    this.segments.push(next)
+    if (active !== undefined) {
+      active.seal()
+      this.#owner.onSealed(active)
+    }
+    return next
+  }
+
+  #mustRollBefore(append: PendingAppend, active: Segment, sizeBytes: number): boolean {
+    if (sizeBytes === 0) return false
+    const { segmentBytes, segmentMs, segmentIndexBytes } = this.#owner.config
+    if (sizeBytes + append.bytes.length > segmentBytes) return true
+    if (append.lastOffset - active.baseOffset > MAX_RELATIVE_OFFSET) return true
+    const indexBytes = active.indexesNow?.offsets.sizeBytes ?? 0
+    if (indexBytes + 8 > segmentIndexBytes) return true
+    const ageMs =
+      active.firstTimestamp >= 0 && append.maxTimestamp >= 0
+        ? append.maxTimestamp - active.firstTimestamp
+        : this.#owner.nowMs() - active.createdMs
+    return ageMs > segmentMs
+  }
+
+  /** The first `count` taken appends stand in the segment's file now. */
+  #written(segment: Segment, count: number): void {
+    const { indexIntervalBytes } = this.#owner.config
+    const written = this.#taken.splice(0, count)
+    this.#isStalled = false
+    for (const append of written) {
+      const sizeBytes = append.bytes.length
+      this.#undurable.push({
+        segment,
+        position: segment.sizeBytes,
+        sizeBytes,
+        baseOffset: append.baseOffset,
+        lastOffset: append.lastOffset,
+        bytes: append.acks === -1 ? append.bytes : undefined,
+      })
+      const { lastOffset, maxTimestamp, abortedTransaction } = append
+      segment.note({ lastOffset, maxTimestamp, sizeBytes, indexIntervalBytes, abortedTransaction })
+      this.#writtenEndOffset = lastOffset + 1
+    }
+    for (const append of written) this.#owner.onWritten(append)
+  }
+
+  /** What was taken could not be written. Without space the partition goes on serving what it has. */
+  #failWrite(error: unknown): void {
+    if (!(error instanceof DiskError) || error.code !== 'no-space') {
+      this.#fail(error)
+      return
+    }
+    if (this.#journaledEndOffset > this.#writtenEndOffset) {
+      this.#isStalled = true
+      return
+    }
+    const refused = [...this.#taken, ...this.#queue]
+    this.#taken = []
+    this.#queue = []
+    this.#owner.onRefused(refused)
+  }
+
+  #fail(error: unknown): void {
+    if (this.#isOffline) return
+    this.#isOffline = true
+    this.#taken = []
+    this.#queue = []
+    this.#undurable = []
+    this.#owner.onOffline(error instanceof Error ? error.message : String(error))
+  }
+}
+
+function readBack({ segment, position, sizeBytes }: Undurable): Buffer {
+  const file = segment.openNow
+  if (file === undefined) throw new Error(`${segment.file.path}: not open to be read back`)
+  const bytes = Buffer.allocUnsafe(sizeBytes)
+  const read = file.readSync(bytes, position)
+  if (read !== sizeBytes) throw new Error(`${segment.file.path}: ends before what was written`)
+  return bytes
+}

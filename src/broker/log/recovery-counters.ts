@@ -1,0 +1,40 @@
+// How often each branch of recovery ran in this process. The crash tests require each of them to
+// have been reached, so that a green run is not an empty one.
+
+export interface RecoveryCounters {
+  /** A segment was read and checked batch by batch. */
+  segmentsScanned: number
+  /** The end of a file was no whole batch and was cut. */
+  tornTailsCut: number
+  /** Pages in the middle of an unsynced stretch never reached the disk; all behind them was cut. */
+  lostPagesCut: number
+  /** Damage to durable data: the partition went offline. */
+  corruptionsFound: number
+  indexesRebuilt: number
+  snapshotsUsed: number
+  snapshotsRefused: number
+  journalBatchesReplayed: number
+  /** Already in the partition's file, or below its start. */
+  journalBatchesSkipped: number
+  journalGaps: number
+  /** Opened without looking at a file. */
+  cleanOpens: number
+  leftoversRemoved: number
+  swapsCompleted: number
+}
+
+export const recoveryCounters: RecoveryCounters = {
+  segmentsScanned: 0,
+  tornTailsCut: 0,
+  lostPagesCut: 0,
+  corruptionsFound: 0,
+  indexesRebuilt: 0,
+  snapshotsUsed: 0,
+  snapshotsRefused: 0,
+  journalBatchesReplayed: 0,
+  journalBatchesSkipped: 0,
+  journalGaps: 0,
+  cleanOpens: 0,
+  leftoversRemoved: 0,
+  swapsCompleted: 0,
+}

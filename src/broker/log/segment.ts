@@ -1,0 +1,206 @@
+// One segment of a partition: a .log file, its name the offset it starts at, and its indexes. Knows
+// what was written and what was synced; the order of writes is the log writer's.
+// Invariant: syncedBytes <= sizeBytes; both are ends of whole batches. Indexes of the active segment
+// live in memory and are written when it is sealed or the log is closed; those of sealed segments are
+// read on first use.
+
+import type { DiskFile } from '../../host/disk.ts'
+import type { CachedFile, FileCache } from './file-cache.ts'
+import { OffsetIndex } from './offset-index.ts'
+import { TimeIndex } from './time-index.ts'
+import {
+  type AbortedTransaction,
+  decodeTransactionIndex,
+  encodeTransactionIndex,
+} from './transaction-index.ts'
+
+const OFFSET_DIGITS = 20
+/** An offset is stored relative to the segment's base in 32 bits (KAFKA-5413). */
+export const MAX_RELATIVE_OFFSET = 0x7fff_ffff
+const NO_TIMESTAMP = -1
+
+export interface Indexes {
+  readonly offsets: OffsetIndex
+  readonly times: TimeIndex
+  readonly aborted: AbortedTransaction[]
+}
+
+/** What a segment needs to know of a batch that was written to it. */
+export interface WrittenBatch {
+  readonly lastOffset: number
+  readonly maxTimestamp: number
+  readonly sizeBytes: number
+  readonly indexIntervalBytes: number
+  readonly abortedTransaction?: AbortedTransaction | undefined
+}
+
+export class Segment {
+  readonly baseOffset: number
+  readonly folder: string
+  readonly file: CachedFile
+  readonly #files: FileCache
+  /** Written to the operating system. */
+  sizeBytes = 0
+  /** Exclusive; the base offset while the segment is empty. */
+  endOffset: number
+  /** Known to survive a power cut in this file. */
+  syncedBytes = 0
+  syncedEndOffset: number
+  /** Whether the file's name, and its folder's, survive a power cut. */
+  hasDurableName = false
+  maxTimestamp = NO_TIMESTAMP
+  maxTimestampOffset: number
+  /** Of the first batch; -1 while there is none. What segment.ms counts from. */
+  firstTimestamp = NO_TIMESTAMP
+  createdMs: number
+  #bytesSinceIndexEntry = 0
+  #indexes: Indexes | undefined
+
+  constructor(files: FileCache, folder: string, baseOffset: number, createdMs: number) {
+    this.#files = files
+    this.folder = folder
+    this.baseOffset = baseOffset
+    this.endOffset = baseOffset
+    this.syncedEndOffset = baseOffset
+    this.maxTimestampOffset = baseOffset
+    this.createdMs = createdMs
+    this.file = files.file(segmentPath(folder, baseOffset, 'log'))
+  }
+
+  get isDirty(): boolean {
+    return this.syncedBytes < this.sizeBytes || !this.hasDurableName
+  }
+
+  /** In memory already; undefined when they must be loaded first. */
+  get indexesNow(): Indexes | undefined {
+    return this.#indexes
+  }
+
+  useIndexes(indexes: Indexes): void {
+    this.#indexes = indexes
+  }
+
+  /** Makes the empty file and its empty indexes. */
+  async create(): Promise<void> {
+    await this.file.use(() => undefined, { create: true })
+    this.#indexes = emptyIndexes()
+  }
+
+  /** A batch now stands at `sizeBytes`: accounts for it and indexes it. */
+  note(batch: WrittenBatch): void {
+    const indexes = this.#indexes
+    if (indexes === undefined) throw new Error(`${this.file.path}: written before it was opened`)
+    const position = this.sizeBytes
+    if (batch.maxTimestamp > this.maxTimestamp) {
+      this.maxTimestamp = batch.maxTimestamp
+      this.maxTimestampOffset = batch.lastOffset
+    }
+    if (this.firstTimestamp === NO_TIMESTAMP) this.firstTimestamp = batch.maxTimestamp
+    if (this.#bytesSinceIndexEntry > batch.indexIntervalBytes) {
+      indexes.offsets.append(batch.lastOffset - this.baseOffset, position)
+      indexes.times.append(this.maxTimestamp, this.maxTimestampOffset - this.baseOffset)
+      this.#bytesSinceIndexEntry = 0
+    }
+    if (batch.abortedTransaction !== undefined) indexes.aborted.push(batch.abortedTransaction)
+    this.#bytesSinceIndexEntry += batch.sizeBytes
+    this.sizeBytes += batch.sizeBytes
+    this.endOffset = batch.lastOffset + 1
+  }
+
+  /** The .log file now, when it needs no opening. */
+  get openNow(): DiskFile | undefined {
+    return this.file.openNow
+  }
+
+  /** Reads what stands there; fewer bytes only where the file ends. */
+  async read(position: number, length: number): Promise<Buffer> {
+    const target = Buffer.allocUnsafeSlow(length)
+    const read = await this.file.use((file) => file.read(target, position))
+    return read === length ? target : target.subarray(0, read)
+  }
+
+  /** Makes all that is written now durable in this file. The caller never retries a failure. */
+  async sync(): Promise<void> {
+    const { sizeBytes, endOffset } = this
+    await this.file.use((file) => file.sync())
+    this.syncedBytes = Math.max(this.syncedBytes, sizeBytes)
+    this.syncedEndOffset = Math.max(this.syncedEndOffset, endOffset)
+  }
+
+  /** No batch will follow: the time index gets its last entry. */
+  seal(): void {
+    this.#indexes?.times.append(this.maxTimestamp, this.maxTimestampOffset - this.baseOffset)
+  }
+
+  /** Writes the index files anew, unsynced: they can be rebuilt. */
+  async writeIndexes(): Promise<void> {
+    const indexes = this.#indexes
+    if (indexes === undefined) return
+    await this.#writeFile('index', indexes.offsets.encode())
+    await this.#writeFile('timeindex', indexes.times.encode())
+    if (indexes.aborted.length > 0) {
+      await this.#writeFile('txnindex', encodeTransactionIndex(indexes.aborted))
+    }
+  }
+
+  /** @returns undefined when a file is missing or damaged: the caller rebuilds */
+  async loadIndexes(): Promise<Indexes | undefined> {
+    if (this.#indexes !== undefined) return this.#indexes
+    const offsets = await this.#readFile('index')
+    const times = await this.#readFile('timeindex')
+    const aborted = await this.#readFile('txnindex')
+    if (offsets === undefined || times === undefined) return undefined
+    const decoded = {
+      offsets: OffsetIndex.decode(offsets, this.sizeBytes),
+      times: TimeIndex.decode(times),
+      aborted: aborted === undefined ? [] : decodeTransactionIndex(aborted),
+    }
+    if (decoded.offsets === undefined || decoded.times === undefined) return undefined
+    if (decoded.aborted === undefined) return undefined
+    this.#indexes = {
+      offsets: decoded.offsets,
+      times: decoded.times,
+      aborted: decoded.aborted,
+    }
+    return this.#indexes
+  }
+
+  /** Removes the .log and everything that goes with it, at once. */
+  async removeFiles(): Promise<void> {
+    for (const extension of ['log', 'index', 'timeindex', 'txnindex', 'snapshot']) {
+      await this.#files.disk.remove(segmentPath(this.folder, this.baseOffset, extension))
+    }
+  }
+
+  async #readFile(extension: string): Promise<Buffer | undefined> {
+    return await this.#files.disk.readFile(segmentPath(this.folder, this.baseOffset, extension))
+  }
+
+  async #writeFile(extension: string, content: Buffer): Promise<void> {
+    const path = segmentPath(this.folder, this.baseOffset, extension)
+    const file = await this.#files.disk.open(path, { create: true })
+    try {
+      await file.write([content], 0)
+      await file.truncate(content.length)
+    } finally {
+      await file.close()
+    }
+  }
+}
+
+export function emptyIndexes(): Indexes {
+  return { offsets: new OffsetIndex(), times: new TimeIndex(), aborted: [] }
+}
+
+/** Kafka's file names: 20 digits and what the file is. */
+export function segmentPath(folder: string, baseOffset: number, extension: string): string {
+  return `${folder}/${String(baseOffset).padStart(OFFSET_DIGITS, '0')}.${extension}`
+}
+
+/** The offset in a file name, or undefined when it is none of ours. */
+export function baseOffsetOf(name: string, extension: string): number | undefined {
+  const match = /^(\d{20})\.(\w+)$/.exec(name)
+  if (match === null || match[2] !== extension) return undefined
+  const offset = Number(match[1])
+  return Number.isSafeInteger(offset) ? offset : undefined
+}
