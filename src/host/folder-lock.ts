@@ -1,0 +1,98 @@
+// One process per data folder. The lock is an exclusive transaction on an empty SQLite file, the only
+// lock of Node's that the operating system itself releases when the process dies, however it dies.
+// A file beside it names the holder, for the message alone: nobody decides by it.
+
+import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { DatabaseSync } from 'node:sqlite'
+import { toDiskError } from './node-disk.ts'
+
+const LOCK_FILE = 'lock'
+const HOLDER_FILE = 'lock.pid'
+/** SQLite's result code for a lock that somebody else has. */
+const SQLITE_BUSY = 5
+
+export interface FolderLock {
+  release(): Promise<void>
+}
+
+/** Another process, or another broker in this one, has the folder. */
+export class FolderInUseError extends Error {
+  override readonly name = 'FolderInUseError'
+  readonly folder: string
+  /** Process id of the holder; undefined when it could not be found out. */
+  readonly pid: number | undefined
+
+  constructor(folder: string, pid: number | undefined) {
+    const holder = pid === undefined ? 'another process' : `process ${pid}`
+    super(`The data folder ${folder} is in use by ${holder}: stop it, or choose another folder.`)
+    this.folder = folder
+    this.pid = pid
+  }
+}
+
+/**
+ * Makes the folder if need be and takes it for this process until `release`, or until it ends.
+ * @throws FolderInUseError somebody has it; DiskError it cannot be made or written to
+ */
+export async function lockFolder(folder: string): Promise<FolderLock> {
+  const path = join(folder, LOCK_FILE)
+  const holderPath = join(folder, HOLDER_FILE)
+  try {
+    await mkdir(folder, { recursive: true })
+    // Opened once by ourselves: SQLite would not say why it cannot.
+    await (await open(path, 'a')).close()
+  } catch (error) {
+    throw toDiskError(path, error)
+  }
+  const database = takeExclusively(path)
+  if (database === undefined) throw new FolderInUseError(folder, await readHolder(holderPath))
+  try {
+    await writeFile(holderPath, `${process.pid}\n`)
+  } catch (error) {
+    database.close()
+    throw toDiskError(holderPath, error)
+  }
+  return {
+    release: async () => {
+      await rm(holderPath, { force: true })
+      database.close()
+    },
+  }
+}
+
+function takeExclusively(path: string): DatabaseSync | undefined {
+  const { DatabaseSync } = loadSqlite()
+  const database = new DatabaseSync(path, { timeout: 0 })
+  try {
+    // In memory: no journal file appears, and none is left behind by a killed process.
+    database.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
+    return database
+  } catch (error) {
+    database.close()
+    if (error instanceof Error && 'errcode' in error && error.errcode === SQLITE_BUSY) {
+      return undefined
+    }
+    throw toDiskError(path, error)
+  }
+}
+
+/** Node before 24.15 or so warns on standard error that its SQLite is experimental: not our news. */
+function loadSqlite() {
+  const { emitWarning } = process
+  process.emitWarning = () => undefined
+  try {
+    return process.getBuiltinModule('node:sqlite')
+  } finally {
+    process.emitWarning = emitWarning
+  }
+}
+
+async function readHolder(path: string): Promise<number | undefined> {
+  try {
+    const pid = Number.parseInt(await readFile(path, 'utf8'), 10)
+    return Number.isSafeInteger(pid) ? pid : undefined
+  } catch {
+    return undefined // the holder is about to write it, or has just gone
+  }
+}
