@@ -72,6 +72,20 @@ function reads(codec: string): Ability {
   }
 }
 
+const autoCreation: Ability = {
+  name: 'first use creates a topic',
+  step: 'first',
+  attempt: async ({ client, driver, probe, name }) => {
+    const topic = name('unheard-of')
+    const records = recordsOf(client, { partition: 3, firstTimestamp })
+
+    await driver.call('produce', { topic, clientId: client.id, records })
+
+    assert.equal((await probe.leaders(topic)).length, 4)
+    assert.equal(await probe.endOffset(topic, 3), records.length)
+  },
+}
+
 const idempotence: Ability = {
   name: 'produces idempotently',
   step: 'first',
@@ -198,6 +212,7 @@ function sum(numbers: readonly number[]): number {
 export const recordAbilities: readonly Ability[] = [
   ...codecs.map(writes),
   ...codecs.map(reads),
+  autoCreation,
   idempotence,
   lostAnswer,
   seekByTime,

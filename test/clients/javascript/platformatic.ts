@@ -32,6 +32,7 @@ async function produce(command: Command) {
     clientId: command.clientId,
     idempotent: command.idempotent ?? false,
     compression: command.compression ?? 'none',
+    autocreateTopics: true,
   })
   try {
     const { offsets } = await producer.send({ messages: command.records.map(toMessage(command)) })

@@ -43,6 +43,7 @@ func produce(command *contract.Command) (contract.Result, error) {
 	options := []kgo.Opt{
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.ClientID(command.ClientID),
+		kgo.AllowAutoTopicCreation(),
 		kgo.ProducerLinger(20 * time.Millisecond),
 	}
 	if command.Compression != "" {
