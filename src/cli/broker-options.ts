@@ -6,12 +6,11 @@ import { nodeNet } from '../host/node-net.ts'
 import { formatAddress, parseAddress } from './client/address.ts'
 import { ClientError } from './client/client-error.ts'
 import { Cluster } from './client/cluster.ts'
+import { DEFAULT_BROKER } from './default-broker.ts'
 import { CliError, ExitCode, usageError } from './exit-code.ts'
 import { Output, type OutputOptions } from './output.ts'
 import { parseDuration } from './position.ts'
 import type { Session } from './session.ts'
-
-export const DEFAULT_BROKER = '127.0.0.1:9092'
 
 export interface BrokerOptions extends OutputOptions {
   /** Undefined: MILLRACE_BROKER, else DEFAULT_BROKER. */

@@ -6,7 +6,7 @@ import { keepProcessAlive } from '../host/keep-alive.ts'
 import { describeError } from './describe-error.ts'
 import { ExitCode } from './exit-code.ts'
 import { paint } from './output.ts'
-import { examples, type Session } from './session.ts'
+import { examples, type Session, type VerbModule } from './session.ts'
 import { processTerminal, type Terminal, wantsColour } from './terminal.ts'
 import { nouns, type Verb, verbs } from './verbs.ts'
 import { VERSION } from './version.ts'
@@ -38,7 +38,7 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
     const program = buildProgram(terminal)
     if (verb !== undefined) {
       const module = await verb.load()
-      module.define(commandAt(program, verb.path), session)
+      defineVerb(commandAt(program, verb.path), module, { verb, session })
     }
     const action = program.parseAsync([...words], { from: 'user' })
     if (verb?.drains === true) await action
@@ -94,6 +94,16 @@ export function commandAt(program: Command, path: string): Command {
   let command = program
   for (const word of path.split(' ')) command = child(command, word, '')
   return command
+}
+
+export function defineVerb(
+  command: Command,
+  module: VerbModule,
+  { verb, session }: { verb: Verb; session: Session },
+): void {
+  module.define(command, session)
+  if (verb.fields === undefined) return
+  command.addHelpText('after', `\nIn a pipe, between tabs: ${verb.fields.join(', ')}`)
 }
 
 function child(parent: Command, name: string, description: string): Command {

@@ -8,6 +8,8 @@ export interface Verb {
   readonly path: string
   readonly summary: string
   readonly impact: 'read' | 'write'
+  /** What stands between the tabs of a line in a pipe. */
+  readonly fields?: readonly string[]
   /** Ends by itself, in order, when it is interrupted. */
   readonly drains?: true
   readonly load: () => Promise<VerbModule>
@@ -25,6 +27,7 @@ export const verbs: readonly Verb[] = [
     path: 'produce',
     summary: 'Write records to a topic',
     impact: 'write',
+    fields: ['partition@offset'],
     drains: true,
     load: () => import('./verbs/produce.ts'),
   },
@@ -32,6 +35,7 @@ export const verbs: readonly Verb[] = [
     path: 'consume',
     summary: 'Read records of topics',
     impact: 'read',
+    fields: ['topic', 'partition', 'offset', 'time', 'key', 'value'],
     drains: true,
     load: () => import('./verbs/consume.ts'),
   },
@@ -39,24 +43,28 @@ export const verbs: readonly Verb[] = [
     path: 'topic ls',
     summary: 'List topics',
     impact: 'read',
+    fields: ['topic', 'partitions', 'replicas'],
     load: () => import('./verbs/topic-ls.ts'),
   },
   {
     path: 'topic describe',
     summary: 'Show partitions, offsets and configuration of topics',
     impact: 'read',
+    fields: ['topic', 'partition', 'leader', 'replicas', 'start', 'end', 'offsets'],
     load: () => import('./verbs/topic-describe.ts'),
   },
   {
     path: 'topic create',
     summary: 'Create topics',
     impact: 'write',
+    fields: ['topic', 'result', 'partitions'],
     load: () => import('./verbs/topic-create.ts'),
   },
   {
     path: 'topic config get',
     summary: 'Show the configuration of a topic',
     impact: 'read',
+    fields: ['key', 'value', 'source'],
     load: () => import('./verbs/topic-config-get.ts'),
   },
   {
@@ -75,42 +83,49 @@ export const verbs: readonly Verb[] = [
     path: 'topic trim',
     summary: 'Delete the oldest records of a topic',
     impact: 'write',
+    fields: ['topic', 'partition', 'start', 'new start', 'end'],
     load: () => import('./verbs/topic-trim.ts'),
   },
   {
     path: 'topic rm',
     summary: 'Delete topics with their records',
     impact: 'write',
+    fields: ['topic', 'partitions', 'result'],
     load: () => import('./verbs/topic-rm.ts'),
   },
   {
     path: 'group ls',
     summary: 'List consumer groups',
     impact: 'read',
+    fields: ['group', 'state', 'type', 'protocol'],
     load: () => import('./verbs/group-ls.ts'),
   },
   {
     path: 'group describe',
     summary: 'Show members, committed offsets and lag of groups',
     impact: 'read',
+    fields: ['group', 'topic', 'partition', 'committed', 'end', 'lag', 'member'],
     load: () => import('./verbs/group-describe.ts'),
   },
   {
     path: 'group seek',
     summary: 'Move the committed offsets of a stopped group',
     impact: 'write',
+    fields: ['topic', 'partition', 'before', 'after', 'change', 'lag after'],
     load: () => import('./verbs/group-seek.ts'),
   },
   {
     path: 'group rm',
     summary: 'Delete groups, or what they committed for a topic',
     impact: 'write',
+    fields: ['group', 'topics', 'result'],
     load: () => import('./verbs/group-rm.ts'),
   },
   {
     path: 'status',
     summary: 'Show whether a broker answers, and what it holds',
     impact: 'read',
+    fields: ['name', 'value'],
     load: () => import('./verbs/status.ts'),
   },
 ]

@@ -26,6 +26,6 @@ export function define(command: Command, session: Session): void {
     })
   })
   examples(command, [
-    ['millrace topic config unset orders retention.ms', 'back to the broker’s default'],
+    ['millrace topic config unset orders retention.ms', "back to the broker's default"],
   ])
 }

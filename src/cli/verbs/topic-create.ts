@@ -46,7 +46,7 @@ export function define(command: Command, session: Session): void {
     create(session, topics, options),
   )
   examples(command, [
-    ['millrace topic create orders', 'with the broker’s defaults'],
+    ['millrace topic create orders', "with the broker's defaults"],
     ['millrace topic create orders -p 12', 'with twelve partitions'],
     ['millrace topic create orders -c cleanup.policy=compact', 'compacted'],
   ])
