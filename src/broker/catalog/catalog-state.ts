@@ -2,7 +2,8 @@
 // records in, state out; the same records always give the same state.
 // Invariant: `topic` and `topicById` agree, and no two topics have names that collide.
 
-import type { CatalogRecord, ConfigOwner } from './catalog-record.ts'
+import type { CatalogRecord, ConfigOwner, TopicFacts } from './catalog-record.ts'
+import type { KnownTopics } from './topic-draft.ts'
 import { collisionKey, isInternalTopic } from './topic-name.ts'
 
 export interface Topic {
@@ -14,9 +15,13 @@ export interface Topic {
   readonly isInternal: boolean
 }
 
+export function topicOf(name: string, facts: TopicFacts): Topic {
+  return { name, ...facts, isInternal: isInternalTopic(name) }
+}
+
 const NO_CONFIGS: Readonly<Record<string, string>> = {}
 
-export class CatalogState {
+export class CatalogState implements KnownTopics {
   clusterId: string | undefined
   leaderEpoch = 0
   nextProducerId = 0
@@ -41,7 +46,7 @@ export class CatalogState {
         break
       case 'topic':
         this.#removeTopic(record.name)
-        if (record.topic !== null) this.#addTopic({ name: record.name, ...record.topic })
+        if (record.topic !== null) this.#addTopic(topicOf(record.name, record.topic))
         break
       case 'deleted-topic':
         if (record.name === null) this.#deletedTopics.delete(record.id)
@@ -56,6 +61,10 @@ export class CatalogState {
 
   topic(name: string): Topic | undefined {
     return this.#topics.get(name)
+  }
+
+  hasTopic(name: string): boolean {
+    return this.#topics.has(name)
   }
 
   topicById(id: string): Topic | undefined {
@@ -91,8 +100,7 @@ export class CatalogState {
     return [...this.#configs[owner].keys()]
   }
 
-  #addTopic(facts: Omit<Topic, 'isInternal'>): void {
-    const topic = { ...facts, isInternal: isInternalTopic(facts.name) }
+  #addTopic(topic: Topic): void {
     this.#topics.set(topic.name, topic)
     this.#topicsById.set(topic.id, topic)
     this.#nameByCollisionKey.set(collisionKey(topic.name), topic.name)

@@ -6,6 +6,7 @@ import type { BrokerConfig } from './broker-config-keys.ts'
 import type { CatalogState } from './catalog-state.ts'
 import { checkTopicConfigs } from './decide-configs.ts'
 import { type Refusal, refuse } from './refusal.ts'
+import type { KnownTopics } from './topic-draft.ts'
 import { explainIllegalTopicName, isReservedTopic } from './topic-name.ts'
 
 export interface Assignment {
@@ -51,7 +52,7 @@ const MAX_PARTITIONS_PER_REQUEST = 10_000
 
 export function decideTopic(
   request: TopicRequest,
-  state: CatalogState,
+  known: KnownTopics,
   config: BrokerConfig,
 ): TopicDecision {
   const { name } = request
@@ -60,10 +61,10 @@ export function decideTopic(
   if (isReservedTopic(name)) {
     return refuse(ErrorCode.INVALID_REQUEST, `The name '${name}' is reserved.`)
   }
-  if (state.topic(name) !== undefined) {
+  if (known.hasTopic(name)) {
     return refuse(ErrorCode.TOPIC_ALREADY_EXISTS, `Topic '${name}' exists already.`)
   }
-  const colliding = state.collidingTopic(name)
+  const colliding = known.collidingTopic(name)
   if (colliding !== undefined) {
     return refuse(
       ErrorCode.INVALID_TOPIC_EXCEPTION,
@@ -72,7 +73,7 @@ export function decideTopic(
   }
   const size = request.assignments.length > 0 ? assignedSize(request) : askedSize(request, config)
   if (size.kind === 'refused') return size
-  const tooMany = explainTooManyPartitions(size.partitions, state, config)
+  const tooMany = explainTooManyPartitions(size.partitions, known, config)
   if (tooMany !== undefined) return refuse(ErrorCode.POLICY_VIOLATION, tooMany)
   const configs = checkTopicConfigs(request.configs)
   if (configs.kind === 'refused') return configs
@@ -169,13 +170,13 @@ function askedSize(request: TopicRequest, config: BrokerConfig): Size {
 
 function explainTooManyPartitions(
   added: number,
-  state: CatalogState,
+  known: KnownTopics,
   config: BrokerConfig,
 ): string | undefined {
   if (added > MAX_PARTITIONS_PER_REQUEST) {
     return `One request makes at most ${MAX_PARTITIONS_PER_REQUEST} partitions.`
   }
   const limit = config.millraceMaxPartitions
-  if (state.partitionCount + added <= limit) return undefined
-  return `This broker has ${state.partitionCount} partitions and takes at most ${limit} (millrace.max.partitions).`
+  if (known.partitionCount + added <= limit) return undefined
+  return `This broker has ${known.partitionCount} partitions and takes at most ${limit} (millrace.max.partitions).`
 }

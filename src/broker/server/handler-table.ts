@@ -3,11 +3,46 @@
 
 import { advertisedVersions } from '../protocol/versions.ts'
 import type { Handler } from './handler.ts'
+import { handler as metadata } from './handlers/03-metadata.ts'
 import { handler as apiVersions } from './handlers/18-api-versions.ts'
+import { handler as createTopics } from './handlers/19-create-topics.ts'
+import { handler as deleteTopics } from './handlers/20-delete-topics.ts'
 import { handler as initProducerId } from './handlers/22-init-producer-id.ts'
+import { handler as offsetForLeaderEpoch } from './handlers/23-offset-for-leader-epoch.ts'
+import { handler as describeConfigs } from './handlers/32-describe-configs.ts'
+import { handler as alterConfigs } from './handlers/33-alter-configs.ts'
+import { handler as describeLogDirs } from './handlers/35-describe-log-dirs.ts'
+import { handler as createPartitions } from './handlers/37-create-partitions.ts'
+import { handler as electLeaders } from './handlers/43-elect-leaders.ts'
+import { handler as incrementalAlterConfigs } from './handlers/44-incremental-alter-configs.ts'
+import { handler as alterPartitionReassignments } from './handlers/45-alter-partition-reassignments.ts'
+import { handler as listPartitionReassignments } from './handlers/46-list-partition-reassignments.ts'
+import { handler as updateFeatures } from './handlers/57-update-features.ts'
+import { handler as describeCluster } from './handlers/60-describe-cluster.ts'
+import { handler as listConfigResources } from './handlers/74-list-config-resources.ts'
+import { handler as describeTopicPartitions } from './handlers/75-describe-topic-partitions.ts'
 import type { ApiRange } from './services.ts'
 
-const handlers: readonly Handler[] = [apiVersions, initProducerId]
+const handlers: readonly Handler[] = [
+  metadata,
+  apiVersions,
+  createTopics,
+  deleteTopics,
+  initProducerId,
+  offsetForLeaderEpoch,
+  describeConfigs,
+  alterConfigs,
+  describeLogDirs,
+  createPartitions,
+  electLeaders,
+  incrementalAlterConfigs,
+  alterPartitionReassignments,
+  listPartitionReassignments,
+  updateFeatures,
+  describeCluster,
+  listConfigResources,
+  describeTopicPartitions,
+]
 
 const byKey = new Map<number, Handler>(handlers.map((handler) => [handler.api.key, handler]))
 

@@ -3,8 +3,11 @@
 // constructor, and only handlers see the whole.
 
 import type { Host } from '../../host/host.ts'
+import type { BrokerConfig } from '../catalog/broker-config-keys.ts'
+import type { Catalog } from '../catalog/catalog.ts'
 import type { FetchSessions } from './fetch-sessions.ts'
 import type { JsonLog } from './json-log.ts'
+import type { Partitions } from './partitions.ts'
 import type { ProducerIds } from './producer-ids.ts'
 
 /** A served API as it is advertised. */
@@ -19,6 +22,10 @@ export interface BrokerServices {
   readonly nodeId: number
   readonly host: Host
   readonly log: JsonLog
+  /** Always the same object; its fields follow what admins alter. */
+  readonly config: BrokerConfig
+  readonly catalog: Catalog
+  readonly partitions: Partitions
   readonly servedApis: readonly ApiRange[]
   readonly fetchSessions: FetchSessions
   readonly producerIds: ProducerIds

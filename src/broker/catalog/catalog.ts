@@ -1,0 +1,450 @@
+// The catalogue of a running broker: its state, and the compacted log in `meta/` that the state is
+// folded from. Invariant: a mutation shows only once its records are durable, mutations happen one
+// after the other, and each is decided on the state that the one before has left. So of two clients
+// that make one topic at once, one makes it and the other is told that it exists.
+// A catalogue that cannot be written any more ends the process: what it would answer is not known.
+
+import type { Host } from '../../host/host.ts'
+import { buildBatch } from '../batch/builder.ts'
+import type { FileCache } from '../log/file-cache.ts'
+import type { GroupCommit } from '../log/group-commit.ts'
+import { DEFAULT_LOG_CONFIG } from '../log/log-config.ts'
+import { PartitionLog } from '../log/partition-log.ts'
+import { ErrorCode } from '../wire/error-codes.ts'
+import type { BrokerConfig } from './broker-config-keys.ts'
+import { BrokerSettings } from './broker-settings.ts'
+import { type CatalogRecord, type ConfigOwner, encodeRecord } from './catalog-record.ts'
+import { CatalogState, type Topic, topicOf } from './catalog-state.ts'
+import type { ConfigDecision, ResourceType } from './decide-configs.ts'
+import {
+  decidePartitions,
+  decideTopic,
+  NODE_ID,
+  type PartitionsRequest,
+  type TopicRequest,
+} from './decide-topic.ts'
+import { CATALOG_FOLDER } from './format-version.ts'
+import { type Refusal, refuse } from './refusal.ts'
+import { replayCatalog } from './replay-catalog.ts'
+import type { StaticSettings } from './static-settings.ts'
+import { TopicDraft } from './topic-draft.ts'
+
+export type CatalogChange =
+  | { readonly kind: 'topic-created'; readonly topic: Topic }
+  | { readonly kind: 'topic-deleted'; readonly topic: Topic }
+  /** Partitions were added or settings altered. */
+  | { readonly kind: 'topic-altered'; readonly topic: Topic; readonly before: Topic }
+  /** Every topic may follow the broker's settings. */
+  | { readonly kind: 'broker-altered' }
+
+export type CreateOutcome =
+  | Refusal
+  | { readonly kind: 'created'; readonly topic: Topic }
+  /** Only checked. */
+  | {
+      readonly kind: 'valid'
+      readonly partitions: number
+      readonly configs: Readonly<Record<string, string>>
+    }
+
+export type Outcome = Refusal | { readonly kind: 'done' }
+
+export interface ConfigResource {
+  readonly type: ResourceType
+  readonly name: string
+}
+
+export interface ProducerIdBlock {
+  readonly firstProducerId: number
+  readonly count: number
+}
+
+export interface CatalogOptions {
+  readonly host: Host
+  readonly commit: GroupCommit
+  readonly files: FileCache
+  readonly settings: StaticSettings
+  /** Whether the broker stopped in good order the last time; else the leader epoch goes up. */
+  readonly wasCleanStop: boolean
+  /** The catalogue can no longer be written; the broker must stop. */
+  readonly onFatal: (reason: string) => void
+}
+
+/**
+ * Who keeps the files of topics. A topic shows only once its files can be used, and a mutation ends
+ * only once those of a deleted topic are out of the way: so names and folders never mix.
+ */
+export interface TopicFiles {
+  /** The topic is durable and about to show: partitions `fromPartition` on are new. */
+  open(topic: Topic, fromPartition: number): Promise<void>
+  /** The topics show no more, and their deletion is durable. */
+  retire(topics: readonly Topic[]): Promise<void>
+}
+
+/** The log has a name and an id of its own, so that the shared journal can carry it. */
+const CATALOG_TOPIC = '__millrace_catalog'
+export const CATALOG_TOPIC_ID = 'bWlsbHJhY2UtY2F0YWxvZw'
+const PRODUCER_IDS_PER_BLOCK = 1000
+/** Even, so that the two records of a deletion stand in one batch. */
+const RECORDS_PER_BATCH = 500
+const MIB = 1_048_576
+
+const LOG_CONFIG = {
+  ...DEFAULT_LOG_CONFIG,
+  cleanupPolicy: ['compact'],
+  segmentBytes: 8 * MIB,
+  maxMessageBytes: 8 * MIB,
+  deleteRetentionMs: 0, // nobody but the next start reads it, and that reads all of it
+} as const
+
+export class Catalog {
+  readonly settings: BrokerSettings
+  readonly #host: Host
+  readonly #log: PartitionLog
+  readonly #state: CatalogState
+  readonly #onFatal: (reason: string) => void
+  readonly #listeners = new Set<(change: CatalogChange) => void>()
+  #files: TopicFiles | undefined
+  #lastMutation: Promise<unknown> = Promise.resolve()
+
+  private constructor(options: CatalogOptions, log: PartitionLog, state: CatalogState) {
+    this.#host = options.host
+    this.#log = log
+    this.#state = state
+    this.#onFatal = options.onFatal
+    this.settings = new BrokerSettings(options.settings)
+    this.#followBrokerConfigs()
+  }
+
+  /** @throws when the catalogue cannot be read: without it nothing else may be touched */
+  static async open(options: CatalogOptions): Promise<Catalog> {
+    const log = await PartitionLog.open({
+      host: options.host,
+      folder: CATALOG_FOLDER,
+      topic: CATALOG_TOPIC,
+      partition: 0,
+      topicId: CATALOG_TOPIC_ID,
+      config: LOG_CONFIG,
+      leaderEpoch: 0,
+      commit: options.commit,
+      files: options.files,
+      wasCleanStop: options.wasCleanStop,
+    })
+    const state = new CatalogState()
+    await replayCatalog(log, state)
+    const catalog = new Catalog(options, log, state)
+    await catalog.#recordStart(options.wasCleanStop)
+    return catalog
+  }
+
+  get config(): BrokerConfig {
+    return this.settings.config
+  }
+
+  /** 22 characters of base64url, the same for as long as the folder lives. */
+  get clusterId(): string {
+    return this.#state.clusterId!
+  }
+
+  /** How often this folder was started after a stop that was not in good order. */
+  get leaderEpoch(): number {
+    return this.#state.leaderEpoch
+  }
+
+  get topicCount(): number {
+    return this.#state.topicCount
+  }
+
+  get partitionCount(): number {
+    return this.#state.partitionCount
+  }
+
+  topic(name: string): Topic | undefined {
+    return this.#state.topic(name)
+  }
+
+  topicById(id: string): Topic | undefined {
+    return this.#state.topicById(id)
+  }
+
+  /** In no order. */
+  topics(): Iterable<Topic> {
+    return this.#state.topics()
+  }
+
+  /** The topic whose name differs from this one by '.' and '_' alone. */
+  collidingTopic(name: string): string | undefined {
+    return this.#state.collidingTopic(name)
+  }
+
+  /** Name by id of topics whose files may still be there. */
+  deletedTopics(): ReadonlyMap<string, string> {
+    return this.#state.deletedTopics()
+  }
+
+  /** What is set on a resource itself, valid texts by key. */
+  configsOf({ type, name }: ConfigResource): Readonly<Record<string, string>> {
+    if (type === 'topic') return this.#state.topic(name)?.configs ?? {}
+    return this.#state.configs(type, name)
+  }
+
+  /** Names of the groups or client metrics subscriptions that have configurations. */
+  configNames(owner: ConfigOwner): string[] {
+    return this.#state.configNames(owner)
+  }
+
+  /** From now on topics come and go together with their files. */
+  keepFilesWith(files: TopicFiles): void {
+    this.#files = files
+  }
+
+  /** Called at once when a change is durable and shows. @returns how to stop listening */
+  onChange(listener: (change: CatalogChange) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /** Each request is decided by itself, one after the other. */
+  createTopics(
+    requests: readonly TopicRequest[],
+    { validateOnly = false }: { validateOnly?: boolean } = {},
+  ): Promise<CreateOutcome[]> {
+    return this.#exclusively(async () => {
+      const draft = new TopicDraft(this.#state)
+      const records: CatalogRecord[] = []
+      const decisions = requests.map((request) => {
+        const decision = decideTopic(request, draft, this.config)
+        if (decision.kind === 'refused') return decision
+        const { partitions, configs } = decision
+        const topic = { id: this.#host.random.uuid(), partitions, configs }
+        draft.add(request.name, partitions)
+        records.push({ kind: 'topic', name: request.name, topic })
+        return { kind: 'valid', partitions, configs } as const
+      })
+      if (validateOnly) return decisions
+      const refusals = await this.#write(records)
+      let written = 0
+      return decisions.map((decision, index) => {
+        if (decision.kind === 'refused') return decision
+        const refusal = refusals[written++]
+        if (refusal !== undefined) return refusal
+        return { kind: 'created', topic: this.#state.topic(requests[index]!.name)! }
+      })
+    })
+  }
+
+  /** Takes topics over as they are, ids included. They must be unknown, and not collide. */
+  adoptTopics(topics: readonly { name: string; id: string; partitions: number }[]): Promise<void> {
+    return this.#exclusively(async () => {
+      await this.#mustWrite(
+        topics.map(({ name, id, partitions }) => ({
+          kind: 'topic',
+          name,
+          topic: { id, partitions, configs: {} },
+        })),
+      )
+    })
+  }
+
+  /** Durable when it resolves. That the files are gone is told by `forgetDeletedTopic`. */
+  deleteTopics(ids: readonly string[]): Promise<Outcome[]> {
+    return this.#exclusively(async () => {
+      const topics = ids.map((id) => this.#state.topicById(id))
+      const records = topics.flatMap((topic) => (topic === undefined ? [] : deletion(topic)))
+      const refusals = await this.#write(records)
+      const retired: Topic[] = []
+      const outcomes = topics.map((topic, index): Outcome => {
+        if (topic === undefined) {
+          return refuse(ErrorCode.UNKNOWN_TOPIC_ID, `There is no topic with the id ${ids[index]}.`)
+        }
+        const [refusal] = refusals.splice(0, deletion(topic).length)
+        if (refusal === undefined) retired.push(topic)
+        return refusal ?? DONE
+      })
+      if (retired.length > 0) await this.#withFiles((files) => files.retire(retired))
+      return outcomes
+    })
+  }
+
+  /** The files of a deleted topic are gone, durably. */
+  forgetDeletedTopic(id: string): Promise<Outcome> {
+    return this.#exclusively(() => this.#writeTogether([{ kind: 'deleted-topic', id, name: null }]))
+  }
+
+  createPartitions(
+    request: PartitionsRequest,
+    { validateOnly = false }: { validateOnly?: boolean } = {},
+  ): Promise<Outcome> {
+    return this.#exclusively(async () => {
+      const decision = decidePartitions(request, this.#state, this.config)
+      if (decision.kind === 'refused') return decision
+      if (validateOnly) return DONE
+      const { name, id, configs } = this.#state.topic(request.name)!
+      const topic = { id, partitions: decision.partitions, configs }
+      return this.#writeTogether([{ kind: 'topic', name, topic }])
+    })
+  }
+
+  /** @param decide from what is set now to the whole new set */
+  alterConfigs(
+    resource: ConfigResource,
+    decide: (current: Readonly<Record<string, string>>) => ConfigDecision,
+    { validateOnly = false }: { validateOnly?: boolean } = {},
+  ): Promise<Outcome> {
+    return this.#exclusively(async () => {
+      const wrong = this.#explainWrongResource(resource)
+      if (wrong !== undefined) return wrong
+      const decision = decide(this.configsOf(resource))
+      if (decision.kind === 'refused') return decision
+      if (validateOnly) return DONE
+      return this.#writeTogether([this.#configsRecord(resource, decision.texts)])
+    })
+  }
+
+  /** The ids are the caller's alone, whatever crashes. @throws when they cannot be stored */
+  takeProducerIdBlock(): Promise<ProducerIdBlock> {
+    return this.#exclusively(async () => {
+      const firstProducerId = this.#state.nextProducerId
+      const nextProducerId = firstProducerId + PRODUCER_IDS_PER_BLOCK
+      await this.#mustWrite([{ kind: 'producer-ids', nextProducerId }])
+      return { firstProducerId, count: PRODUCER_IDS_PER_BLOCK }
+    })
+  }
+
+  async close(): Promise<void> {
+    await this.#lastMutation
+    await this.#log.close()
+  }
+
+  async #recordStart(wasCleanStop: boolean): Promise<void> {
+    const isFirst = this.#state.clusterId === undefined
+    if (isFirst) {
+      await this.#mustWrite([{ kind: 'cluster', clusterId: this.#host.random.uuid() }])
+    } else if (!wasCleanStop) {
+      await this.#mustWrite([{ kind: 'leader-epoch', leaderEpoch: this.leaderEpoch + 1 }])
+    }
+  }
+
+  #exclusively<T>(mutate: () => Promise<T>): Promise<T> {
+    const mutation = this.#lastMutation.then(mutate)
+    this.#lastMutation = mutation.catch(() => undefined) // whoever asked for it is told
+    return mutation
+  }
+
+  async #writeTogether(records: readonly CatalogRecord[]): Promise<Outcome> {
+    const [refusal] = await this.#write(records)
+    return refusal ?? DONE
+  }
+
+  async #mustWrite(records: readonly CatalogRecord[]): Promise<void> {
+    const refusal = (await this.#write(records)).find((outcome) => outcome !== undefined)
+    if (refusal !== undefined) throw new Error(`The catalogue was not written: ${refusal.message}`)
+  }
+
+  /** Of each record, why it was not written, or undefined. Up to a batch stands or falls together. */
+  async #write(records: readonly CatalogRecord[]): Promise<(Refusal | undefined)[]> {
+    const refusals: (Refusal | undefined)[] = []
+    for (let from = 0; from < records.length; from += RECORDS_PER_BATCH) {
+      const group = records.slice(from, from + RECORDS_PER_BATCH)
+      const refusal = await this.#append(group)
+      if (refusal === undefined) for (const record of group) await this.#show(record)
+      for (const _ of group) refusals.push(refusal)
+    }
+    return refusals
+  }
+
+  async #append(records: readonly CatalogRecord[]): Promise<Refusal | undefined> {
+    const timestamp = this.#host.clock.nowMs()
+    const batch = buildBatch({
+      records: records.map((record) => ({ timestamp, headers: [], ...encodeRecord(record) })),
+    })
+    const outcome = await this.#log.append(batch, { acks: -1, origin: 'internal' })
+    if (outcome.kind !== 'refused') return undefined
+    if (this.#log.state === 'offline') {
+      this.#onFatal(`The catalogue is offline: ${this.#log.offlineReason ?? 'unknown reason'}`)
+    }
+    return refuse(outcome.errorCode, outcome.message ?? 'The catalogue could not be written.')
+  }
+
+  async #show(record: CatalogRecord): Promise<void> {
+    if (record.kind === 'topic' && record.topic !== null) {
+      const from = this.#state.topic(record.name)?.partitions ?? 0
+      const topic = topicOf(record.name, record.topic)
+      if (topic.partitions > from) await this.#withFiles((files) => files.open(topic, from))
+    }
+    this.#apply(record)
+  }
+
+  /** The catalogue says one thing and the files another: only a new start can bring them together. */
+  async #withFiles(change: (files: TopicFiles) => Promise<void>): Promise<void> {
+    if (this.#files === undefined) return
+    try {
+      await change(this.#files)
+    } catch (error) {
+      this.#onFatal(`Files of topics could not be brought in line: ${String(error)}`)
+      throw error
+    }
+  }
+
+  #apply(record: CatalogRecord): void {
+    const before = record.kind === 'topic' ? this.#state.topic(record.name) : undefined
+    this.#state.apply(record)
+    if (record.kind === 'topic') this.#tellOfTopic(before, this.#state.topic(record.name))
+    if (record.kind === 'configs' && record.owner === 'broker') {
+      this.#followBrokerConfigs()
+      this.#tell({ kind: 'broker-altered' })
+    }
+  }
+
+  #tellOfTopic(before: Topic | undefined, topic: Topic | undefined): void {
+    if (topic === undefined) {
+      if (before !== undefined) this.#tell({ kind: 'topic-deleted', topic: before })
+    } else if (before === undefined) this.#tell({ kind: 'topic-created', topic })
+    else this.#tell({ kind: 'topic-altered', topic, before })
+  }
+
+  #tell(change: CatalogChange): void {
+    for (const listener of this.#listeners) listener(change)
+  }
+
+  #followBrokerConfigs(): void {
+    this.settings.setAltered({
+      forThisBroker: this.#state.configs('broker', String(NODE_ID)),
+      forEveryBroker: this.#state.configs('broker', ''),
+    })
+  }
+
+  #configsRecord(
+    { type, name }: ConfigResource,
+    texts: Readonly<Record<string, string>>,
+  ): CatalogRecord {
+    if (type !== 'topic') {
+      const configs = Object.keys(texts).length === 0 ? null : texts
+      return { kind: 'configs', owner: type, name, configs }
+    }
+    const { id, partitions } = this.#state.topic(name)!
+    return { kind: 'topic', name, topic: { id, partitions, configs: texts } }
+  }
+
+  #explainWrongResource({ type, name }: ConfigResource): Refusal | undefined {
+    if (type === 'broker') {
+      if (name === '' || name === String(NODE_ID)) return undefined
+      return refuse(
+        ErrorCode.INVALID_REQUEST,
+        `There is no broker '${name}': it is ${NODE_ID}, or empty for every broker.`,
+      )
+    }
+    if (name === '') return refuse(ErrorCode.INVALID_REQUEST, `A ${type} needs a name.`)
+    if (type !== 'topic' || this.#state.topic(name) !== undefined) return undefined
+    return refuse(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `There is no topic '${name}'.`)
+  }
+}
+
+const DONE = { kind: 'done' } as const
+
+function deletion({ name, id }: Topic): CatalogRecord[] {
+  return [
+    { kind: 'topic', name, topic: null },
+    { kind: 'deleted-topic', id, name },
+  ]
+}

@@ -1,0 +1,123 @@
+// Configurations as DescribeConfigs and CreateTopics show them: every key, its value, where it comes
+// from and what else it could come from. Source: KIP-226 (sources), KIP-569 (types, documentation).
+
+import type { BrokerSettings, ConfigLayer, ConfigSource } from '../catalog/broker-settings.ts'
+import type { ConfigResource } from '../catalog/catalog.ts'
+import type { ConfigKey } from '../catalog/config-key.ts'
+import { brokerConfigKeys } from '../catalog/config-keys.ts'
+import { type ConfigType, canonicalText } from '../catalog/config-value.ts'
+import { configKeysOf } from '../catalog/decide-configs.ts'
+
+export interface DescribedConfig {
+  readonly name: string
+  readonly value: string | null
+  readonly readOnly: boolean
+  readonly configSource: number
+  readonly isSensitive: boolean
+  readonly synonyms: readonly { name: string; value: string | null; source: number }[]
+  readonly configType: number
+  readonly documentation: string | null
+}
+
+const sourceCodes: Readonly<Record<ConfigSource, number>> = {
+  topic: 1,
+  'dynamic-broker': 2,
+  'dynamic-default-broker': 3,
+  'static-broker': 4,
+  default: 5,
+  'client-metrics': 7,
+  group: 8,
+}
+
+const typeCodes: Readonly<Record<ConfigType, number>> = {
+  boolean: 1,
+  string: 2,
+  int: 3,
+  short: 4,
+  long: 5,
+  double: 6,
+  list: 7,
+  class: 8,
+  password: 9,
+}
+
+export interface DescribeOptions {
+  readonly settings: BrokerSettings
+  /** What is set on the resource itself. */
+  readonly own: Readonly<Record<string, string>>
+  /** null = every key. */
+  readonly keys: readonly string[] | null
+  readonly withSynonyms: boolean
+  readonly withDocumentation: boolean
+}
+
+/** In the order of the names. */
+export function describeConfigsOf(
+  resource: ConfigResource,
+  options: DescribeOptions,
+): DescribedConfig[] {
+  const asked = options.keys && new Set(options.keys)
+  const keys = [...configKeysOf[resource.type].values()]
+    .filter((key) => !key.isInternal && (asked === null || asked.has(key.name)))
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+  if (resource.type !== 'broker') return keys.map((key) => describe(resource, key, options))
+  // "Every broker" is no broker: it has what was altered for it, and no defaults.
+  if (resource.name === '') {
+    const altered = keys.filter((key) => options.own[key.name] !== undefined)
+    return altered.map((key) => describeAltered(key, options))
+  }
+  return keys.map((key) => entry(key, options.settings.layers(key.name), options))
+}
+
+function describe(
+  resource: ConfigResource,
+  key: ConfigKey,
+  options: DescribeOptions,
+): DescribedConfig {
+  const source = resource.type === 'broker' ? 'static-broker' : resource.type
+  const layers = options.settings.layersBelow(key, options.own, source)
+  const value = options.settings.effectiveText(key, options.own, source)
+  return { ...entry(key, layers, options), value: value && canonicalText(key.type, value) }
+}
+
+function describeAltered(key: ConfigKey, options: DescribeOptions): DescribedConfig {
+  const layers = options.settings
+    .layers(key.name)
+    .filter((layer) => layer.source === 'dynamic-default-broker')
+  return entry(key, layers, options)
+}
+
+/** @param layers who wins first */
+function entry(
+  key: ConfigKey,
+  layers: readonly ConfigLayer[],
+  { withSynonyms, withDocumentation }: DescribeOptions,
+): DescribedConfig {
+  const isSensitive = key.type === 'password'
+  const winner = layers[0]
+  const shown = (layer: ConfigLayer) => {
+    const type = brokerConfigKeys.get(layer.name)?.type ?? key.type
+    return isSensitive ? null : canonicalText(type, layer.text)
+  }
+  return {
+    name: key.name,
+    value: winner === undefined ? null : shown(winner),
+    readOnly: !key.altersAtRunTime,
+    configSource: sourceCodes[winner?.source ?? 'default'],
+    isSensitive,
+    synonyms: withSynonyms
+      ? layers.map((layer) => ({
+          name: layer.name,
+          value: shown(layer),
+          source: sourceCodes[layer.source],
+        }))
+      : [],
+    configType: typeCodes[key.type],
+    documentation: withDocumentation ? documentationOf(key) : null,
+  }
+}
+
+function documentationOf(key: ConfigKey): string {
+  if (key.effect === 'acts') return key.about
+  return `${key.effect === 'none' ? 'No effect' : 'Refused'}: ${key.about}`
+}

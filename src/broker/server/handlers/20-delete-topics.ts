@@ -1,0 +1,79 @@
+// Versions   1-6.
+// Behaviour  By name, from v6 on also by id. When the answer leaves, the deletion is durable, the
+//            topic is gone from Metadata, its files have another name, and whoever waited for its
+//            data has been woken with 3 or 100. The files go after `file.delete.delay.ms`.
+// Differs    Internal topics are refused: groups that are alive would lose their offsets.
+
+import { ZERO_UUID } from '../../bytes/uuid.ts'
+import type { Topic } from '../../catalog/catalog-state.ts'
+import { type Refusal, refuse } from '../../catalog/refusal.ts'
+import { deleteTopics } from '../../protocol/20-delete-topics.ts'
+import { ErrorCode } from '../../wire/error-codes.ts'
+import { defineHandler, type HandlerContext } from '../handler.ts'
+import { repeated } from '../repeated.ts'
+
+interface Wanted {
+  readonly name: string | null
+  readonly topicId: string
+}
+
+const FIRST_VERSION_WITH_DISABLED = 3
+
+export const handler = defineHandler(deleteTopics, async (request, context) => {
+  const wanted: readonly Wanted[] =
+    context.apiVersion >= 6
+      ? request.topics
+      : request.topicNames.map((name) => ({ name, topicId: ZERO_UUID }))
+  const twice = repeated(wanted.map((topic) => lookUp(topic, context)?.id ?? ''))
+  const decisions = wanted.map((topic) => decide(topic, twice, context))
+  const ids = decisions.flatMap((found) => (found.kind === 'found' ? [found.topic.id] : []))
+  const outcomes = await context.broker.catalog.deleteTopics(ids)
+  const responses = decisions.map((decision, index) => {
+    const outcome = decision.kind === 'found' ? outcomes.shift()! : decision
+    const { name, topicId } = wanted[index]!
+    return {
+      name: decision.kind === 'found' ? decision.topic.name : name,
+      topicId: decision.kind === 'found' ? decision.topic.id : topicId,
+      errorCode: outcome.kind === 'refused' ? outcome.errorCode : ErrorCode.NONE,
+      errorMessage: outcome.kind === 'refused' ? outcome.message : null,
+    }
+  })
+  return { responses }
+})
+
+function decide(
+  wanted: Wanted,
+  twice: ReadonlySet<string>,
+  context: HandlerContext,
+): Refusal | { kind: 'found'; topic: Topic } {
+  const { broker, apiVersion } = context
+  const { name, topicId } = wanted
+  if (!broker.config.deleteTopicEnable) {
+    const code =
+      apiVersion >= FIRST_VERSION_WITH_DISABLED
+        ? ErrorCode.TOPIC_DELETION_DISABLED
+        : ErrorCode.INVALID_REQUEST
+    return refuse(code, 'Topics cannot be deleted here (delete.topic.enable).')
+  }
+  const hasId = topicId !== ZERO_UUID
+  if (hasId === (name !== null)) {
+    return refuse(ErrorCode.INVALID_REQUEST, 'A topic is deleted by its name or by its id.')
+  }
+  const topic = lookUp(wanted, context)
+  if (topic === undefined) {
+    return hasId
+      ? refuse(ErrorCode.UNKNOWN_TOPIC_ID, `There is no topic with the id ${topicId}.`)
+      : refuse(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `There is no topic '${name}'.`)
+  }
+  if (twice.has(topic.id)) {
+    return refuse(ErrorCode.INVALID_REQUEST, `Topic '${topic.name}' is named twice.`)
+  }
+  if (topic.isInternal) {
+    return refuse(ErrorCode.INVALID_REQUEST, `Topic '${topic.name}' is the broker's own.`)
+  }
+  return { kind: 'found', topic }
+}
+
+function lookUp({ name, topicId }: Wanted, { broker }: HandlerContext): Topic | undefined {
+  return name === null ? broker.catalog.topicById(topicId) : broker.catalog.topic(name)
+}

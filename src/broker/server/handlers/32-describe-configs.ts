@@ -1,0 +1,74 @@
+// Versions   1-4.
+// Behaviour  Every key of the resource, or those asked for, each with its value, its source, what else
+//            it could come from, its type and a sentence. Values of passwords are never shown.
+//            A broker is 1, or empty for what was altered for every broker.
+// Differs    Loggers are not configurable here. Synonyms also list the keys in other units
+//            (`log.retention.hours` behind `retention.ms`), which Kafka leaves out.
+
+import type { ConfigResource } from '../../catalog/catalog.ts'
+import { NODE_ID } from '../../catalog/decide-topic.ts'
+import { type Refusal, refuse } from '../../catalog/refusal.ts'
+import { explainIllegalTopicName } from '../../catalog/topic-name.ts'
+import { type DescribeConfigsRequest, describeConfigs } from '../../protocol/32-describe-configs.ts'
+import { ErrorCode } from '../../wire/error-codes.ts'
+import { resourceOf } from '../config-resources.ts'
+import { describeConfigsOf } from '../described-configs.ts'
+import { defineHandler, type HandlerContext } from '../handler.ts'
+
+type Wanted = DescribeConfigsRequest['resources'][number]
+
+/** So many resources are described before others get their turn. */
+const RESOURCES_PER_TURN = 100
+
+export const handler = defineHandler(describeConfigs, async (request, context) => {
+  const results = []
+  for (const wanted of request.resources) {
+    results.push(answer(wanted, request, context))
+    if (results.length % RESOURCES_PER_TURN === 0) await context.broker.host.timers.yield()
+  }
+  return { results }
+})
+
+function answer(wanted: Wanted, request: DescribeConfigsRequest, context: HandlerContext) {
+  const { resourceType, resourceName } = wanted
+  const named = resourceOf(wanted)
+  if (named.kind === 'refused') return refused(wanted, named)
+  const { resource } = named
+  const wrong = explainWrongResource(resource, context)
+  if (wrong !== undefined) return refused(wanted, wrong)
+  const { catalog } = context.broker
+  return {
+    errorCode: ErrorCode.NONE,
+    errorMessage: null,
+    resourceType,
+    resourceName,
+    configs: describeConfigsOf(resource, {
+      settings: catalog.settings,
+      own: catalog.configsOf(resource),
+      keys: wanted.configurationKeys,
+      withSynonyms: request.includeSynonyms,
+      withDocumentation: request.includeDocumentation,
+    }),
+  }
+}
+
+function explainWrongResource(
+  { type, name }: ConfigResource,
+  { broker }: HandlerContext,
+): Refusal | undefined {
+  if (type === 'topic') {
+    const illegal = explainIllegalTopicName(name)
+    if (illegal !== undefined) return refuse(ErrorCode.INVALID_TOPIC_EXCEPTION, illegal)
+    if (broker.catalog.topic(name) !== undefined) return undefined
+    return refuse(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `There is no topic '${name}'.`)
+  }
+  if (type === 'broker') {
+    if (name === '' || name === String(NODE_ID)) return undefined
+    return refuse(ErrorCode.INVALID_REQUEST, `There is no broker '${name}'.`)
+  }
+  return name === '' ? refuse(ErrorCode.INVALID_REQUEST, `A ${type} needs a name.`) : undefined
+}
+
+function refused({ resourceType, resourceName }: Wanted, { errorCode, message }: Refusal) {
+  return { errorCode, errorMessage: message, resourceType, resourceName, configs: [] }
+}

@@ -1,0 +1,42 @@
+// Versions   0-2.
+// Behaviour  Replaces the whole set of a resource: what is not named goes back to its default. Each
+//            resource is altered as a whole or not at all; with `validate_only` only checked.
+// Differs    Loggers cannot be configured here. An unknown key of the broker is refused; Kafka keeps it.
+
+import { replaceConfigs } from '../../catalog/decide-configs.ts'
+import { refuse } from '../../catalog/refusal.ts'
+import { type AlterConfigsRequest, alterConfigs } from '../../protocol/33-alter-configs.ts'
+import { ErrorCode } from '../../wire/error-codes.ts'
+import { resourceKey, resourceOf } from '../config-resources.ts'
+import { defineHandler, type HandlerContext } from '../handler.ts'
+import { repeated } from '../repeated.ts'
+
+type Wanted = AlterConfigsRequest['resources'][number]
+
+export const handler = defineHandler(alterConfigs, async (request, context) => {
+  const twice = repeated(request.resources.map(resourceKey))
+  const responses = []
+  for (const wanted of request.resources) {
+    const outcome = twice.has(resourceKey(wanted))
+      ? refuse(ErrorCode.INVALID_REQUEST, `'${wanted.resourceName}' is named twice.`)
+      : await alter(wanted, request.validateOnly, context)
+    responses.push({
+      errorCode: outcome.kind === 'refused' ? outcome.errorCode : ErrorCode.NONE,
+      errorMessage: outcome.kind === 'refused' ? outcome.message : null,
+      resourceType: wanted.resourceType,
+      resourceName: wanted.resourceName,
+    })
+  }
+  return { responses }
+})
+
+async function alter(wanted: Wanted, validateOnly: boolean, { broker }: HandlerContext) {
+  const named = resourceOf(wanted)
+  if (named.kind === 'refused') return named
+  const { resource } = named
+  return broker.catalog.alterConfigs(
+    resource,
+    () => replaceConfigs(resource.type, wanted.configs),
+    { validateOnly },
+  )
+}

@@ -1,0 +1,29 @@
+// Versions   0-3.
+// Behaviour  Raises the number of partitions of a topic; the new ones are durable and in Metadata when
+//            the answer leaves. Assignments, when given, must name node 1 for each new partition.
+// Differs    The timeout is not looked at: there is nobody to wait for.
+
+import { refuse } from '../../catalog/refusal.ts'
+import { createPartitions } from '../../protocol/37-create-partitions.ts'
+import { ErrorCode } from '../../wire/error-codes.ts'
+import { defineHandler } from '../handler.ts'
+import { repeated } from '../repeated.ts'
+
+export const handler = defineHandler(createPartitions, async (request, { broker }) => {
+  const results = []
+  const twice = repeated(request.topics.map(({ name }) => name))
+  for (const { name, count, assignments } of request.topics) {
+    const outcome = twice.has(name)
+      ? refuse(ErrorCode.INVALID_REQUEST, `Topic '${name}' is named twice.`)
+      : await broker.catalog.createPartitions(
+          { name, count, assignments: assignments?.map(({ brokerIds }) => brokerIds) ?? null },
+          { validateOnly: request.validateOnly },
+        )
+    results.push({
+      name,
+      errorCode: outcome.kind === 'refused' ? outcome.errorCode : ErrorCode.NONE,
+      errorMessage: outcome.kind === 'refused' ? outcome.message : null,
+    })
+  }
+  return { results }
+})

@@ -1,0 +1,204 @@
+// Every partition of the catalogue with its open log, found by topic and number.
+// Invariant: a topic that shows in the catalogue has all its logs here; one that has been answered as
+// deleted has none, and no folder goes by its name any more. Folders are made by the logs with their
+// first append; a deleted topic's are renamed and that is synced, and they are removed later.
+
+import type { Timer } from '../../host/clock.ts'
+import type { Host } from '../../host/host.ts'
+import type { Catalog, CatalogChange, TopicFiles } from '../catalog/catalog.ts'
+import type { Topic } from '../catalog/catalog-state.ts'
+import { partitionFolder } from '../catalog/topic-name.ts'
+import { logConfigOf } from '../catalog/topic-settings.ts'
+import { eachLimited } from '../log/checkpointer.ts'
+import type { FileCache } from '../log/file-cache.ts'
+import type { GroupCommit } from '../log/group-commit.ts'
+import type { LogConfig } from '../log/log-config.ts'
+import { PartitionLog } from '../log/partition-log.ts'
+import { describeError, type JsonLog } from './json-log.ts'
+import { deletedFolder, settleTopicFolders, TOPICS_FOLDER } from './topic-folders.ts'
+
+export interface PartitionsOptions {
+  readonly host: Host
+  readonly catalog: Catalog
+  readonly commit: GroupCommit
+  readonly files: FileCache
+  readonly log: JsonLog
+  readonly wasCleanStop: boolean
+}
+
+/** Logs opened or closed at once: enough to keep the disk busy, few enough to hold in memory. */
+const AT_ONCE = 16
+
+export class Partitions implements TopicFiles {
+  readonly #options: PartitionsOptions
+  readonly #logs = new Map<string, readonly PartitionLog[]>()
+  /** By topic id: logs that nobody finds any more, about to be closed. */
+  readonly #retired = new Map<string, readonly PartitionLog[]>()
+  /** By what topics set themselves: most set nothing, and ten thousand of them share one. */
+  readonly #configs = new Map<string, LogConfig>()
+  readonly #removals = new Set<Timer>()
+  #removing: Promise<void> = Promise.resolve()
+  readonly #stopListening: () => void
+
+  private constructor(options: PartitionsOptions) {
+    this.#options = options
+    this.#stopListening = options.catalog.onChange((change) => this.#follow(change))
+  }
+
+  /** Opens what the catalogue names; folders are adopted and removed first. */
+  static async open(options: PartitionsOptions): Promise<Partitions> {
+    const { host, catalog, commit, log } = options
+    await host.disk.makeFolder(TOPICS_FOLDER)
+    await host.disk.syncFolder('.')
+    await settleTopicFolders({
+      disk: host.disk,
+      catalog,
+      onNotice: (notice, folder) => log.warn('topic-folder', { folder, notice }),
+    })
+    const partitions = new Partitions(options)
+    await partitions.#openAll()
+    await commit.finishRecovery()
+    catalog.keepFilesWith(partitions)
+    return partitions
+  }
+
+  get(topic: string, partition: number): PartitionLog | undefined {
+    return this.#logs.get(topic)?.[partition]
+  }
+
+  /** As they are now; a walk may pause between two of them. */
+  *all(): Generator<PartitionLog> {
+    for (const logs of [...this.#logs.values()]) yield* logs
+  }
+
+  async open(topic: Topic, fromPartition: number): Promise<void> {
+    const existing = this.#logs.get(topic.name)?.slice(0, fromPartition) ?? []
+    const added = Array.from({ length: topic.partitions - fromPartition }, (_, index) => index)
+    const opened = new Array<PartitionLog>(added.length)
+    await eachLimited(added, AT_ONCE, async (index) => {
+      opened[index] = await this.#openLog(topic, fromPartition + index, true)
+    })
+    this.#logs.set(topic.name, [...existing, ...opened])
+  }
+
+  async retire(topics: readonly Topic[]): Promise<void> {
+    const { disk } = this.#options.host
+    for (const { id } of topics) {
+      // What was accepted is finished, then whoever waits for more is woken and finds nothing.
+      await eachLimited(this.#retired.get(id) ?? [], AT_ONCE, (log) => log.close())
+      this.#retired.delete(id)
+    }
+    const folders = new Set(await disk.list(TOPICS_FOLDER))
+    for (const topic of topics) {
+      for (const { from, to } of deletedFolders(topic)) {
+        if (folders.has(from)) await disk.rename(below(from), below(to))
+      }
+    }
+    await disk.syncFolder(TOPICS_FOLDER)
+    for (const topic of topics) this.#removeLater(topic)
+  }
+
+  /** Makes everything durable and closes it. Deleted folders that are left go at the next start. */
+  async close(): Promise<void> {
+    this.#stopListening()
+    for (const timer of this.#removals) timer.cancel()
+    await this.#removing
+    await eachLimited([...this.all()], AT_ONCE, (log) => log.close())
+    this.#logs.clear()
+  }
+
+  async #openAll(): Promise<void> {
+    const topics = [...this.#options.catalog.topics()]
+    const places = topics.flatMap((topic) =>
+      Array.from({ length: topic.partitions }, (_, partition) => ({ topic, partition })),
+    )
+    const logs = new Map(
+      topics.map(({ name, partitions }) => [name, new Array<PartitionLog>(partitions)]),
+    )
+    await eachLimited(places, AT_ONCE, async ({ topic, partition }) => {
+      const log = await this.#openLog(topic, partition, this.#options.wasCleanStop)
+      logs.get(topic.name)![partition] = log
+      if (log.state === 'offline') this.#complain(log)
+    })
+    for (const [name, opened] of logs) this.#logs.set(name, opened)
+  }
+
+  #openLog(topic: Topic, partition: number, wasCleanStop: boolean): Promise<PartitionLog> {
+    const { host, catalog, commit, files } = this.#options
+    return PartitionLog.open({
+      host,
+      commit,
+      files,
+      wasCleanStop,
+      partition,
+      folder: below(partitionFolder(topic.name, partition)),
+      topic: topic.name,
+      topicId: topic.id,
+      config: this.#configOf(topic),
+      leaderEpoch: catalog.leaderEpoch,
+    })
+  }
+
+  #complain({ topic, partition, offlineReason }: PartitionLog): void {
+    this.#options.log.error('partition-offline', { topic, partition, reason: offlineReason })
+  }
+
+  #follow(change: CatalogChange): void {
+    if (change.kind === 'topic-deleted') {
+      const { name, id } = change.topic
+      this.#retired.set(id, this.#logs.get(name) ?? [])
+      this.#logs.delete(name)
+    } else if (change.kind === 'topic-altered') this.#configure(change.topic)
+    else if (change.kind === 'broker-altered') {
+      this.#configs.clear()
+      for (const topic of this.#options.catalog.topics()) this.#configure(topic)
+    }
+  }
+
+  #configure(topic: Topic): void {
+    const config = this.#configOf(topic)
+    for (const log of this.#logs.get(topic.name) ?? []) log.updateConfig(config)
+  }
+
+  #configOf({ configs }: Topic): LogConfig {
+    const key = JSON.stringify(configs)
+    let config = this.#configs.get(key)
+    if (config === undefined) {
+      config = logConfigOf(configs, this.#options.catalog.settings)
+      this.#configs.set(key, config)
+    }
+    return config
+  }
+
+  #removeLater(topic: Topic): void {
+    const { fileDeleteDelayMs } = this.#configOf(topic)
+    const timer = this.#options.host.timers.after(fileDeleteDelayMs, () => {
+      this.#removals.delete(timer)
+      this.#removing = this.#removing.then(() => this.#remove(topic))
+    })
+    this.#removals.add(timer)
+  }
+
+  async #remove(topic: Topic): Promise<void> {
+    const { host, catalog, log } = this.#options
+    try {
+      for (const { to } of deletedFolders(topic)) await host.disk.remove(below(to))
+      await host.disk.syncFolder(TOPICS_FOLDER)
+      await catalog.forgetDeletedTopic(topic.id)
+    } catch (error) {
+      // The next start finds the folders by their names and removes them.
+      log.warn('topic-not-removed', { topic: topic.name, reason: describeError(error) })
+    }
+  }
+}
+
+function below(folder: string): string {
+  return `${TOPICS_FOLDER}/${folder}`
+}
+
+function deletedFolders({ name, id, partitions }: Topic): { from: string; to: string }[] {
+  return Array.from({ length: partitions }, (_, partition) => ({
+    from: partitionFolder(name, partition),
+    to: deletedFolder(id, partition),
+  }))
+}

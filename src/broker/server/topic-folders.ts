@@ -1,0 +1,131 @@
+// The folders below `topics/` at start: which belong to partitions of the catalogue, which to deleted
+// topics, and which nobody knows. Unknown ones that are well-formed, such as those a Kafka broker
+// wrote, are adopted as topics; the rest stays where it is and is named in the log.
+
+import type { Disk } from '../../host/disk.ts'
+import { isUuid } from '../bytes/uuid.ts'
+import type { Catalog } from '../catalog/catalog.ts'
+import {
+  explainIllegalTopicName,
+  parsePartitionFolder,
+  partitionFolder,
+} from '../catalog/topic-name.ts'
+
+export const TOPICS_FOLDER = 'topics'
+const DELETED = '-delete'
+const METADATA_FILE = 'partition.metadata'
+
+/** Where a partition's folder goes when its topic is deleted; no partition's folder ends like it. */
+export function deletedFolder(topicId: string, partition: number): string {
+  return `${topicId}-${partition}${DELETED}`
+}
+
+export interface TopicFoldersOptions {
+  readonly disk: Disk
+  readonly catalog: Catalog
+  /** Told about each folder that is adopted or left alone, and why. */
+  readonly onNotice: (message: string, folder: string) => void
+}
+
+/**
+ * Brings folders and catalogue into line before any partition is opened.
+ * @returns names of the folders that belong to partitions
+ */
+export async function settleTopicFolders(options: TopicFoldersOptions): Promise<Set<string>> {
+  const { disk, catalog, onNotice } = options
+  const owned = new Set<string>()
+  const removable: string[] = []
+  const unknown = new Map<string, UnknownTopic>()
+  for (const folder of await disk.list(TOPICS_FOLDER)) {
+    const place = parsePartitionFolder(folder)
+    if (place === undefined) {
+      if (folder.endsWith(DELETED)) removable.push(folder)
+      else onNotice('This is no folder of a partition; it is left alone.', folder)
+      continue
+    }
+    const { topic, partition } = place
+    const isKnown = partition < (catalog.topic(topic)?.partitions ?? 0)
+    if (isKnown && catalog.deletedTopics().size === 0) {
+      owned.add(folder)
+      continue
+    }
+    const id = await readTopicId(disk, folder)
+    if (id !== undefined && catalog.deletedTopics().has(id)) removable.push(folder)
+    else if (isKnown) owned.add(folder)
+    else if (id === undefined) {
+      onNotice('No topic has this partition, and its folder does not say whose it is.', folder)
+    } else note(unknown, { topic, partition, id })
+  }
+  await remove(removable, options)
+  for (const adopted of await adopt([...unknown.values()], options)) owned.add(adopted)
+  return owned
+}
+
+interface UnknownTopic {
+  readonly name: string
+  readonly ids: Set<string>
+  readonly partitions: Set<number>
+}
+
+function note(
+  unknown: Map<string, UnknownTopic>,
+  found: { topic: string; partition: number; id: string },
+): void {
+  let topic = unknown.get(found.topic)
+  if (topic === undefined) {
+    topic = { name: found.topic, ids: new Set(), partitions: new Set() }
+    unknown.set(found.topic, topic)
+  }
+  topic.ids.add(found.id)
+  topic.partitions.add(found.partition)
+}
+
+/** Folders of deleted topics go, and with them the memory of the deletion. */
+async function remove(folders: readonly string[], { disk, catalog }: TopicFoldersOptions) {
+  for (const folder of folders) await disk.remove(`${TOPICS_FOLDER}/${folder}`)
+  if (folders.length > 0) await disk.syncFolder(TOPICS_FOLDER)
+  for (const id of [...catalog.deletedTopics().keys()]) await catalog.forgetDeletedTopic(id)
+}
+
+/** @returns the folders that are partitions now */
+async function adopt(
+  topics: readonly UnknownTopic[],
+  { catalog, onNotice }: TopicFoldersOptions,
+): Promise<string[]> {
+  const folders: string[] = []
+  for (const topic of topics) {
+    const partitions = Math.max(...topic.partitions) + 1
+    const [id = ''] = topic.ids
+    const reason = explainNoAdoption(topic, partitions, catalog)
+    if (reason === undefined) await catalog.adoptTopics([{ name: topic.name, id, partitions }])
+    for (const partition of topic.partitions) {
+      const folder = partitionFolder(topic.name, partition)
+      onNotice(reason ?? `Adopted as a partition of topic '${topic.name}'.`, folder)
+      if (reason === undefined) folders.push(folder)
+    }
+  }
+  return folders
+}
+
+function explainNoAdoption(
+  { name, ids }: UnknownTopic,
+  partitions: number,
+  catalog: Catalog,
+): string | undefined {
+  const [id = ''] = ids
+  if (ids.size > 1) return `Folders of '${name}' belong to different topics; all are left alone.`
+  if (explainIllegalTopicName(name) !== undefined) return 'This is no legal name of a topic.'
+  const existing = catalog.topic(name) ?? catalog.topicById(id)
+  if (existing !== undefined) return `Topic '${existing.name}' does not have this partition.`
+  const free = catalog.config.millraceMaxPartitions - catalog.partitionCount
+  if (partitions > free) return `That would be more than ${free} partitions that are left.`
+  const colliding = catalog.collidingTopic(name)
+  if (colliding === undefined) return undefined
+  return `'${name}' and '${colliding}' differ by '.' and '_' alone.`
+}
+
+async function readTopicId(disk: Disk, folder: string): Promise<string | undefined> {
+  const content = await disk.readFile(`${TOPICS_FOLDER}/${folder}/${METADATA_FILE}`)
+  const id = /^topic_id: *(\S+)$/m.exec(content?.toString() ?? '')?.[1]
+  return id !== undefined && isUuid(id) ? id : undefined
+}
