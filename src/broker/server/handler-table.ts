@@ -3,6 +3,8 @@
 
 import { advertisedVersions } from '../protocol/versions.ts'
 import type { Handler } from './handler.ts'
+import { handler as produce } from './handlers/00-produce.ts'
+import { handler as fetch } from './handlers/01-fetch.ts'
 import { handler as metadata } from './handlers/03-metadata.ts'
 import { handler as apiVersions } from './handlers/18-api-versions.ts'
 import { handler as createTopics } from './handlers/19-create-topics.ts'
@@ -24,6 +26,8 @@ import { handler as describeTopicPartitions } from './handlers/75-describe-topic
 import type { ApiRange } from './services.ts'
 
 const handlers: readonly Handler[] = [
+  produce,
+  fetch,
   metadata,
   apiVersions,
   createTopics,

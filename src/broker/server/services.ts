@@ -5,6 +5,7 @@
 import type { Host } from '../../host/host.ts'
 import type { BrokerConfig } from '../catalog/broker-config-keys.ts'
 import type { Catalog } from '../catalog/catalog.ts'
+import type { DelayedFetches } from './delayed-fetch.ts'
 import type { FetchSessions } from './fetch-sessions.ts'
 import type { JsonLog } from './json-log.ts'
 import type { Partitions } from './partitions.ts'
@@ -28,5 +29,6 @@ export interface BrokerServices {
   readonly partitions: Partitions
   readonly servedApis: readonly ApiRange[]
   readonly fetchSessions: FetchSessions
+  readonly delayedFetches: DelayedFetches
   readonly producerIds: ProducerIds
 }

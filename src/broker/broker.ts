@@ -1,0 +1,269 @@
+// Composes a broker from its rooms, starts it and stops it.
+// Order of start: folder, commit, catalogue, partitions, listener; the stop goes the other
+// way round, so that what has been accepted is finished by rooms that still stand. A start that
+// fails leaves nothing running; a broker whose journal or catalogue fails closes without calling
+// itself clean.
+
+import { lockFolder } from '../host/folder-lock.ts'
+import type { Host } from '../host/host.ts'
+import { memoryDisk } from '../host/memory-disk.ts'
+import { nodeHost } from '../host/node-host.ts'
+import { BrokerSettings } from './catalog/broker-settings.ts'
+import { Catalog } from './catalog/catalog.ts'
+import { NODE_ID } from './catalog/decide-topic.ts'
+import { checkFormatVersion } from './catalog/format-version.ts'
+import { advertisedAddress, listenAddress } from './catalog/listeners.ts'
+import { resolveSettings, type StaticSettings } from './catalog/static-settings.ts'
+import { FileCache } from './log/file-cache.ts'
+import { GroupCommit } from './log/group-commit.ts'
+import { markCleanStop, takeCleanStop } from './server/clean-stop.ts'
+import { DelayedFetches } from './server/delayed-fetch.ts'
+import { createDispatch } from './server/dispatch.ts'
+import { FetchSessions } from './server/fetch-sessions.ts'
+import type { HostAndPort } from './server/handler.ts'
+import { handlerFor, servedApis } from './server/handler-table.ts'
+import { Inspect } from './server/inspect.ts'
+import { createJsonLog, describeError, type JsonLog } from './server/json-log.ts'
+import { Listener } from './server/listener.ts'
+import { Partitions } from './server/partitions.ts'
+import { ProducerIds } from './server/producer-ids.ts'
+import { RequestMemory } from './server/request-memory.ts'
+import type { BrokerServices } from './server/services.ts'
+
+export interface BrokerOptions {
+  /** The data folder; made when it is missing. This or `memory`, or a `host` of your own. */
+  readonly folder?: string
+  /** Keeps everything in memory, at most so many bytes (1 GiB); nothing outlives the broker. */
+  readonly memory?: true | { readonly maxBytes: number }
+  /** `HOST:PORT`; port 0 takes a free one. `false`: no listener. Default: `listeners` of the config. */
+  readonly listen?: string | false
+  /** `HOST:PORT` that clients are told, when it is not the one listened on. */
+  readonly advertise?: string
+  /** Settings by Kafka's names. */
+  readonly config?: Readonly<Record<string, string>>
+  /** Settings that were resolved already, with their origins; the three above are left out then. */
+  readonly settings?: StaticSettings
+  /** Takes the log, one JSON object per line without its end. Default: it is not kept. */
+  readonly onLog?: (line: string) => void
+  /** Another outside world: simulated, or with a disk of its own. */
+  readonly host?: Host
+}
+
+export interface Broker extends AsyncDisposable {
+  /** Where clients reach it, with the port that was really bound; empty without a listener. */
+  readonly addresses: readonly HostAndPort[]
+  readonly clusterId: string
+  readonly inspect: Inspect
+  /** Resolves when the broker can no longer keep its promises: it has stopped by itself. */
+  readonly failed: Promise<Error>
+  /** Answers what has come, closes every log, marks the stop as clean. Idempotent. */
+  close(): Promise<void>
+}
+
+const DEFAULT_MEMORY_BYTES = 1024 * 1024 * 1024
+
+/**
+ * Resolves when the broker accepts connections.
+ * @throws ConfigError for settings that cannot be, UnknownFormatError for a folder of another
+ * version, FolderInUseError when a process has it already, NetError when the address is taken
+ */
+export async function startBroker(options: BrokerOptions): Promise<Broker> {
+  const settings = settingsOf(options)
+  const host = hostOf(options)
+  const log = createJsonLog({ clock: host.clock, write: options.onLog ?? (() => undefined) })
+  const rooms = new AsyncDisposableStack()
+  try {
+    return await start(options, { host, settings, log, health: new Health(log), closing: rooms })
+  } catch (error) {
+    // What cannot be closed after a failed start is news for the log; the caller needs the reason.
+    await rooms.disposeAsync().catch((second: unknown) => {
+      log.error('start-undone', { error: describeError(second) })
+    })
+    throw error
+  }
+}
+
+interface Opening {
+  readonly host: Host
+  readonly settings: StaticSettings
+  readonly log: JsonLog
+  readonly health: Health
+  /** Gets what has to be undone, in the order in which it was done. */
+  readonly closing: AsyncDisposableStack
+}
+
+async function start(options: BrokerOptions, opening: Opening): Promise<Broker> {
+  const { host, health, closing } = opening
+  await host.disk.makeFolder('.')
+  // Before the lock: a folder of another version is not touched at all.
+  await checkFormatVersion(host.disk)
+  if (options.folder !== undefined) {
+    const lock = await lockFolder(options.folder)
+    closing.defer(() => lock.release())
+  }
+  const services = await openRooms(opening)
+  const listener = options.listen === false ? undefined : await listen(services, closing)
+  health.isStarted = true
+  return new RunningBroker(services, listener, health, closing)
+}
+
+/** Whether the broker still keeps its promises; what goes wrong is said once. */
+class Health {
+  readonly #log: JsonLog
+  readonly #failure = Promise.withResolvers<Error>()
+  hasFailed = false
+  /** Everything was opened: a stop may call itself clean. */
+  isStarted = false
+
+  constructor(log: JsonLog) {
+    this.#log = log
+  }
+
+  get failed(): Promise<Error> {
+    return this.#failure.promise
+  }
+
+  fail(reason: unknown): void {
+    if (this.hasFailed) return
+    this.hasFailed = true
+    this.#log.error('fatal', { reason: describeError(reason) })
+    this.#failure.resolve(reason instanceof Error ? reason : new Error(String(reason)))
+  }
+}
+
+class RunningBroker implements Broker {
+  readonly addresses: readonly HostAndPort[]
+  readonly clusterId: string
+  readonly inspect: Inspect
+  readonly failed: Promise<Error>
+  readonly #rooms: AsyncDisposableStack
+  #closing: Promise<void> | undefined
+
+  constructor(
+    services: BrokerServices,
+    listener: Listener | undefined,
+    health: Health,
+    rooms: AsyncDisposableStack,
+  ) {
+    this.addresses = listener === undefined ? [] : [listener.advertised]
+    this.clusterId = services.catalog.clusterId
+    this.inspect = new Inspect(services, listener)
+    this.#rooms = rooms
+    this.failed = health.failed.then(async (error) => {
+      listener?.closeNow()
+      await this.close().catch(() => undefined) // what fails to close has failed already
+      return error
+    })
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#rooms.disposeAsync()
+    return this.#closing
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+}
+
+async function openRooms({
+  host,
+  settings,
+  log,
+  health,
+  closing,
+}: Opening): Promise<BrokerServices> {
+  const { disk } = host
+  const later = (close: () => Promise<void> | void) => {
+    closing.defer(async () => {
+      try {
+        await close()
+      } catch (error) {
+        health.fail(error) // so that the stop does not call itself clean
+        throw error
+      }
+    })
+  }
+  const onFatal = (reason: unknown) => health.fail(reason)
+
+  const wasCleanStop = await takeCleanStop(disk)
+  later(async () => {
+    if (health.isStarted && !health.hasFailed) await markCleanStop(disk)
+  })
+  const { config } = new BrokerSettings(settings)
+  const syncEnabled = !config.millraceUnsafeSkipSync
+  const commit = await GroupCommit.open({
+    host,
+    folder: 'journal',
+    config: { syncEnabled },
+    onFatal,
+  })
+  later(() => commit.close())
+  const files = new FileCache({ disk, maxOpenFiles: config.millraceMaxOpenFiles })
+  const catalog = await Catalog.open({ host, commit, files, settings, wasCleanStop, onFatal })
+  later(() => catalog.close())
+  const partitions = await Partitions.open({ host, catalog, commit, files, log, wasCleanStop })
+  later(() => partitions.close())
+  const delayedFetches = new DelayedFetches(host.timers)
+  const { clock, random } = host
+  const maxSessions = config.maxIncrementalFetchSessionCacheSlots
+  return {
+    nodeId: NODE_ID,
+    host,
+    log,
+    config: catalog.config,
+    catalog,
+    partitions,
+    servedApis,
+    delayedFetches,
+    fetchSessions: new FetchSessions({ maxSessions, clock, random }),
+    producerIds: new ProducerIds(() => catalog.takeProducerIdBlock()),
+  }
+}
+
+async function listen(services: BrokerServices, closing: AsyncDisposableStack): Promise<Listener> {
+  const { host, config, log } = services
+  const listener = await Listener.open({
+    host,
+    bind: listenAddress(config),
+    advertise: advertisedAddress(config),
+    limits: {
+      maxFrameBytes: config.socketRequestMaxBytes,
+      maxInFlightBytes: config.millraceConnectionInFlightBytes,
+      maxInFlightRequests: config.millraceConnectionInFlightRequests,
+      maxIdleMs: config.connectionsMaxIdleMs,
+      maxConnections: config.maxConnections,
+      maxConnectionsPerIp: config.maxConnectionsPerIp,
+    },
+    memory: new RequestMemory(config.queuedMaxRequestBytes),
+    dispatch: createDispatch(handlerFor, services),
+    log,
+  })
+  // Whoever waits is let go first: a drain answers what has come, and has not an hour for it.
+  closing.defer(async () => {
+    listener.stopAccepting()
+    services.delayedFetches.stop()
+    await listener.drain()
+  })
+  return listener
+}
+
+function settingsOf({ settings, config, listen, advertise }: BrokerOptions): StaticSettings {
+  if (settings !== undefined) return settings
+  const flags = Object.entries(config ?? {}).map(([key, text]) => {
+    return { flag: `config '${key}'`, key, text }
+  })
+  if (typeof listen === 'string') flags.push({ flag: 'listen', key: 'listeners', text: listen })
+  if (advertise !== undefined) {
+    flags.push({ flag: 'advertise', key: 'advertised.listeners', text: advertise })
+  }
+  return resolveSettings({ flags })
+}
+
+function hostOf({ host, memory, folder }: BrokerOptions): Host {
+  if (host !== undefined) return host
+  if (folder !== undefined) return nodeHost({ folder })
+  if (memory === undefined) throw new TypeError('A broker needs a folder, or memory: true.')
+  const maxBytes = memory === true ? DEFAULT_MEMORY_BYTES : memory.maxBytes
+  return nodeHost({ disk: memoryDisk({ maxBytes }) })
+}

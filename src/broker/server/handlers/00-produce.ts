@@ -1,0 +1,130 @@
+// Versions   3-13 (0-2 are advertised, as Kafka does for old librdkafka, and refused; KAFKA-18659)
+// Behaviour  Each partition's batch goes to its log as it came and is judged there; an error concerns
+//            its partition only. acks=-1 answers when the batch is synced, 1 when it is written, 0
+//            never: an error then closes the connection. Topics are named by id from v13 on.
+// Differs    Data written with acks=1 is readable only after its sync.
+// from Kafka
+//
+// Journey 1 of docs/tour.md: connection -> dispatch -> here -> partitions -> partition-log.
+
+import { BATCH_OVERHEAD_BYTES, readBatchHeader } from '../../batch/header.ts'
+import type { AppendOutcome } from '../../log/partition-log.ts'
+import { type ProduceRequest, produce } from '../../protocol/00-produce.ts'
+import { ErrorCode, errorName } from '../../wire/error-codes.ts'
+import { defineHandler, disconnect, type HandlerContext, NO_ANSWER } from '../handler.ts'
+import { describeError } from '../json-log.ts'
+
+type TopicData = ProduceRequest['topicData'][number]
+type PartitionData = TopicData['partitionData'][number]
+type Acks = -1 | 0 | 1
+type Refusal = Extract<AppendOutcome, { kind: 'refused' }>
+
+const FIRST_VERSION_WITH_TOPIC_IDS = 13
+const FIRST_VERSION_WITH_ZSTD = 7
+
+export const handler = defineHandler(produce, async (request, context) => {
+  const responses = await Promise.all(
+    request.topicData.map(async (topic) => ({
+      name: topic.name,
+      topicId: topic.topicId,
+      partitionResponses: await Promise.all(
+        topic.partitionData.map(async (data) =>
+          toResponse(data.index, await append(topic, data, request, context)),
+        ),
+      ),
+    })),
+  )
+  if (request.acks !== 0) return { responses, throttleTimeMs: 0 }
+
+  const failed = responses
+    .flatMap((topic) => topic.partitionResponses)
+    .find((partition) => partition.errorCode !== ErrorCode.NONE)
+  if (failed === undefined) return NO_ANSWER
+  return disconnect(`produce with acks=0 failed: ${errorName(failed.errorCode)}`)
+})
+
+async function append(
+  topic: TopicData,
+  { index, records }: PartitionData,
+  { acks, timeoutMs }: ProduceRequest,
+  context: HandlerContext,
+): Promise<AppendOutcome> {
+  if (!isAcks(acks)) return refuse(ErrorCode.INVALID_REQUIRED_ACKS)
+  const log = findLog(topic, index, context)
+  if (log === undefined) return refuse(unknownPartition(context.apiVersion, topic, context))
+  // One node holds every partition: more than one replica in sync can never be had.
+  if (acks === -1 && log.config.minInsyncReplicas > 1) {
+    return refuse(ErrorCode.NOT_ENOUGH_REPLICAS)
+  }
+  if (records === null || records.length === 0) {
+    return refuse(ErrorCode.INVALID_RECORD, 'A produce request must carry one batch per partition.')
+  }
+  if (context.apiVersion < FIRST_VERSION_WITH_ZSTD && isZstd(records)) {
+    return refuse(ErrorCode.UNSUPPORTED_COMPRESSION_TYPE)
+  }
+  try {
+    return await log.append(records, { acks, origin: 'client', timeoutMs })
+  } catch (error) {
+    context.broker.log.error('bug', { where: 'append', error: describeError(error) })
+    return refuse(ErrorCode.UNKNOWN_SERVER_ERROR)
+  }
+}
+
+function findLog(topic: TopicData, index: number, context: HandlerContext) {
+  const { catalog, partitions } = context.broker
+  if (context.apiVersion < FIRST_VERSION_WITH_TOPIC_IDS) return partitions.get(topic.name, index)
+  const name = catalog.topicById(topic.topicId)?.name
+  return name === undefined ? undefined : partitions.get(name, index)
+}
+
+function unknownPartition(apiVersion: number, topic: TopicData, { broker }: HandlerContext) {
+  const isById = apiVersion >= FIRST_VERSION_WITH_TOPIC_IDS
+  const isUnknownId = isById && broker.catalog.topicById(topic.topicId) === undefined
+  return isUnknownId ? ErrorCode.UNKNOWN_TOPIC_ID : ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+}
+
+function toResponse(index: number, outcome: AppendOutcome) {
+  if (outcome.kind === 'refused') {
+    return {
+      index,
+      errorCode: outcome.errorCode,
+      baseOffset: -1,
+      logAppendTimeMs: -1,
+      logStartOffset: -1,
+      recordErrors: toRecordErrors(outcome),
+      errorMessage: outcome.message ?? null,
+    }
+  }
+  return {
+    index,
+    errorCode: ErrorCode.NONE,
+    baseOffset: outcome.baseOffset,
+    logAppendTimeMs: outcome.logAppendTimeMs,
+    logStartOffset: outcome.logStartOffset,
+    recordErrors: [],
+    errorMessage: null,
+  }
+}
+
+function toRecordErrors(refusal: Refusal) {
+  return (refusal.recordErrors ?? []).map(({ batchIndex, message }) => ({
+    batchIndex,
+    batchIndexErrorMessage: message,
+  }))
+}
+
+function refuse(errorCode: ErrorCode, message?: string): Refusal {
+  return message === undefined
+    ? { kind: 'refused', errorCode }
+    : { kind: 'refused', errorCode, message }
+}
+
+function isAcks(acks: number): acks is Acks {
+  return acks === -1 || acks === 0 || acks === 1
+}
+
+function isZstd(records: Buffer): boolean {
+  return (
+    records.length >= BATCH_OVERHEAD_BYTES && readBatchHeader(records, 0).compression === 'zstd'
+  )
+}

@@ -1,0 +1,168 @@
+// Versions   4-18
+// Behaviour  Whole batches as they are stored, the first of them holding the asked offset; at least
+//            one batch whatever the limits (KIP-74); nothing beyond the high watermark, for
+//            read_committed nothing beyond the last stable offset, with the aborted transactions.
+//            Waits for `min_bytes`, at most `max_wait_ms`. Sessions (KIP-227). Topics by id from v13.
+// Differs    What was written with acks=0 or 1 becomes readable when it is synced. There are no
+// from Kafka followers: a replica id is taken for a consumer.
+//
+// Journey 2 of docs/tour.md: connection -> dispatch -> here -> delayed-fetch -> partitions ->
+// partition-log; bytes leave undecoded.
+
+import { type FetchRequest, fetch } from '../../protocol/01-fetch.ts'
+import { ErrorCode } from '../../wire/error-codes.ts'
+import type { AwaitedPartition } from '../delayed-fetch.ts'
+import type { FetchContext, FetchSession, FetchSessionRequest } from '../fetch-sessions.ts'
+import { defineHandler, type HandlerContext, NO_ANSWER } from '../handler.ts'
+import {
+  type FetchPlan,
+  isReady,
+  type Look,
+  lookAtAll,
+  type PartitionAnswer,
+  readAll,
+} from '../partition-reads.ts'
+
+const FIRST_VERSION_WITH_TOPIC_IDS = 13
+const READ_COMMITTED = 1
+const NO_SESSION = 0
+
+export const handler = defineHandler(fetch, async (request, context) => {
+  const { broker } = context
+  const usesTopicIds = context.apiVersion >= FIRST_VERSION_WITH_TOPIC_IDS
+  const session = broker.fetchSessions.begin(toSessionRequest(request, usesTopicIds))
+  if (session.kind === 'refused') {
+    return { throttleTimeMs: 0, errorCode: session.errorCode, sessionId: NO_SESSION, responses: [] }
+  }
+  const plan = toPlan(request, session, context)
+
+  let looks = lookAtAll(plan, broker)
+  if (!isReady(plan, looks)) {
+    await waitForData(plan, looks, context)
+    if (context.connection.isClosed) return NO_ANSWER
+    looks = lookAtAll(plan, broker)
+  }
+  const answers = await readAll(plan, looks)
+
+  return toResponse(answers, session, usesTopicIds, context)
+})
+
+function toSessionRequest(request: FetchRequest, usesTopicIds: boolean): FetchSessionRequest {
+  return {
+    sessionId: request.sessionId,
+    sessionEpoch: request.sessionEpoch,
+    usesTopicIds,
+    partitions: request.topics.flatMap(({ topic, topicId, partitions }) =>
+      partitions.map((wanted) => ({
+        topic,
+        topicId,
+        partition: wanted.partition,
+        currentLeaderEpoch: wanted.currentLeaderEpoch,
+        fetchOffset: wanted.fetchOffset,
+        lastFetchedEpoch: wanted.lastFetchedEpoch,
+        partitionMaxBytes: wanted.partitionMaxBytes,
+      })),
+    ),
+    forgotten: request.forgottenTopicsData.flatMap(({ topic, topicId, partitions }) =>
+      partitions.map((partition) => ({ topic, topicId, partition })),
+    ),
+  }
+}
+
+function toPlan(
+  request: FetchRequest,
+  session: Exclude<FetchContext, { kind: 'refused' }>,
+  { apiVersion, broker }: HandlerContext,
+): FetchPlan {
+  return {
+    partitions: session.partitions,
+    upTo: request.isolationLevel === READ_COMMITTED ? 'lastStableOffset' : 'highWatermark',
+    minBytes: request.minBytes,
+    maxBytes: Math.min(request.maxBytes, broker.config.fetchMaxBytes),
+    maxWaitMs: request.maxWaitMs,
+    apiVersion,
+  }
+}
+
+async function waitForData(
+  plan: FetchPlan,
+  looks: readonly Look[],
+  { broker, connection }: HandlerContext,
+): Promise<void> {
+  const partitions: AwaitedPartition[] = []
+  for (const look of looks) {
+    if (look.kind !== 'readable') continue
+    const { fetchOffset, partitionMaxBytes } = look.wanted
+    partitions.push({ log: look.log, fromOffset: fetchOffset, maxBytes: partitionMaxBytes })
+  }
+  await broker.delayedFetches.wait({
+    partitions,
+    upTo: plan.upTo,
+    minBytes: Math.min(plan.minBytes, plan.maxBytes),
+    maxWaitMs: plan.maxWaitMs,
+    connection,
+  })
+}
+
+function toResponse(
+  answers: readonly PartitionAnswer[],
+  context: Exclude<FetchContext, { kind: 'refused' }>,
+  usesTopicIds: boolean,
+  { broker }: HandlerContext,
+) {
+  const session =
+    context.kind === 'incremental'
+      ? context.session
+      : context.kind === 'new'
+        ? broker.fetchSessions.create(usesTopicIds, context.partitions)
+        : undefined
+  const news = session === undefined ? answers : answers.filter((answer) => tell(session, answer))
+  return {
+    throttleTimeMs: 0,
+    errorCode: ErrorCode.NONE,
+    sessionId: session?.id ?? NO_SESSION,
+    // A full answer names every partition, also those without news.
+    responses: byTopic(context.kind === 'incremental' ? news : answers),
+  }
+}
+
+function tell(session: FetchSession, answer: PartitionAnswer): boolean {
+  return session.tell(answer.wanted, {
+    errorCode: answer.errorCode,
+    highWatermark: answer.highWatermark,
+    logStartOffset: answer.logStartOffset,
+    hasRecords: answer.records.length > 0,
+    isDiverging: answer.divergingEpoch !== undefined,
+  })
+}
+
+/** Neighbours of one topic share an entry; the order of the partitions stays. */
+function byTopic(answers: readonly PartitionAnswer[]) {
+  const topics: { topic: string; topicId: string; partitions: PartitionResponse[] }[] = []
+  for (const answer of answers) {
+    const { topic, topicId } = answer.wanted
+    let last = topics[topics.length - 1]
+    if (last === undefined || last.topic !== topic || last.topicId !== topicId) {
+      last = { topic, topicId, partitions: [] }
+      topics.push(last)
+    }
+    last.partitions.push(toPartitionResponse(answer))
+  }
+  return topics
+}
+
+type PartitionResponse = ReturnType<typeof toPartitionResponse>
+
+function toPartitionResponse(answer: PartitionAnswer) {
+  return {
+    partitionIndex: answer.wanted.partition,
+    errorCode: answer.errorCode,
+    highWatermark: answer.highWatermark,
+    lastStableOffset: answer.lastStableOffset,
+    logStartOffset: answer.logStartOffset,
+    divergingEpoch: answer.divergingEpoch,
+    abortedTransactions: answer.abortedTransactions,
+    preferredReadReplica: -1,
+    records: answer.records,
+  }
+}

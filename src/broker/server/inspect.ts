@@ -1,0 +1,70 @@
+// What a running broker shows of itself, read-only: for the command, the gateway and tests that
+// count what is left behind. Facts of this broker alone; everything that the Kafka protocol answers
+// is asked over the protocol.
+
+import type { Listener } from './listener.ts'
+import type { BrokerServices } from './services.ts'
+
+export interface PartitionFacts {
+  readonly partition: number
+  readonly state: 'online' | 'offline'
+  readonly offlineReason: string | undefined
+  readonly leaderEpoch: number
+  readonly logStartOffset: number
+  readonly lastStableOffset: number
+  readonly highWatermark: number
+  readonly logEndOffset: number
+  readonly sizeBytes: number
+}
+
+export class Inspect {
+  readonly #services: BrokerServices
+  readonly #listener: Listener | undefined
+
+  constructor(services: BrokerServices, listener: Listener | undefined) {
+    this.#services = services
+    this.#listener = listener
+  }
+
+  get connectionCount(): number {
+    return this.#listener?.connectionCount ?? 0
+  }
+
+  /** Fetches that wait for data. */
+  get waitingFetchCount(): number {
+    return this.#services.delayedFetches.waitingCount
+  }
+
+  get fetchSessionCount(): number {
+    return this.#services.fetchSessions.size
+  }
+
+  get topicNames(): string[] {
+    return [...this.#services.catalog.topics()].map((topic) => topic.name).sort()
+  }
+
+  /** undefined when there is no such topic. */
+  partitions(topic: string): PartitionFacts[] | undefined {
+    const count = this.#services.catalog.topic(topic)?.partitions
+    if (count === undefined) return undefined
+    const facts: PartitionFacts[] = []
+    for (let partition = 0; partition < count; partition++) {
+      const log = this.#services.partitions.get(topic, partition)
+      if (log === undefined) continue
+      const { state, offlineReason, leaderEpoch, logStartOffset, lastStableOffset } = log
+      const { highWatermark, logEndOffset, sizeBytes } = log
+      facts.push({
+        partition,
+        state,
+        offlineReason,
+        leaderEpoch,
+        logStartOffset,
+        lastStableOffset,
+        highWatermark,
+        logEndOffset,
+        sizeBytes,
+      })
+    }
+    return facts
+  }
+}

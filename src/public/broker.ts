@@ -1,0 +1,3 @@
+// `millrace/broker`: a broker in this process.
+
+export { type Broker, type BrokerOptions, startBroker } from '../broker/broker.ts'
