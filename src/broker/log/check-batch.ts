@@ -17,23 +17,11 @@ import {
 import { readRecords, recordBytes, walkRecords } from '../batch/records.ts'
 import { DecodeError } from '../bytes/reader.ts'
 import { ErrorCode } from '../wire/error-codes.ts'
+import { type RecordError, type Refusal, refuse } from './append-outcome.ts'
 import { isCompacted, type LogConfig } from './log-config.ts'
 
 /** Who writes: clients may do less than the broker's own coordinators. */
 export type AppendOrigin = 'client' | 'coordinator' | 'internal'
-
-export interface RecordError {
-  /** Of the record within its batch. */
-  readonly batchIndex: number
-  readonly message: string
-}
-
-export interface Refusal {
-  readonly kind: 'refused'
-  readonly errorCode: ErrorCode
-  readonly message?: string
-  readonly recordErrors?: readonly RecordError[]
-}
 
 export interface BatchCheck {
   readonly config: LogConfig
@@ -200,8 +188,4 @@ function checkKeys(batch: Buffer): Refusal | undefined {
   if (recordErrors.length === 0) return undefined
   const message = 'One or more records have been rejected: they have no key.'
   return { kind: 'refused', errorCode: ErrorCode.INVALID_RECORD, message, recordErrors }
-}
-
-function refuse(errorCode: ErrorCode, message: string): Refusal {
-  return { kind: 'refused', errorCode, message }
 }

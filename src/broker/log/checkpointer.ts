@@ -1,9 +1,17 @@
 // Makes partition files durable behind the journal, in the background: what lets a journal file be
-// used again, new segments be synced directly, and recovery begin where the last round ended.
+// used again, new segments be synced directly, and recovery begin where the last round ended. Keeps
+// the checkpoint file, which says so for every partition.
 // Invariant: a segment stays listed until its content and its name are durable. A failed sync puts
 // its partition offline and is never tried again.
 
-import type { Disk } from '../../host/disk.ts'
+import { type Disk, DiskError } from '../../host/disk.ts'
+import {
+  decodeNote,
+  type LogNote,
+  logKey,
+  readCheckpoint,
+  writeCheckpoint,
+} from './checkpoint-file.ts'
 import type { LogFaults } from './faults.ts'
 import type { LogWriter } from './log-writer.ts'
 import type { Segment } from './segment.ts'
@@ -11,19 +19,62 @@ import type { Segment } from './segment.ts'
 /** Few enough to leave the thread pool to the commits. */
 const PARALLEL_SYNCS = 2
 
+export type WrittenSegment = readonly [segment: Segment, writer: LogWriter]
+
+export interface CheckpointerOptions {
+  readonly disk: Disk
+  readonly path: string
+  readonly faults: LogFaults
+}
+
 export class Checkpointer {
   readonly #disk: Disk
+  readonly #path: string
   readonly #faults: LogFaults
   readonly #dirty = new Map<Segment, LogWriter>()
-  #durableRoots = new Set<string>()
+  readonly #writers = new Map<string, LogWriter>()
+  /** Of partitions that are not open: as the file had them, or as they were when closed. */
+  readonly #lines: Map<string, string>
+  readonly #syncedParents = new Set<string>()
+  #saving: Promise<void> | undefined
+  #nextSave: Promise<void> | undefined
 
-  constructor(disk: Disk, faults: LogFaults) {
-    this.#disk = disk
-    this.#faults = faults
+  private constructor(options: CheckpointerOptions, lines: Map<string, string>) {
+    this.#disk = options.disk
+    this.#path = options.path
+    this.#faults = options.faults
+    this.#lines = lines
   }
 
-  get dirtyCount(): number {
-    return this.#dirty.size
+  static async open(options: CheckpointerOptions): Promise<Checkpointer> {
+    return new Checkpointer(options, await readCheckpoint(options.disk, options.path))
+  }
+
+  /** What the last checkpoint said of a partition. */
+  noteOf(topicId: string, partition: number): LogNote | undefined {
+    const line = this.#lines.get(logKey(topicId, partition))
+    return line === undefined ? undefined : decodeNote(line)
+  }
+
+  register(writer: LogWriter): void {
+    const key = logKey(writer.topicId, writer.partition)
+    this.#writers.set(key, writer)
+    this.#lines.delete(key)
+    this.noteSegments(writer, writer.segments)
+  }
+
+  /** The partition is closed; its last words are kept unless it is gone for good. */
+  unregister(writer: LogWriter, isGone: boolean): void {
+    const key = logKey(writer.topicId, writer.partition)
+    if (this.#writers.get(key) !== writer) return
+    this.#writers.delete(key)
+    if (!isGone) this.#lines.set(key, writer.keeper.noteLine())
+    for (const [segment, owner] of this.#dirty) if (owner === writer) this.#dirty.delete(segment)
+  }
+
+  /** Every partition there is has been opened: notes of others are of no use. */
+  forgetUnopened(): void {
+    this.#lines.clear()
   }
 
   noteWritten(writer: LogWriter): void {
@@ -34,9 +85,25 @@ export class Checkpointer {
     for (const segment of segments) if (segment.isDirty) this.#dirty.set(segment, writer)
   }
 
-  /** The partition was closed or deleted: its files are nobody's business any more. */
-  forget(writer: LogWriter): void {
-    for (const [segment, owner] of this.#dirty) if (owner === writer) this.#dirty.delete(segment)
+  /** The files were removed: retention, compaction. */
+  forgetSegment(segment: Segment): void {
+    this.#dirty.delete(segment)
+  }
+
+  /** A round: everything that is dirty now becomes durable, and the checkpoint file says so. */
+  async checkpoint(): Promise<void> {
+    const due = [...this.#writers.values()].filter((writer) => writer.keeper.isSnapshotDue)
+    const captured = due.map((writer) => [writer, writer.keeper.capture()] as const)
+    await this.syncAll()
+    for (const [writer, snapshot] of captured) {
+      const { active } = writer
+      if (snapshot === undefined || active === undefined) continue
+      await ignoringDisk(async () => {
+        await active.writeIndexes()
+        await writer.keeper.write(snapshot)
+      })
+    }
+    await this.save()
   }
 
   /** Makes everything durable that is dirty now. */
@@ -48,28 +115,39 @@ export class Checkpointer {
     await this.#syncEach([...this.#dirty].filter(([, owner]) => owner === writer))
   }
 
-  /** Syncs one segment's file. @returns whether it is durable now; if not, the partition is offline */
-  async syncSegment(segment: Segment, writer: LogWriter): Promise<boolean> {
+  /** A segment is full: it and what helps to read it go to the disk, in the background. */
+  async settleSealed(segment: Segment, writer: LogWriter): Promise<void> {
+    const snapshot = writer.keeper.capture()
+    await this.#syncEach([[segment, writer]])
+    await ignoringDisk(async () => {
+      if (writer.isOffline || !writer.segments.includes(segment)) return
+      await writer.keeper.writeIndexes(segment)
+      if (snapshot !== undefined) await writer.keeper.write(snapshot)
+    })
+  }
+
+  /** Syncs one segment's file. When that fails its partition goes offline. */
+  async syncSegment(segment: Segment, writer: LogWriter): Promise<void> {
     try {
       await segment.sync()
     } catch (error) {
       if (this.#faults.retryFailedSync !== true) {
         writer.fail(error)
-        return false
+        return
       }
       await segment.sync()
     }
     if (!segment.isDirty) this.#dirty.delete(segment)
-    return true
   }
 
   /** Makes the names of new segments durable, and those of their folders. */
-  async syncNames(segments: readonly (readonly [Segment, LogWriter])[]): Promise<void> {
+  async syncNames(segments: readonly WrittenSegment[]): Promise<void> {
     const nameless = segments.filter(([segment]) => !segment.hasDurableName)
-    const writers = new Set(nameless.map(([, writer]) => writer))
+    if (nameless.length === 0) return
+    const writers = [...new Set(nameless.map(([, writer]) => writer))]
     if (this.#faults.skipFolderSync !== true) {
-      await eachLimited([...writers], PARALLEL_SYNCS, (writer) => this.#syncFolder(writer))
-      await this.#syncParents([...writers])
+      await eachLimited(writers, PARALLEL_SYNCS, (writer) => this.#syncFolder(writer))
+      await this.#syncParents(writers)
     }
     for (const [segment, writer] of nameless) {
       if (writer.isOffline) continue
@@ -78,7 +156,30 @@ export class Checkpointer {
     }
   }
 
-  async #syncEach(segments: readonly (readonly [Segment, LogWriter])[]): Promise<void> {
+  /** Writes the checkpoint file; calls that come while it is written share the next writing. */
+  save(): Promise<void> {
+    if (this.#saving === undefined) {
+      this.#saving = this.#write().finally(() => {
+        this.#saving = undefined
+      })
+      return this.#saving
+    }
+    this.#nextSave ??= this.#saving
+      .catch(() => undefined)
+      .then(() => {
+        this.#nextSave = undefined
+        return this.save()
+      })
+    return this.#nextSave
+  }
+
+  async #write(): Promise<void> {
+    const lines = [...this.#lines.values()]
+    for (const writer of this.#writers.values()) lines.push(writer.keeper.noteLine())
+    await writeCheckpoint(this.#disk, this.#path, lines)
+  }
+
+  async #syncEach(segments: readonly WrittenSegment[]): Promise<void> {
     await this.syncNames(segments)
     await eachLimited(segments, PARALLEL_SYNCS, async ([segment, writer]) => {
       if (writer.isOffline || segment.syncedBytes === segment.sizeBytes) return
@@ -100,10 +201,19 @@ export class Checkpointer {
     const parents = new Set(unknown.map(({ folder }) => folder.parent))
     for (const parent of parents) {
       await this.#disk.syncFolder(parent)
-      if (!this.#durableRoots.has(parent)) await this.#disk.syncFolder('.')
-      this.#durableRoots.add(parent)
+      if (parent !== '.' && !this.#syncedParents.has(parent)) await this.#disk.syncFolder('.')
+      this.#syncedParents.add(parent)
     }
     for (const { folder } of unknown) folder.hasDurableName = true
+  }
+}
+
+/** What is written here can be rebuilt: a disk that is full or failing shows itself elsewhere. */
+async function ignoringDisk(write: () => Promise<void>): Promise<void> {
+  try {
+    await write()
+  } catch (error) {
+    if (!(error instanceof DiskError)) throw error
   }
 }
 

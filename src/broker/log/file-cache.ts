@@ -42,7 +42,7 @@ export class FileCache {
     while (this.openCount >= this.#maxOpenFiles) {
       const victim = this.#leastRecentlyUsed()
       if (victim !== undefined) await victim.close()
-      else await new Promise<void>((resolve) => this.#waiting.push(resolve))
+      else await this.nextRelease()
     }
     this.#opening += 1
     try {
@@ -59,9 +59,15 @@ export class FileCache {
     this.released()
   }
 
-  /** A handle became free to close or its place free to take. */
+  /** A handle became free to close or its place free to take: whoever waits looks again. */
   released(): void {
-    this.#waiting.shift()?.()
+    if (this.#waiting.length === 0) return
+    for (const wake of this.#waiting.splice(0)) wake()
+  }
+
+  /** Resolves when some operation has ended. */
+  nextRelease(): Promise<void> {
+    return new Promise((resolve) => this.#waiting.push(resolve))
   }
 
   #leastRecentlyUsed(): CachedFile | undefined {
@@ -129,6 +135,12 @@ export class CachedFile {
       this.#cache.closed(this)
     })
     return this.#closing
+  }
+
+  /** Closes once nobody uses it; whoever comes later opens it again. */
+  async closeWhenIdle(): Promise<void> {
+    while (this.isBusy) await this.#cache.nextRelease()
+    await this.close()
   }
 
   /** The file was renamed on disk; open handles follow it by themselves. */

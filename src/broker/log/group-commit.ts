@@ -8,10 +8,12 @@
 import type { Timer } from '../../host/clock.ts'
 import { DiskError } from '../../host/disk.ts'
 import type { Host } from '../../host/host.ts'
-import { Checkpointer, eachLimited } from './checkpointer.ts'
+import { type LogNote, logKey } from './checkpoint-file.ts'
+import { Checkpointer, eachLimited, type WrittenSegment } from './checkpointer.ts'
 import type { LogFaults } from './faults.ts'
 import { Journal, type JournalEntry, journalBytes, type ReplayEntry } from './journal.ts'
 import type { LogWriter, PendingAppend } from './log-writer.ts'
+import type { Segment } from './segment.ts'
 
 export interface GroupCommitConfig {
   /** false answers after the write: for benchmarks and disks in memory only. */
@@ -51,6 +53,9 @@ const SLOW_DISK_PENALTY_MS = 1000
 const MAX_DIRECT_SYNCS = 2
 const PARALLEL_WRITES = 8
 const TICK_MS = 100
+const CHECKPOINT_FILE = 'checkpoint'
+/** Sealed segments move recovery points up, but the file is not written for each of them. */
+const MIN_SAVE_INTERVAL_MS = 5000
 const STALLED_RETRY_MS = 1000
 
 type CommitState = 'idle' | 'writing' | 'syncing'
@@ -76,16 +81,25 @@ export class GroupCommit {
   #tick: Timer | undefined
   /** Ends when the journal file not in use may be used again. */
   #otherFileFree: Promise<void> = Promise.resolve()
+  readonly #background = new Set<Promise<void>>()
+  #nextCheckpoint: Timer | undefined
+  #savedAtMs = Number.NEGATIVE_INFINITY
   #isDead = false
+  #isClosed = false
 
-  private constructor(options: GroupCommitOptions, journal: Journal, replay: ReplayEntry[]) {
+  private constructor(
+    options: GroupCommitOptions,
+    journal: Journal,
+    checkpointer: Checkpointer,
+    replay: ReplayEntry[],
+  ) {
     this.#host = options.host
     this.#config = { ...DEFAULT_GROUP_COMMIT_CONFIG, ...options.config }
     this.#faults = options.faults ?? {}
     this.#onFatal = options.onFatal
     this.#journal = journal
     this.#replay = Map.groupBy(replay, (entry) => logKey(entry.topicId, entry.partition))
-    this.#checkpointer = new Checkpointer(options.host.disk, this.#faults)
+    this.#checkpointer = checkpointer
   }
 
   /** Reads what the journal holds; `replayOf` hands it to the partitions as they are opened. */
@@ -100,7 +114,12 @@ export class GroupCommit {
       folder,
       fileBytes: config.journalFileBytes,
     })
-    return new GroupCommit(options, journal, entries)
+    const checkpointer = await Checkpointer.open({
+      disk: host.disk,
+      path: `${folder}/${CHECKPOINT_FILE}`,
+      faults: options.faults ?? {},
+    })
+    return new GroupCommit(options, journal, checkpointer, entries)
   }
 
   get faults(): LogFaults {
@@ -112,15 +131,28 @@ export class GroupCommit {
     return this.#replay.get(logKey(topicId, partition)) ?? []
   }
 
+  /** What the last checkpoint said of a partition; undefined when it said nothing. */
+  noteOf(topicId: string, partition: number): LogNote | undefined {
+    return this.#checkpointer.noteOf(topicId, partition)
+  }
+
+  /** Whether start-up is over: a partition without a note is a new one from then on. */
+  get isRecovered(): boolean {
+    return this.#isRecovered
+  }
+
   /**
    * Every partition has been opened and has taken what the journal held of it: syncs their files
    * and begins the journal anew. Until then each group syncs its files directly.
    */
   async finishRecovery(): Promise<void> {
     await this.#checkpointer.syncAll()
+    this.#checkpointer.forgetUnopened()
+    await this.#checkpointer.save()
     if (this.#replay.size > 0) await this.#journal.empty()
     this.#replay = new Map()
     this.#isRecovered = true
+    this.#scheduleCheckpoint()
   }
 
   /** Queues an append; the writer's owner hears when it is written and when it is durable. */
@@ -132,31 +164,68 @@ export class GroupCommit {
     else if (append.acks !== -1 || this.#waitingBytes >= EAGER_WRITE_BYTES) this.#writeEagerly()
   }
 
-  /** A partition was opened: what recovery could not know to be durable is to become so. */
-  noteRecovered(writer: LogWriter): void {
-    this.#checkpointer.noteSegments(writer, writer.segments)
+  /** A partition was opened: from now on the checkpoint speaks of it. */
+  register(writer: LogWriter): void {
+    this.#checkpointer.register(writer)
+  }
+
+  /** Makes the writer's next segment begin; its files are touched by nobody else. */
+  requestRoll(writer: LogWriter): void {
+    this.#pending.add(writer)
+    if (this.#state === 'idle') this.#start()
+  }
+
+  /** A segment is full; what follows it needs no waiting for. */
+  sealed(segment: Segment, writer: LogWriter): void {
+    this.#inBackground(async () => {
+      await this.#checkpointer.settleSealed(segment, writer)
+      const nowMs = this.#host.clock.monotonicMs()
+      if (nowMs - this.#savedAtMs < MIN_SAVE_INTERVAL_MS || !this.#isRecovered) return
+      this.#savedAtMs = nowMs
+      await this.#checkpointer.save()
+    })
+  }
+
+  /** A segment's files are gone: retention or compaction took them. */
+  forgetSegment(segment: Segment): void {
+    this.#checkpointer.forgetSegment(segment)
+  }
+
+  /** What each partition's note says now is durable when this resolves. */
+  saveCheckpoint(): Promise<void> {
+    return this.#checkpointer.save()
+  }
+
+  /** Makes everything durable in the partitions' own files, and notes it. */
+  checkpoint(): Promise<void> {
+    return this.#checkpointer.checkpoint()
   }
 
   /** Waits until everything that was appended to this partition is durable in its own files. */
   async flush(writer: LogWriter): Promise<void> {
-    while (this.#pending.has(writer)) await this.#loop
+    while (this.#pending.has(writer) && !this.#isDead) await this.#loop
     await this.#checkpointer.syncWriter(writer)
   }
 
-  /** The partition is gone. Nothing may be queued for it. */
-  forget(writer: LogWriter): void {
+  /** The partition is closed. Nothing may be queued for it. */
+  unregister(writer: LogWriter, { isGone }: { isGone: boolean }): void {
     this.#pending.delete(writer)
     this.#stalled.delete(writer)
-    this.#checkpointer.forget(writer)
+    this.#checkpointer.unregister(writer, isGone)
   }
 
   /** Syncs all files and empties the journal: the next start needs no replay. */
   async close(): Promise<void> {
     while (this.#loop !== undefined) await this.#loop
     this.#tick?.cancel()
-    await this.#otherFileFree
-    await this.#checkpointer.syncAll()
-    if (this.#journal.hasBegun) await this.#journal.empty()
+    this.#nextCheckpoint?.cancel()
+    this.#isClosed = true
+    await Promise.all([...this.#background, this.#otherFileFree])
+    if (!this.#isDead && this.#isRecovered) {
+      await this.#checkpointer.syncAll()
+      await this.#checkpointer.save()
+      if (this.#journal.hasBegun && this.#stalled.size === 0) await this.#journal.empty()
+    }
     await this.#journal.close()
   }
 
@@ -194,7 +263,7 @@ export class GroupCommit {
         budget -= taken
         this.#waitingBytes -= taken
       }
-      if (writer.hasTaken || writer.hasUndurable) group.push(writer)
+      if (writer.hasTaken || writer.hasUndurable || writer.isRollRequested) group.push(writer)
     }
     return group
   }
@@ -214,10 +283,15 @@ export class GroupCommit {
     const segments = group.flatMap((writer) =>
       writer.undurableSegments().map((segment) => [segment, writer] as const),
     )
+    if (segments.length === 0) return
     const isDirect =
-      segments.length <= MAX_DIRECT_SYNCS && segments.every(([segment]) => segment.hasDurableName)
+      segments.length <= MAX_DIRECT_SYNCS &&
+      segments.every(([segment, writer]) => segment.hasDurableName && !writer.hasOlderDirt)
     if (!isDirect && (await this.#commitByJournal(group))) {
-      if (segments.length <= MAX_DIRECT_SYNCS) void this.#checkpointer.syncNames(segments)
+      // The same few files again next time: let them have names, and go without the journal.
+      if (segments.length <= MAX_DIRECT_SYNCS) {
+        this.#inBackground(() => this.#checkpointer.syncNames(segments))
+      }
       return
     }
     await this.#commitByFiles(group, segments)
@@ -226,7 +300,7 @@ export class GroupCommit {
   /** Syncs the files themselves, and their names where those are not durable yet. */
   async #commitByFiles(
     group: readonly LogWriter[],
-    segments: readonly (readonly [Parameters<Checkpointer['syncSegment']>[0], LogWriter])[],
+    segments: readonly WrittenSegment[],
   ): Promise<void> {
     const ends = group.map((writer) => writer.writtenEndOffset)
     this.#state = 'syncing'
@@ -295,13 +369,13 @@ export class GroupCommit {
     const clock = this.#host.clock
     let takenBytes = 0
     for (const writer of group) takenBytes += writer.takenBytes
-    if (takenBytes > 0) {
+    if (takenBytes > 0 || group.some((writer) => writer.isRollRequested)) {
       const startMs = clock.monotonicMs()
       const mayBlock = takenBytes <= SYNC_WRITE_BYTES && startMs >= this.#slowUntilMs
       const later: LogWriter[] = []
       for (const writer of group) {
         if (mayBlock && writer.isReady) writer.writeTakenNow()
-        else if (writer.hasTaken) later.push(writer)
+        else if (writer.hasTaken || writer.isRollRequested) later.push(writer)
       }
       const tookMs = clock.monotonicMs() - startMs
       if (mayBlock && tookMs > SLOW_WRITE_MS + group.length * 0.02) {
@@ -332,9 +406,26 @@ export class GroupCommit {
       this.#stalled.add(writer)
       return
     }
-    if (writer.isOffline || !(writer.hasQueued || writer.hasTaken || writer.hasUndurable)) {
-      this.#pending.delete(writer)
-    }
+    const isBusy = writer.hasQueued || writer.hasTaken || writer.hasUndurable
+    if (writer.isOffline || !(isBusy || writer.isRollRequested)) this.#pending.delete(writer)
+  }
+
+  #scheduleCheckpoint(): void {
+    this.#nextCheckpoint = this.#host.timers.after(this.#config.checkpointIntervalMs, () => {
+      this.#inBackground(() => this.#checkpointer.checkpoint())
+      this.#scheduleCheckpoint()
+    })
+  }
+
+  /** Work that nobody waits for but `close`. A disk that fails shows itself where it matters. */
+  #inBackground(work: () => Promise<void>): void {
+    if (this.#isDead || this.#isClosed) return
+    const running = work()
+      .catch((error) => {
+        if (!(error instanceof DiskError)) this.#die(error)
+      })
+      .finally(() => this.#background.delete(running))
+    this.#background.add(running)
   }
 
   #onTick(): void {
@@ -362,8 +453,4 @@ export class GroupCommit {
     for (const writer of this.#pending) writer.fail(error)
     this.#onFatal(error)
   }
-}
-
-function logKey(topicId: string, partition: number): string {
-  return `${topicId}-${partition}`
 }

@@ -9,6 +9,7 @@ import type { LogConfig } from './log-config.ts'
 import type { LogPosition } from './log-reader.ts'
 import type { PartitionFolder } from './partition-folder.ts'
 import { MAX_RELATIVE_OFFSET, Segment } from './segment.ts'
+import type { StateKeeper } from './state-keeper.ts'
 import type { AbortedTransaction } from './transaction-index.ts'
 
 /** One batch on its way to the disk; its bytes stay untouched until it is settled. */
@@ -25,15 +26,16 @@ export interface PendingAppend {
 
 /** What the partition learns of its appends. */
 export interface WriterOwner {
-  readonly config: LogConfig
-  readonly leaderEpoch: number
+  config(): LogConfig
+  leaderEpoch(): number
+  keeper(): StateKeeper
   nowMs(): number
   /** Written to the operating system: acks 0 and 1 may be answered. */
-  onWritten(append: PendingAppend): void
+  onWritten(): void
   /** Everything below survives a power cut. */
   onDurable(endOffset: number): void
-  /** No space: none of these was kept; offsets go on from the first one's. */
-  onRefused(appends: readonly PendingAppend[]): void
+  /** No space: nothing from this one on was kept; offsets go on from its base offset. */
+  onRefused(first: PendingAppend): void
   onSealed(sealed: Segment): void
   onOffline(reason: string): void
   /** Monotonic time has come to this: answers that are overdue go out. */
@@ -74,6 +76,9 @@ export class LogWriter {
   #undurable: Undurable[] = []
   /** Set when the taken appends are in the journal: durable, whatever becomes of the file. */
   #journaledEndOffset = -1
+  #bytesWritten = 0
+  readonly #sealedDirty = new Set<Segment>()
+  #isRollRequested = false
   #writtenEndOffset: number
   #durableEndOffset: number
   #durableEnd: LogPosition | undefined
@@ -96,6 +101,33 @@ export class LogWriter {
 
   get active(): Segment | undefined {
     return this.segments.at(-1)
+  }
+
+  /** Every file is durable below it, by name and content. */
+  get recoveryPoint(): number {
+    const dirty = this.segments.find((segment) => segment.isDirty)
+    if (dirty === undefined) return this.#writtenEndOffset
+    return dirty.hasDurableName ? dirty.syncedEndOffset : dirty.baseOffset
+  }
+
+  /** Since this run began. */
+  get bytesWritten(): number {
+    return this.#bytesWritten
+  }
+
+  get keeper(): StateKeeper {
+    return this.#owner.keeper()
+  }
+
+  /** A segment behind the undurable ones is not synced: then only the journal keeps the order. */
+  get hasOlderDirt(): boolean {
+    for (const segment of this.#sealedDirty) {
+      if (!segment.isDirty) this.#sealedDirty.delete(segment)
+    }
+    if (this.#sealedDirty.size === 0) return false
+    const undurable = this.undurableSegments()
+    for (const segment of this.#sealedDirty) if (!undurable.includes(segment)) return true
+    return false
   }
 
   get writtenEndOffset(): number {
@@ -156,7 +188,7 @@ export class LogWriter {
 
   /** Of the first batch that a journal entry would carry; replay takes it from the batches. */
   get leaderEpoch(): number {
-    return this.#owner.leaderEpoch
+    return this.#owner.leaderEpoch()
   }
 
   /** Where the durable bytes end. */
@@ -169,10 +201,20 @@ export class LogWriter {
     return active === undefined ? undefined : { segment: active, position: active.sizeBytes }
   }
 
+  get isRollRequested(): boolean {
+    return this.#isRollRequested && !this.#isOffline
+  }
+
+  /** Lets the next segment begin at the end, so that the active one can be removed or compacted. */
+  roll(): void {
+    this.#isRollRequested = (this.active?.sizeBytes ?? 0) > 0
+  }
+
   /** Whether `writeTakenNow` can do without opening or making a file. */
   get isReady(): boolean {
     const { active } = this
-    if (this.#repair !== undefined || active?.openNow === undefined) return false
+    if (this.#repair !== undefined || this.#isRollRequested) return false
+    if (active?.openNow === undefined || active.indexesNow === undefined) return false
     let sizeBytes = active.sizeBytes
     for (const append of this.#taken) {
       if (this.#mustRollBefore(append, active, sizeBytes)) return false
@@ -199,9 +241,10 @@ export class LogWriter {
 
   /** Writes what was taken, rolling to new segments where needed. */
   async writeTaken(): Promise<void> {
-    while (this.#taken.length > 0 && !this.#isOffline) {
+    while ((this.#taken.length > 0 || this.#isRollRequested) && !this.#isOffline) {
       try {
-        await this.#writeRun()
+        if (this.#isRollRequested) await this.#beginSegment(this.#writtenEndOffset)
+        else await this.#writeRun()
       } catch (error) {
         this.#failWrite(error)
         return
@@ -304,12 +347,19 @@ export class LogWriter {
     if (active !== undefined && !this.#mustRollBefore(append, active, active.sizeBytes)) {
       return active
     }
-    const next = new Segment(this.#files, this.folder.path, append.baseOffset, this.#owner.nowMs())
-    await this.folder.create()
+    return await this.#beginSegment(append.baseOffset)
+  }
+
+  async #beginSegment(baseOffset: number): Promise<Segment> {
+    const { active, folder } = this
+    const next = new Segment(this.#files, folder.path, baseOffset, this.#owner.nowMs())
+    await folder.create()
     await next.create()
+    this.#isRollRequested = false
     this.segments.push(next)
     if (active !== undefined) {
       active.seal()
+      this.#sealedDirty.add(active)
       this.#owner.onSealed(active)
     }
     return next
@@ -317,7 +367,7 @@ export class LogWriter {
 
   #mustRollBefore(append: PendingAppend, active: Segment, sizeBytes: number): boolean {
     if (sizeBytes === 0) return false
-    const { segmentBytes, segmentMs, segmentIndexBytes } = this.#owner.config
+    const { segmentBytes, segmentMs, segmentIndexBytes } = this.#owner.config()
     if (sizeBytes + append.bytes.length > segmentBytes) return true
     if (append.lastOffset - active.baseOffset > MAX_RELATIVE_OFFSET) return true
     const indexBytes = active.indexesNow?.offsets.sizeBytes ?? 0
@@ -331,7 +381,7 @@ export class LogWriter {
 
   /** The first `count` taken appends stand in the segment's file now. */
   #written(segment: Segment, count: number): void {
-    const { indexIntervalBytes } = this.#owner.config
+    const { indexIntervalBytes } = this.#owner.config()
     const written = this.#taken.splice(0, count)
     this.#isStalled = false
     for (const append of written) {
@@ -347,8 +397,9 @@ export class LogWriter {
       const { lastOffset, maxTimestamp, abortedTransaction } = append
       segment.note({ lastOffset, maxTimestamp, sizeBytes, indexIntervalBytes, abortedTransaction })
       this.#writtenEndOffset = lastOffset + 1
+      this.#bytesWritten += sizeBytes
     }
-    for (const append of written) this.#owner.onWritten(append)
+    this.#owner.onWritten()
   }
 
   /** What was taken could not be written. Without space the partition goes on serving what it has. */
@@ -361,10 +412,11 @@ export class LogWriter {
       this.#isStalled = true
       return
     }
-    const refused = [...this.#taken, ...this.#queue]
+    this.#isRollRequested = false
+    const first = this.#taken[0] ?? this.#queue[0]
     this.#taken = []
     this.#queue = []
-    this.#owner.onRefused(refused)
+    if (first !== undefined) this.#owner.onRefused(first)
   }
 
   #fail(error: unknown): void {
@@ -373,6 +425,7 @@ export class LogWriter {
     this.#taken = []
     this.#queue = []
     this.#undurable = []
+    this.#isRollRequested = false
     this.#owner.onOffline(error instanceof Error ? error.message : String(error))
   }
 }

@@ -11,6 +11,11 @@
 const ENTRY_BYTES = 8
 const FIRST_CAPACITY = 64
 
+export interface OffsetIndexEntry {
+  readonly relativeOffset: number
+  readonly position: number
+}
+
 export class OffsetIndex {
   /** Pairs: relative offset, position. */
   #pairs = new Int32Array(FIRST_CAPACITY * 2)
@@ -38,8 +43,11 @@ export class OffsetIndex {
     return index < 0 ? 0 : this.#pairs[index * 2 + 1]!
   }
 
-  lastPosition(): number {
-    return this.#count === 0 ? -1 : this.#pairs[this.#count * 2 - 1]!
+  /** The last entry at or before an offset. */
+  entryFor(relativeOffset: number): OffsetIndexEntry | undefined {
+    const index = this.#lastWhere(0, relativeOffset)
+    if (index < 0) return undefined
+    return { relativeOffset: this.#pairs[index * 2]!, position: this.#pairs[index * 2 + 1]! }
   }
 
   /** Forgets the entries of batches that start at or after `position`. */

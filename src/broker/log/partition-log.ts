@@ -5,26 +5,35 @@
 // A partition whose disk failed or whose data is damaged is offline: it refuses, it never guesses.
 
 import type { Host } from '../../host/host.ts'
-import { readControlMarker } from '../batch/control-marker.ts'
 import {
   type BatchHeader,
+  readBatchSize,
+  readLastOffset,
   writeBaseOffset,
   writeLogAppendTime,
   writePartitionLeaderEpoch,
 } from '../batch/header.ts'
-import { ErrorCode } from '../wire/error-codes.ts'
-import { type AppendOrigin, checkBatch, isRefusal, type Refusal } from './check-batch.ts'
+import { type AppendOutcome, storageError, TIMED_OUT } from './append-outcome.ts'
+import { type AppendOrigin, checkBatch, isRefusal } from './check-batch.ts'
 import type { FileCache } from './file-cache.ts'
+import type { TimestampedOffset } from './find-timestamp.ts'
 import type { GroupCommit } from './group-commit.ts'
 import type { EpochEnd, LeaderEpochs } from './leader-epochs.ts'
 import type { LogConfig } from './log-config.ts'
-import { LogReader, NO_BYTES } from './log-reader.ts'
+import { LandedOnDamage, type LogPosition, LogReader, NO_BYTES } from './log-reader.ts'
 import { LogWriter, type PendingAppend, type WriterOwner } from './log-writer.ts'
+import { Lookup } from './lookup.ts'
 import { PartitionFolder } from './partition-folder.ts'
 import { decideSequence, type ProducerEntry, type RecentBatch } from './producer-state.ts'
 import type { CompletedTransaction, ProducerTable } from './producer-table.ts'
-import { type RecoveredLog, recoverLog } from './recovery.ts'
+import { hydrate, type RecoveredLog, recoverLog } from './recovery.ts'
+import { countExpired } from './retention.ts'
 import type { Segment } from './segment.ts'
+import { SegmentRemoval } from './segment-removal.ts'
+import { type KeptState, StateKeeper } from './state-keeper.ts'
+import { type Appended, type Ends, WaitingAppends } from './waiting-appends.ts'
+
+export type { AppendOutcome } from './append-outcome.ts'
 
 export interface PartitionLogOptions {
   readonly host: Host
@@ -38,6 +47,7 @@ export interface PartitionLogOptions {
   readonly leaderEpoch: number
   readonly commit: GroupCommit
   readonly files: FileCache
+  /** Whether the last run ended in good order: then the folder is taken at its note's word. */
   readonly wasCleanStop: boolean
 }
 
@@ -47,18 +57,6 @@ export interface AppendRequest {
   /** After so long without a sync the answer is REQUEST_TIMED_OUT; the batch stays. */
   readonly timeoutMs?: number
 }
-
-export type AppendOutcome =
-  | {
-      readonly kind: 'appended' | 'duplicate'
-      readonly baseOffset: number
-      /** Inclusive. */
-      readonly lastOffset: number
-      /** -1 unless the topic stamps batches. */
-      readonly logAppendTimeMs: number
-      readonly logStartOffset: number
-    }
-  | Refusal
 
 /** How far a reader may see; `logEnd` includes what a power cut could take back. */
 export type ReadBound = 'highWatermark' | 'lastStableOffset' | 'logEnd'
@@ -71,110 +69,106 @@ export interface ReadRequest {
   readonly atLeastOneBatch: boolean
 }
 
+export interface AbortedRange {
+  readonly producerId: number
+  readonly firstOffset: number
+}
+
 export type ReadOutcome =
   | {
       readonly kind: 'records'
       /** Whole batches as stored, the first one contains `fromOffset`; empty at the bound. */
       readonly bytes: Buffer
       /** In offset order; only when reading up to the last stable offset. */
-      readonly abortedTransactions: readonly { producerId: number; firstOffset: number }[]
+      readonly abortedTransactions: readonly AbortedRange[]
     }
   | { readonly kind: 'out-of-range' }
   | { readonly kind: 'offline' }
 
-/** An append that was decided and not answered yet. */
-interface Appended extends PendingAppend {
-  readonly outcome: AppendOutcome
-  readonly resolve: (outcome: AppendOutcome) => void
-  readonly deadlineMs: number
-  readonly producerId: number
-  /** What was known of the producer before: put back when the write fails. */
-  readonly producerBefore: ProducerEntry | undefined
-  readonly completed: CompletedTransaction | undefined
-  isSettled: boolean
-}
-
-/** A resent batch that waits for its original. */
-interface WaitingDuplicate {
-  readonly lastOffset: number
-  readonly acks: -1 | 0 | 1
-  readonly outcome: AppendOutcome
-  readonly resolve: (outcome: AppendOutcome) => void
-  readonly deadlineMs: number
-}
-
-const NO_OFFSETS: readonly never[] = []
+const NO_ABORTED: readonly AbortedRange[] = []
 
 export class PartitionLog {
   readonly topic: string
   readonly partition: number
   readonly topicId: string
   readonly #host: Host
+  readonly #files: FileCache
   readonly #commit: GroupCommit
   readonly #writer: LogWriter
   readonly #reader: LogReader
-  readonly #producers: ProducerTable
+  readonly #keeper: StateKeeper
+  readonly #lookup: Lookup
+  readonly #removal: SegmentRemoval
   readonly #epochs: LeaderEpochs
+  readonly #waiting = new WaitingAppends()
+  readonly #listeners = new Set<() => void>()
+  /** undefined until the first append after a start that left them on disk. */
+  #producers: ProducerTable | undefined
+  #hydrating: Promise<void> | undefined
+  /** Of the first open transaction while the producers are on disk; -1 = none. */
+  readonly #notedOpenOffset: number
+  /** Ended transactions whose marker is not durable: they still hold back the last stable offset. */
+  #undurableEnds: CompletedTransaction[] = []
   #config: LogConfig
   #leaderEpoch: number
   #logStartOffset: number
   #highWatermark: number
   #logEndOffset: number
   #offlineReason: string | undefined
-  readonly #appended: Appended[] = []
-  #duplicates: WaitingDuplicate[] = []
-  /** Ended transactions whose marker is not durable: they still hold back the last stable offset. */
-  #undurableEnds: CompletedTransaction[] = []
-  readonly #listeners = new Set<() => void>()
 
   static async open(options: PartitionLogOptions): Promise<PartitionLog> {
-    const { host, files, commit, folder, config, topicId, partition } = options
+    const { host, files, commit, folder, config, topicId, partition, wasCleanStop } = options
+    const note = commit.noteOf(topicId, partition)
     const recovered = await recoverLog({
       files,
       timers: host.timers,
       nowMs: host.clock.nowMs(),
       folder,
       config,
-      logStartOffset: 0,
+      note,
+      wasCleanStop,
+      isNew: note === undefined && commit.isRecovered,
       replay: commit.replayOf(topicId, partition),
-      ...(commit.faults.ignoreCrc === true ? { ignoreCrc: true } : {}),
+      ignoreCrc: commit.faults.ignoreCrc === true,
     })
     return new PartitionLog(options, recovered)
   }
 
   private constructor(options: PartitionLogOptions, recovered: RecoveredLog) {
+    const { files, folder: path, topicId, partition, wasCleanStop } = options
+    const { segments, endOffset } = recovered
     this.topic = options.topic
-    this.partition = options.partition
-    this.topicId = options.topicId
+    this.partition = partition
+    this.topicId = topicId
     this.#host = options.host
+    this.#files = files
     this.#commit = options.commit
     this.#config = options.config
     this.#producers = recovered.producers
+    this.#notedOpenOffset = recovered.firstOpenOffset
     this.#epochs = recovered.epochs
     this.#logStartOffset = recovered.logStartOffset
-    this.#logEndOffset = recovered.endOffset
-    this.#highWatermark = recovered.endOffset
-    this.#offlineReason = recovered.offlineReason
+    this.#logEndOffset = endOffset
+    this.#highWatermark = endOffset
     const ownEpoch = this.#epochs.last?.epoch ?? -1
-    const least = options.wasCleanStop || ownEpoch < 0 ? ownEpoch : ownEpoch + 1
-    this.#leaderEpoch = Math.max(options.leaderEpoch, least)
-    const folder = new PartitionFolder({
-      disk: options.files.disk,
-      path: options.folder,
-      topicId: options.topicId,
-    })
+    const leastEpoch = wasCleanStop || ownEpoch < 0 ? ownEpoch : ownEpoch + 1
+    this.#leaderEpoch = Math.max(options.leaderEpoch, leastEpoch)
+    const folder = new PartitionFolder({ disk: files.disk, path, topicId })
     if (recovered.folderExists) folder.found()
-    this.#writer = new LogWriter({
-      topicId: options.topicId,
-      partition: options.partition,
-      folder,
-      files: options.files,
-      segments: recovered.segments,
-      owner: this.#asOwner(),
-      endOffset: recovered.endOffset,
+    const owner = this.#asOwner()
+    this.#writer = new LogWriter({ topicId, partition, folder, files, segments, owner, endOffset })
+    this.#reader = new LogReader(segments)
+    this.#keeper = new StateKeeper(files.disk, this.#writer, () => this.#keptState())
+    const { timers } = options.host
+    this.#removal = new SegmentRemoval({
+      disk: files.disk,
+      timers,
+      saveCheckpoint: () => this.#commit.saveCheckpoint(),
     })
-    this.#reader = new LogReader(recovered.segments)
-    this.#commit.noteRecovered(this.#writer)
+    this.#removal.removeFiles(recovered.deletedFiles, options.config.fileDeleteDelayMs)
+    this.#lookup = new Lookup({ files, timers, folder: path, segments, config: () => this.#config })
+    if (recovered.offlineReason === undefined) this.#commit.register(this.#writer)
+    else this.#goOffline(recovered.offlineReason)
   }
 
   get config(): LogConfig {
@@ -196,9 +190,8 @@ export class PartitionLog {
 
   /** Exclusive: everything below belongs to no transaction or to one that has ended. */
   get lastStableOffset(): number {
-    let offset = this.#highWatermark
-    const open = this.#producers.firstOpenOffset
-    if (open !== undefined && open < offset) offset = open
+    const open = this.#firstOpenOffset
+    let offset = open < 0 ? this.#highWatermark : Math.min(open, this.#highWatermark)
     for (const ended of this.#undurableEnds) offset = Math.min(offset, ended.firstOffset)
     return Math.max(offset, this.#logStartOffset)
   }
@@ -226,59 +219,59 @@ export class PartitionLog {
    * their order. acks=-1 settles when the batch is durable, 0 and 1 when it is written.
    */
   append(batch: Buffer, request: AppendRequest): Promise<AppendOutcome> {
-    if (this.#offlineReason !== undefined || this.#writer.isStalled) {
-      return Promise.resolve(storageError(this.#offlineReason ?? 'no space left on the disk'))
-    }
-    const nowMs = this.#host.clock.nowMs()
     const { faults } = this.#commit
+    if (this.#offlineReason !== undefined) {
+      return Promise.resolve(storageError(this.#offlineReason))
+    }
+    // Only the first append after a clean start; those that come meanwhile queue up behind it.
+    if (this.#producers === undefined) {
+      return this.#hydrate().then(() => this.append(batch, request))
+    }
+    if (this.#writer.isStalled) return Promise.resolve(storageError('no space left on the disk'))
+    const nowMs = this.#host.clock.nowMs()
     const checked = checkBatch(batch, {
       config: this.#config,
       origin: request.origin,
       nowMs,
-      ...(faults.ignoreCrc === true ? { ignoreCrc: true } : {}),
+      ignoreCrc: faults.ignoreCrc === true,
     })
     if (isRefusal(checked)) return Promise.resolve(checked)
+    const before = this.#producers.get(checked.producerId)
     if (checked.producerId >= 0 && request.origin === 'client') {
-      const decision = decideSequence(this.#producers.get(checked.producerId), checked)
+      const decision = decideSequence(before, checked)
       if (decision.kind === 'refused') return Promise.resolve(decision)
       if (decision.kind === 'duplicate') return this.#answerDuplicate(decision.original, request)
     }
-    return this.#accept(batch, checked, request, nowMs)
+    return this.#accept(batch, checked, { ...request, nowMs, producerBefore: before })
   }
 
   /** Synchronous when the bytes were written recently. Damage found on the way puts it offline. */
   read(request: ReadRequest): ReadOutcome | Promise<ReadOutcome> {
     if (this.#offlineReason !== undefined) return { kind: 'offline' }
-    const { fromOffset } = request
+    const { fromOffset, upTo } = request
     if (fromOffset < this.#logStartOffset || fromOffset > this.#logEndOffset) {
       return { kind: 'out-of-range' }
     }
-    const endOffset = this.#boundOf(request.upTo)
-    const end = request.upTo === 'logEnd' ? this.#writer.writtenEnd : this.#writer.durableEnd
+    const { endOffset, end } = this.#endOf(request)
     if (end === undefined || fromOffset >= endOffset) return records(NO_BYTES)
     try {
       const bytes = this.#reader.read({ ...request, endOffset, end })
-      if (bytes instanceof Promise) {
-        return bytes.then(
-          (read) => this.#toOutcome(read, request),
-          (error) => this.#readFailed(error),
-        )
+      if (bytes instanceof Promise || upTo === 'lastStableOffset') {
+        return this.#finishRead(bytes, request)
       }
-      return this.#toOutcome(bytes, request)
+      return records(bytes)
     } catch (error) {
-      return this.#readFailed(error)
+      return this.#readFailed(error, request)
     }
   }
 
   /** How much a read from there would find, at least nearly: costs no I/O. */
   readableBytes(fromOffset: number, upTo: ReadBound): number {
-    const endOffset = this.#boundOf(upTo)
     const end = this.#writer.durableEnd
-    if (fromOffset >= endOffset || end === undefined) {
+    if (end === undefined) return 0
+    if (fromOffset >= this.#boundOf(upTo)) {
       // Whoever waits at the end reads on from there.
-      if (end !== undefined && fromOffset === this.#highWatermark) {
-        this.#reader.remember(fromOffset, end)
-      }
+      if (fromOffset === this.#highWatermark) this.#reader.remember(fromOffset, end)
       return 0
     }
     const found = this.#reader.placeOf(fromOffset)
@@ -293,6 +286,16 @@ export class PartitionLog {
     }
   }
 
+  /** The first record at or after a moment; undefined when there is none. */
+  offsetForTimestamp(timestamp: number): Promise<TimestampedOffset | undefined> {
+    return this.#lookup.firstAtOrAfter(timestamp, this.#logStartOffset)
+  }
+
+  /** The record with the latest timestamp, the first of those that have it. */
+  maxTimestamp(): Promise<TimestampedOffset | undefined> {
+    return this.#lookup.latest(this.#logStartOffset)
+  }
+
   /** @returns undefined when the log knows nothing of that epoch */
   endOffsetForEpoch(epoch: number): EpochEnd | undefined {
     return this.#epochs.endOffsetFor(epoch, this.#logEndOffset)
@@ -303,6 +306,28 @@ export class PartitionLog {
     return this.#epochs.epochOf(offset)
   }
 
+  async activeProducers(): Promise<ProducerEntry[]> {
+    if (this.#producers === undefined) await this.#hydrate()
+    return this.#producers?.entries() ?? []
+  }
+
+  /**
+   * Removes what lies below an offset, for good once this resolves.
+   * @param offset at most the high watermark; below the log start nothing happens
+   */
+  async deleteRecordsBefore(offset: number): Promise<void> {
+    this.#raiseLogStart(Math.min(offset, this.#highWatermark))
+    await this.#commit.saveCheckpoint()
+    await this.#removeExpired(this.#host.clock.nowMs())
+  }
+
+  /** Removes the segments that have outlived retention.ms or retention.bytes. */
+  async applyRetention(nowMs: number): Promise<void> {
+    if (this.#offlineReason !== undefined) return
+    this.#producers?.expire(nowMs - this.#config.producerIdExpirationMs)
+    await this.#removeExpired(nowMs)
+  }
+
   updateConfig(config: LogConfig): void {
     this.#config = config
   }
@@ -311,11 +336,19 @@ export class PartitionLog {
     this.#leaderEpoch = Math.max(this.#leaderEpoch, epoch)
   }
 
-  /** Waits for what is under way, makes the files durable and closes them. */
-  async close(): Promise<void> {
-    await this.#commit.flush(this.#writer)
-    this.#commit.forget(this.#writer)
+  /**
+   * Waits for what is under way, makes the files durable and closes them.
+   * @param options.isGone the partition was deleted: nothing of it needs to be kept
+   */
+  async close({ isGone = false }: { isGone?: boolean } = {}): Promise<void> {
+    await this.#hydrating
+    if (this.#offlineReason === undefined) {
+      await this.#commit.flush(this.#writer)
+      if (this.#producers !== undefined && !isGone) await this.#keeper.writeAll()
+    }
+    this.#commit.unregister(this.#writer, { isGone })
     this.#goOffline('closed')
+    await this.#removal.finish()
     for (const segment of this.#segments) await segment.file.close()
   }
 
@@ -323,22 +356,27 @@ export class PartitionLog {
     return this.#writer.segments
   }
 
+  get #firstOpenOffset(): number {
+    if (this.#producers === undefined) return this.#notedOpenOffset
+    return this.#producers.firstOpenOffset ?? -1
+  }
+
   #accept(
     batch: Buffer,
     header: BatchHeader,
-    request: AppendRequest,
-    nowMs: number,
+    request: AppendRequest & { nowMs: number; producerBefore: ProducerEntry | undefined },
   ): Promise<AppendOutcome> {
     const baseOffset = this.#logEndOffset
     const lastOffset = baseOffset + header.lastOffsetDelta
+    const isStamped = this.#config.messageTimestampType === 'LogAppendTime'
+    const maxTimestamp = isStamped ? request.nowMs : header.maxTimestamp
     writeBaseOffset(batch, 0, baseOffset)
     writePartitionLeaderEpoch(batch, 0, this.#leaderEpoch)
-    const isStamped = this.#config.messageTimestampType === 'LogAppendTime'
-    if (isStamped) writeLogAppendTime(batch, 0, nowMs)
-    const maxTimestamp = isStamped ? nowMs : header.maxTimestamp
+    if (isStamped) writeLogAppendTime(batch, 0, request.nowMs)
 
-    const producerBefore = this.#producers.get(header.producerId)
-    const completed = this.#learn(batch, header, { baseOffset, timestamp: maxTimestamp })
+    const place = { baseOffset, timestamp: maxTimestamp }
+    const completed = this.#producers?.learn(header, batch, place)
+    if (completed !== undefined) this.#undurableEnds.push(completed)
     this.#epochs.note(this.#leaderEpoch, baseOffset)
     this.#logEndOffset = lastOffset + 1
     const { promise, resolve } = Promise.withResolvers<AppendOutcome>()
@@ -353,46 +391,25 @@ export class PartitionLog {
         kind: 'appended',
         baseOffset,
         lastOffset,
-        logAppendTimeMs: isStamped ? nowMs : -1,
+        logAppendTimeMs: isStamped ? request.nowMs : -1,
         logStartOffset: this.#logStartOffset,
       },
       resolve,
       deadlineMs: this.#deadline(request.timeoutMs),
       producerId: header.producerId,
-      producerBefore,
+      producerBefore: request.producerBefore,
       completed,
-      isSettled: false,
+      isAnswered: false,
     }
-    this.#appended.push(appended)
+    this.#waiting.add(appended)
     this.#commit.enqueue(this.#writer, appended)
     return promise
-  }
-
-  /** What the batch does to its producer's state. @returns the transaction that it ends */
-  #learn(
-    batch: Buffer,
-    header: BatchHeader,
-    place: { baseOffset: number; timestamp: number },
-  ): CompletedTransaction | undefined {
-    if (header.producerId < 0) return undefined
-    if (!header.isControlBatch) {
-      this.#producers.applyBatch(header, place)
-      return undefined
-    }
-    const { kind, coordinatorEpoch } = readControlMarker(batch)
-    if (kind === 'other') return undefined
-    const { producerId, producerEpoch } = header
-    const { baseOffset: offset, timestamp } = place
-    const isAbort = kind === 'abort'
-    const marker = { producerId, producerEpoch, coordinatorEpoch, isAbort, offset, timestamp }
-    const completed = this.#producers.applyMarker(marker)
-    if (completed !== undefined) this.#undurableEnds.push(completed)
-    return completed
   }
 
   /** A resent batch is answered as the original was, and no earlier. */
   #answerDuplicate(original: RecentBatch, request: AppendRequest): Promise<AppendOutcome> {
     const { baseOffset, lastOffset, timestamp } = original
+    const { acks } = request
     const isStamped = this.#config.messageTimestampType === 'LogAppendTime'
     const outcome: AppendOutcome = {
       kind: 'duplicate',
@@ -401,19 +418,14 @@ export class PartitionLog {
       logAppendTimeMs: isStamped ? timestamp : -1,
       logStartOffset: this.#logStartOffset,
     }
-    const { acks } = request
-    const isCovered = lastOffset < this.#coveredFor(acks)
-    if (isCovered || this.#commit.faults.duplicateAcknowledgedEarly === true) {
+    const covered = acks === -1 ? this.#highWatermark : this.#writer.writtenEndOffset
+    if (lastOffset < covered || this.#commit.faults.duplicateAcknowledgedEarly === true) {
       return Promise.resolve(outcome)
     }
     const { promise, resolve } = Promise.withResolvers<AppendOutcome>()
     const deadlineMs = this.#deadline(request.timeoutMs)
-    this.#duplicates.push({ lastOffset, acks, outcome, resolve, deadlineMs })
+    this.#waiting.addDuplicate({ lastOffset, acks, outcome, resolve, deadlineMs })
     return promise
-  }
-
-  #coveredFor(acks: -1 | 0 | 1): number {
-    return acks === -1 ? this.#highWatermark : this.#writer.writtenEndOffset
   }
 
   #deadline(timeoutMs: number | undefined): number {
@@ -421,114 +433,156 @@ export class PartitionLog {
     return this.#host.clock.monotonicMs() + timeoutMs
   }
 
+  #endOf({ upTo }: ReadRequest): { endOffset: number; end: LogPosition | undefined } {
+    const end = upTo === 'logEnd' ? this.#writer.writtenEnd : this.#writer.durableEnd
+    return { endOffset: this.#boundOf(upTo), end }
+  }
+
   #boundOf(upTo: ReadBound): number {
     if (upTo === 'highWatermark') return this.#highWatermark
     return upTo === 'logEnd' ? this.#writer.writtenEndOffset : this.lastStableOffset
   }
 
-  #toOutcome(bytes: Buffer, { upTo, fromOffset }: ReadRequest): ReadOutcome {
-    void fromOffset
-    void upTo
-    return records(bytes)
-  }
-
-  #readFailed(error: unknown): ReadOutcome {
-    this.#writer.fail(error)
-    return { kind: 'offline' }
-  }
-
-  #asOwner(): WriterOwner {
-    const log = this
-    return {
-      get config() {
-        return log.#config
-      },
-      get leaderEpoch() {
-        return log.#leaderEpoch
-      },
-      nowMs: () => this.#host.clock.nowMs(),
-      onWritten: (append) => this.#onWritten(append),
-      onDurable: (endOffset) => this.#onDurable(endOffset),
-      onRefused: (appends) => this.#onRefused(appends),
-      onSealed: () => undefined,
-      onOffline: (reason) => this.#goOffline(reason),
-      onTick: (monotonicMs) => this.#onTick(monotonicMs),
+  async #finishRead(reading: Buffer | Promise<Buffer>, request: ReadRequest): Promise<ReadOutcome> {
+    try {
+      const bytes = await reading
+      if (request.upTo !== 'lastStableOffset' || bytes.length === 0) return records(bytes)
+      const range = { fromOffset: request.fromOffset, endOffset: endOffsetOf(bytes) }
+      const abortedTransactions = await this.#lookup.abortedIn(range)
+      return { kind: 'records', bytes, abortedTransactions }
+    } catch (error) {
+      return await this.#readFailed(error, request)
     }
   }
 
-  #onWritten({ acks, baseOffset }: PendingAppend): void {
-    if (acks === -1) return
-    const appended = this.#appended.find((waiting) => waiting.baseOffset === baseOffset)
-    if (appended !== undefined) settle(appended, appended.outcome)
-    this.#settleDuplicates()
+  /** Landed beside a batch: the index may be to blame, and is built anew once. */
+  async #readFailed(error: unknown, request: ReadRequest): Promise<ReadOutcome> {
+    try {
+      if (!(error instanceof LandedOnDamage)) throw error
+      await this.#lookup.rebuild(error.segment)
+      this.#reader.forgetPlaces()
+      const { endOffset, end } = this.#endOf(request)
+      if (end === undefined) return { kind: 'offline' }
+      return records(await this.#reader.read({ ...request, endOffset, end }))
+    } catch (damage) {
+      this.#writer.fail(damage)
+      return { kind: 'offline' }
+    }
+  }
+
+  /** What the last run left on disk for the first write: producers, the active segment's indexes. */
+  #hydrate(): Promise<void> {
+    this.#hydrating ??= hydrate(
+      {
+        segments: this.#segments,
+        logStartOffset: this.#logStartOffset,
+        endOffset: this.#logEndOffset,
+      },
+      {
+        files: this.#files,
+        timers: this.#host.timers,
+        folder: this.#writer.folder.path,
+        config: this.#config,
+      },
+    ).then(
+      ({ producers, offlineReason }) => {
+        this.#producers = producers
+        if (offlineReason !== undefined) this.#writer.fail(offlineReason)
+      },
+      (error) => this.#writer.fail(error),
+    )
+    return this.#hydrating
+  }
+
+  async #removeExpired(nowMs: number): Promise<void> {
+    const count = countExpired(this.#segments, {
+      config: this.#config,
+      logStartOffset: this.#logStartOffset,
+      highWatermark: this.#highWatermark,
+      nowMs,
+    })
+    if (count === 0) return
+    const isActiveToo = count === this.#segments.length
+    // The next segment must be there first: its name is what remembers where the log ends.
+    if (isActiveToo) await this.#roll()
+    if (this.#offlineReason !== undefined || this.#segments.length <= count) return
+    const removed = this.#segments.splice(0, count)
+    this.#raiseLogStart(this.#segments[0]!.baseOffset)
+    this.#reader.forgetPlaces()
+    for (const segment of removed) this.#commit.forgetSegment(segment)
+    await this.#removal.remove(removed, this.#config.fileDeleteDelayMs)
+  }
+
+  async #roll(): Promise<void> {
+    this.#writer.roll()
+    this.#commit.requestRoll(this.#writer)
+    await this.#commit.flush(this.#writer)
+  }
+
+  #raiseLogStart(offset: number): void {
+    if (offset <= this.#logStartOffset) return
+    this.#logStartOffset = offset
+    this.#epochs.truncateStart(offset)
+    this.#advanced()
+  }
+
+  #keptState(): KeptState {
+    return {
+      logStartOffset: this.#logStartOffset,
+      logEndOffset: this.#logEndOffset,
+      firstOpenOffset: this.#firstOpenOffset,
+      epochs: this.#epochs,
+      producers: this.#producers,
+    }
+  }
+
+  #asOwner(): WriterOwner {
+    return {
+      config: () => this.#config,
+      leaderEpoch: () => this.#leaderEpoch,
+      keeper: () => this.#keeper,
+      nowMs: () => this.#host.clock.nowMs(),
+      onWritten: () => this.#waiting.written(this.#ends()),
+      onDurable: (endOffset) => this.#onDurable(endOffset),
+      onRefused: (first) => this.#onRefused(first),
+      onSealed: (segment) => this.#commit.sealed(segment, this.#writer),
+      onOffline: (reason) => this.#goOffline(reason),
+      onTick: (monotonicMs) => this.#waiting.expire(monotonicMs, TIMED_OUT),
+    }
+  }
+
+  #ends(): Ends {
+    return {
+      writtenEndOffset: this.#writer.writtenEndOffset,
+      durableEndOffset: this.#highWatermark,
+    }
   }
 
   #onDurable(endOffset: number): void {
     this.#highWatermark = endOffset
-    let count = 0
-    while (count < this.#appended.length && this.#appended[count]!.lastOffset < endOffset) {
-      const appended = this.#appended[count]!
-      settle(appended, appended.outcome)
-      count += 1
-    }
-    this.#appended.splice(0, count)
+    this.#waiting.durable(this.#ends())
     if (this.#undurableEnds.length > 0) {
       this.#undurableEnds = this.#undurableEnds.filter((ended) => ended.lastOffset >= endOffset)
     }
-    this.#settleDuplicates()
     this.#advanced()
   }
 
-  #settleDuplicates(): void {
-    if (this.#duplicates.length === 0) return
-    this.#duplicates = this.#duplicates.filter((duplicate) => {
-      if (duplicate.lastOffset >= this.#coveredFor(duplicate.acks)) return true
-      duplicate.resolve(duplicate.outcome)
-      return false
-    })
-  }
-
-  /** These were not written: everything they changed is put back, last first. */
-  #onRefused(appends: readonly PendingAppend[]): void {
-    const first = appends[0]
-    if (first === undefined) return
-    const from = this.#appended.findIndex((waiting) => waiting.baseOffset === first.baseOffset)
-    const undone = this.#appended.splice(from)
-    for (const appended of undone.toReversed()) {
-      if (appended.producerId >= 0) {
-        this.#producers.restore(appended.producerId, appended.producerBefore)
-      }
+  /** No space from that append on: everything that these changed is put back, last first. */
+  #onRefused(first: PendingAppend): void {
+    const undone = this.#waiting.takeFrom(first.baseOffset)
+    for (const { producerId, producerBefore, completed } of undone) {
+      if (producerId >= 0) this.#producers?.restore(producerId, producerBefore)
+      this.#undurableEnds = this.#undurableEnds.filter((ended) => ended !== completed)
     }
-    const ended = new Set(undone.map((appended) => appended.completed))
-    this.#undurableEnds = this.#undurableEnds.filter((completed) => !ended.has(completed))
     this.#epochs.truncateEnd(first.baseOffset)
     this.#logEndOffset = first.baseOffset
-    const refusal = storageError('no space left on the disk')
-    for (const appended of undone) settle(appended, refusal)
-    this.#duplicates = this.#duplicates.filter((duplicate) => {
-      if (duplicate.lastOffset < first.baseOffset) return true
-      duplicate.resolve(refusal)
-      return false
-    })
-  }
-
-  #onTick(monotonicMs: number): void {
-    for (const appended of this.#appended) {
-      if (appended.deadlineMs <= monotonicMs) settle(appended, TIMED_OUT)
-    }
-    this.#duplicates = this.#duplicates.filter((duplicate) => {
-      if (duplicate.deadlineMs > monotonicMs) return true
-      duplicate.resolve(TIMED_OUT)
-      return false
-    })
+    this.#waiting.refuse(undone, storageError('no space left on the disk'))
   }
 
   #goOffline(reason: string): void {
     if (this.#offlineReason !== undefined) return
     this.#offlineReason = reason
-    const refusal = storageError(reason)
-    for (const appended of this.#appended.splice(0)) settle(appended, refusal)
-    for (const duplicate of this.#duplicates.splice(0)) duplicate.resolve(refusal)
+    this.#waiting.refuseAll(storageError(reason))
     this.#advanced()
   }
 
@@ -537,22 +591,17 @@ export class PartitionLog {
   }
 }
 
-const TIMED_OUT: Refusal = {
-  kind: 'refused',
-  errorCode: ErrorCode.REQUEST_TIMED_OUT,
-  message: 'The batch was written, but its sync has not ended in time.',
-}
-
-function settle(appended: Appended, outcome: AppendOutcome): void {
-  if (appended.isSettled) return
-  appended.isSettled = true
-  appended.resolve(outcome)
-}
-
-function storageError(message: string): Refusal {
-  return { kind: 'refused', errorCode: ErrorCode.KAFKA_STORAGE_ERROR, message }
-}
-
 function records(bytes: Buffer): ReadOutcome {
-  return { kind: 'records', bytes, abortedTransactions: NO_OFFSETS }
+  return { kind: 'records', bytes, abortedTransactions: NO_ABORTED }
+}
+
+/** The offset behind the last of some whole batches. */
+function endOffsetOf(batches: Buffer): number {
+  let at = 0
+  let endOffset = 0
+  while (at < batches.length) {
+    endOffset = readLastOffset(batches, at) + 1
+    at += readBatchSize(batches, at)
+  }
+  return endOffset
 }

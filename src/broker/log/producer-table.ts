@@ -3,6 +3,7 @@
 // Invariant: `openTransactions` holds, in the order in which they began, exactly the producers whose
 // entry says so; its first value bounds the last stable offset.
 
+import { readControlMarker } from '../batch/control-marker.ts'
 import type { BatchHeader } from '../batch/header.ts'
 import {
   afterBatch,
@@ -52,31 +53,29 @@ export class ProducerTable {
     return undefined
   }
 
-  /** A data batch of an idempotent producer was appended. */
-  applyBatch(header: BatchHeader, place: BatchPlace): void {
-    const entry = afterBatch(this.#entries.get(header.producerId), header, place)
-    this.#entries.set(header.producerId, entry)
-    if (entry.currentTxnFirstOffset === place.baseOffset) {
-      this.#openTransactions.set(header.producerId, place.baseOffset)
-    }
-  }
-
-  /** @returns the transaction that the marker ended; undefined when it had no records here */
-  applyMarker(marker: TransactionMarker): CompletedTransaction | undefined {
-    const { producerId } = marker
-    const before = this.#entries.get(producerId)
-    this.#entries.set(producerId, afterMarker(before, marker))
-    this.#openTransactions.delete(producerId)
-    if (before === undefined || before.currentTxnFirstOffset === NO_OPEN_TRANSACTION) {
+  /**
+   * A batch stands in the log: learns what it does to its producer. The one way in for appends,
+   * recovery and replay. @returns the transaction that it ended
+   */
+  learn(header: BatchHeader, bytes: Buffer, place: BatchPlace): CompletedTransaction | undefined {
+    const { producerId, producerEpoch } = header
+    if (producerId < 0) return undefined
+    if (!header.isControlBatch) {
+      this.#applyBatch(header, place)
       return undefined
     }
-    return {
+    const { kind, coordinatorEpoch } = readControlMarker(bytes)
+    if (kind === 'other') return undefined
+    const { baseOffset: offset, timestamp } = place
+    const isAbort = kind === 'abort'
+    return this.#applyMarker({
       producerId,
-      firstOffset: before.currentTxnFirstOffset,
-      lastOffset: marker.offset,
-      isAbort: marker.isAbort,
-      lastStableOffset: this.firstOpenOffset ?? marker.offset + 1,
-    }
+      producerEpoch,
+      coordinatorEpoch,
+      isAbort,
+      offset,
+      timestamp,
+    })
   }
 
   /** Undoes the last change to one producer. */
@@ -91,6 +90,32 @@ export class ProducerTable {
     for (const [producerId, entry] of this.#entries) {
       const isOpen = entry.currentTxnFirstOffset !== NO_OPEN_TRANSACTION
       if (!isOpen && entry.lastTimestamp < olderThanMs) this.#entries.delete(producerId)
+    }
+  }
+
+  #applyBatch(header: BatchHeader, place: BatchPlace): void {
+    const entry = afterBatch(this.#entries.get(header.producerId), header, place)
+    this.#entries.set(header.producerId, entry)
+    if (entry.currentTxnFirstOffset === place.baseOffset) {
+      this.#openTransactions.set(header.producerId, place.baseOffset)
+    }
+  }
+
+  /** @returns the transaction that the marker ended; undefined when it had no records here */
+  #applyMarker(marker: TransactionMarker): CompletedTransaction | undefined {
+    const { producerId } = marker
+    const before = this.#entries.get(producerId)
+    this.#entries.set(producerId, afterMarker(before, marker))
+    this.#openTransactions.delete(producerId)
+    if (before === undefined || before.currentTxnFirstOffset === NO_OPEN_TRANSACTION) {
+      return undefined
+    }
+    return {
+      producerId,
+      firstOffset: before.currentTxnFirstOffset,
+      lastOffset: marker.offset,
+      isAbort: marker.isAbort,
+      lastStableOffset: this.firstOpenOffset ?? marker.offset + 1,
     }
   }
 

@@ -1,27 +1,25 @@
-// Brings a partition's folder back to a log: what stands in its segments is read and checked from the
-// recovery point on, a torn end is cut, the journal's batches are added, and on the way producers,
-// transactions, epochs and indexes are learned anew.
+// Brings a partition's folder back to a log. A folder that stopped in good order, or was not written
+// since the last checkpoint, is taken at its note's word. Otherwise what stands in its segments is
+// read and checked from the last producer snapshot below the recovery point on, a torn end is cut,
+// and the journal's batches are added.
 // Invariant: nothing that was acknowledged is cut. Damage with good batches behind it ends the
 // recovery: the log is opened offline and its files stay as they are.
 
 import type { Timers } from '../../host/clock.ts'
-import { readControlMarker } from '../batch/control-marker.ts'
-import {
-  type BatchHeader,
-  readBaseOffset,
-  readBatchHeader,
-  readBatchSize,
-} from '../batch/header.ts'
+import { readBaseOffset, readBatchHeader, readBatchSize } from '../batch/header.ts'
+import type { LogNote, SegmentNote } from './checkpoint-file.ts'
 import { judgeDamage } from './damage.ts'
 import type { FileCache } from './file-cache.ts'
 import type { ReplayEntry } from './journal.ts'
 import { LeaderEpochs } from './leader-epochs.ts'
+import { learnBatch, learnSegment } from './learn-segment.ts'
+import { settleLeftovers } from './leftovers.ts'
 import type { LogConfig } from './log-config.ts'
+import { loadNewestSnapshot, removeSnapshotsBeyond } from './producer-snapshots.ts'
 import { ProducerTable } from './producer-table.ts'
 import { recoveryCounters as counters } from './recovery-counters.ts'
-import { scanSegment } from './scan.ts'
-import { baseOffsetOf, emptyIndexes, Segment } from './segment.ts'
-import type { AbortedTransaction } from './transaction-index.ts'
+import { baseOffsetOf, Segment, segmentPath } from './segment.ts'
+import { DELETED_SUFFIX } from './segment-removal.ts'
 
 export interface RecoveryOptions {
   readonly files: FileCache
@@ -29,8 +27,11 @@ export interface RecoveryOptions {
   readonly nowMs: number
   readonly folder: string
   readonly config: LogConfig
-  /** Of batches; from the last checkpoint, else 0. */
-  readonly logStartOffset: number
+  /** What the last checkpoint said. */
+  readonly note: LogNote | undefined
+  readonly wasCleanStop: boolean
+  /** No folder can be there: nothing is looked for. */
+  readonly isNew: boolean
   readonly replay: readonly ReplayEntry[]
   /** Only a planted fault turns this on. */
   readonly ignoreCrc?: boolean
@@ -41,95 +42,241 @@ export interface RecoveredLog {
   readonly folderExists: boolean
   readonly logStartOffset: number
   readonly endOffset: number
-  readonly producers: ProducerTable
   readonly epochs: LeaderEpochs
+  /** undefined when they were left on disk: see `hydrate`. */
+  readonly producers: ProducerTable | undefined
+  /** Of the first open transaction; -1 when there is none. */
+  readonly firstOpenOffset: number
+  /** Paths of files that are named `.deleted` and have yet to go. */
+  readonly deletedFiles: readonly string[]
   /** Set when the log must stay offline. */
   readonly offlineReason: string | undefined
 }
 
 export async function recoverLog(options: RecoveryOptions): Promise<RecoveredLog> {
-  const recovery = new Recovery(options)
-  return await recovery.run()
+  const { note, wasCleanStop, replay } = options
+  if (options.isNew) return emptyLog()
+  if (note !== undefined && replay.length === 0) {
+    if (wasCleanStop || (await isUntouched(note, options))) {
+      counters.cleanOpens += 1
+      return fromNote(note, options)
+    }
+  }
+  return await new Recovery(options).run()
+}
+
+/**
+ * What a log that was opened at its note's word still needs before it can be written: its producers
+ * and the active segment's indexes.
+ */
+export async function hydrate(
+  log: { segments: readonly Segment[]; logStartOffset: number; endOffset: number },
+  options: Pick<RecoveryOptions, 'files' | 'timers' | 'folder' | 'config'>,
+): Promise<{ producers: ProducerTable; offlineReason: string | undefined }> {
+  const snapshot = await loadNewestSnapshot(options.files.disk, options.folder, {
+    from: log.logStartOffset,
+    upTo: log.endOffset,
+  })
+  const producers = new ProducerTable(snapshot?.entries)
+  const fromOffset = snapshot?.offset ?? 0
+  const active = log.segments.at(-1)
+  for (const segment of log.segments) {
+    if (segment.endOffset <= fromOffset && segment !== active) continue
+    const twin = segment.twin()
+    const scan = await learnSegment(twin, { ...options, producers, fromOffset })
+    if (scan.isDamaged || twin.endOffset !== segment.endOffset) {
+      const offlineReason = `damaged at offset ${scan.endOffset} (${segment.file.path}, byte ${scan.endPosition})`
+      return { producers, offlineReason }
+    }
+    segment.adopt(twin)
+  }
+  return { producers, offlineReason: undefined }
+}
+
+function emptyLog(): RecoveredLog {
+  return {
+    segments: [],
+    folderExists: false,
+    logStartOffset: 0,
+    endOffset: 0,
+    epochs: new LeaderEpochs(),
+    producers: new ProducerTable(),
+    firstOpenOffset: -1,
+    deletedFiles: [],
+    offlineReason: undefined,
+  }
+}
+
+/** Nothing was appended since the note was written: the same segments, the last one as long. */
+async function isUntouched(note: LogNote, { files, folder }: RecoveryOptions): Promise<boolean> {
+  const active = note.segments.at(-1)
+  const endOffset = active?.endOffset ?? note.logStartOffset
+  if (note.recoveryPoint < endOffset) return false
+  const names = await files.disk.list(folder)
+  const bases = logBases(names)
+  if (bases.length !== note.segments.length) return false
+  if (names.some((name) => /\.(cleaned|swap)$/.test(name))) return false
+  if (note.segments.some((segment, i) => segment.baseOffset !== bases[i])) return false
+  if (active === undefined) return true
+  const stat = await files.disk.stat(segmentPath(folder, active.baseOffset, 'log'))
+  return stat?.size === active.sizeBytes
+}
+
+function fromNote(note: LogNote, { files, folder }: RecoveryOptions): RecoveredLog {
+  const segments = note.segments.map((known) => {
+    const segment = new Segment(files, folder, known.baseOffset, known.createdMs)
+    segment.restore(known)
+    return segment
+  })
+  const endOffset = segments.at(-1)?.endOffset ?? 0
+  return {
+    segments,
+    folderExists: segments.length > 0,
+    logStartOffset: note.logStartOffset,
+    endOffset: Math.max(endOffset, note.logStartOffset),
+    epochs: new LeaderEpochs(note.epochs),
+    producers: segments.length === 0 ? new ProducerTable() : undefined,
+    firstOpenOffset: note.firstOpenOffset,
+    deletedFiles: [],
+    offlineReason: undefined,
+  }
 }
 
 class Recovery {
   readonly #options: RecoveryOptions
   readonly #segments: Segment[] = []
-  readonly #producers = new ProducerTable()
-  readonly #epochs = new LeaderEpochs()
-  #logStartOffset: number
+  readonly #recoveryPoint: number
+  #producers = new ProducerTable()
+  #epochs = new LeaderEpochs()
+  readonly #logStartOffset: number
   #endOffset = 0
   #offlineReason: string | undefined
 
   constructor(options: RecoveryOptions) {
     this.#options = options
-    this.#logStartOffset = options.logStartOffset
+    this.#logStartOffset = options.note?.logStartOffset ?? 0
+    this.#recoveryPoint = options.note?.recoveryPoint ?? 0
   }
 
   async run(): Promise<RecoveredLog> {
     const { files, folder, replay } = this.#options
+    await settleLeftovers(files.disk, folder)
     const names = await files.disk.list(folder)
-    await this.#findSegments(names)
-    for (const segment of this.#segments) {
+    const fromOffset = await this.#loadProducers()
+    await this.#findSegments(names, fromOffset)
+    for (const segment of [...this.#segments]) {
       if (this.#offlineReason !== undefined) break
-      await this.#scan(segment)
+      if (segment.endOffset > segment.baseOffset && segment.endOffset <= fromOffset) continue
+      if (this.#segments.includes(segment)) await this.#learn(segment, fromOffset)
     }
-    if (this.#offlineReason === undefined && replay.length > 0) await this.#replay(replay)
+    if (this.#offlineReason === undefined) {
+      if (await removeSnapshotsBeyond(files.disk, folder, this.#endOffset)) {
+        await files.disk.syncFolder(folder)
+      }
+      await this.#replay(replay)
+    }
     const first = this.#segments[0]
+    const logStartOffset = Math.max(this.#logStartOffset, first?.baseOffset ?? 0)
     return {
       segments: this.#segments,
       folderExists: names.length > 0,
-      logStartOffset: Math.max(this.#logStartOffset, first?.baseOffset ?? 0),
-      endOffset: Math.max(this.#endOffset, this.#logStartOffset),
-      producers: this.#producers,
+      logStartOffset,
+      endOffset: Math.max(this.#endOffset, logStartOffset),
       epochs: this.#epochs,
+      producers: this.#producers,
+      firstOpenOffset: this.#producers.firstOpenOffset ?? -1,
+      deletedFiles: names
+        .filter((name) => name.endsWith(DELETED_SUFFIX))
+        .map((name) => `${folder}/${name}`),
       offlineReason: this.#offlineReason,
     }
   }
 
-  async #findSegments(names: readonly string[]): Promise<void> {
-    const { files, folder, nowMs } = this.#options
-    const bases = names
-      .map((name) => baseOffsetOf(name, 'log'))
-      .filter((base) => base !== undefined)
-      .sort((a, b) => a - b)
-    for (const base of bases) {
-      const segment = new Segment(files, folder, base, nowMs)
-      segment.useIndexes(emptyIndexes())
-      this.#segments.push(segment)
-    }
-    this.#endOffset = bases[0] ?? 0
+  /** @returns from which offset on the batches must be read again */
+  async #loadProducers(): Promise<number> {
+    const { files, folder, note } = this.#options
+    if (note === undefined) return 0
+    const range = { from: this.#logStartOffset, upTo: this.#recoveryPoint }
+    const snapshot = await loadNewestSnapshot(files.disk, folder, range)
+    if (snapshot === undefined) return 0
+    this.#producers = new ProducerTable(snapshot.entries)
+    this.#epochs = new LeaderEpochs(note.epochs)
+    this.#epochs.truncateEnd(snapshot.offset)
+    this.#endOffset = snapshot.offset
+    return snapshot.offset
   }
 
-  async #scan(segment: Segment): Promise<void> {
+  /** Segments below the offset are taken as the note has them. */
+  async #findSegments(names: readonly string[], fromOffset: number): Promise<void> {
+    const { files, folder, nowMs, note } = this.#options
+    const known = new Map(note?.segments.map((segment) => [segment.baseOffset, segment]))
+    const bases = logBases(names)
+    for (const [i, base] of bases.entries()) {
+      const next = bases[i + 1]
+      const isBelow = next !== undefined && next <= fromOffset
+      const segment = new Segment(files, folder, base, known.get(base)?.createdMs ?? nowMs)
+      if (isBelow) {
+        const noted = known.get(base)
+        // The note was durable without it: retention or compaction had removed it, its name came back.
+        if (noted === undefined) {
+          counters.leftoversRemoved += 1
+          await segment.removeFiles()
+          continue
+        }
+        await this.#take(segment, noted)
+      }
+      this.#segments.push(segment)
+    }
+    this.#endOffset = Math.max(this.#endOffset, this.#segments[0]?.baseOffset ?? 0)
+    for (const { baseOffset, endOffset } of note?.segments ?? []) {
+      const path = segmentPath(folder, baseOffset, 'log')
+      const isExpected = endOffset <= this.#recoveryPoint && !bases.includes(baseOffset)
+      const wasRemoved = names.includes(`${baseName(path)}${DELETED_SUFFIX}`)
+      if (isExpected && !wasRemoved) this.#goOffline(`segment ${path} is missing`)
+    }
+  }
+
+  async #take(segment: Segment, noted: SegmentNote): Promise<void> {
+    const stat = await this.#options.files.disk.stat(segment.file.path)
+    segment.restore(noted)
+    if (stat !== undefined && stat.size >= noted.sizeBytes) return
+    this.#goOffline(`${segment.file.path} has ${stat?.size} bytes, ${noted.sizeBytes} were durable`)
+  }
+
+  /** Reads and checks a segment's batches from the offset on. */
+  async #learn(segment: Segment, fromOffset: number): Promise<void> {
     const { timers, config, ignoreCrc } = this.#options
     const fileBytes = await segment.file.use((file) => file.size())
     counters.segmentsScanned += 1
-    const scan = await scanSegment(segment, {
+    const scan = await learnSegment(segment, {
       timers,
-      fromPosition: 0,
-      fromOffset: Math.max(segment.baseOffset, this.#endOffset),
-      endPosition: fileBytes,
+      config,
+      fromOffset,
+      producers: this.#producers,
+      epochs: this.#epochs,
+      fileBytes,
+      durableBelow: this.#recoveryPoint,
       checkCrc: ignoreCrc !== true,
-      onBatch: ({ header, bytes }) => this.#accept(segment, header, bytes, config),
     })
     this.#endOffset = Math.max(this.#endOffset, scan.endOffset)
+    segment.hasDurableName = segment.baseOffset < this.#recoveryPoint
     if (scan.isDamaged) await this.#judge(segment, fileBytes)
   }
 
   async #judge(segment: Segment, fileBytes: number): Promise<void> {
-    const { timers } = this.#options
     const { kind, position } = await judgeDamage(segment, {
-      timers,
+      timers: this.#options.timers,
       position: segment.sizeBytes,
       offset: this.#endOffset,
       endPosition: fileBytes,
     })
     const later = this.#segments.slice(this.#segments.indexOf(segment) + 1)
-    const hasLaterData = await this.#anyData(later)
-    if (kind === 'corruption' || (kind === 'torn-tail' && hasLaterData)) {
+    const wasDurable = this.#endOffset < this.#recoveryPoint
+    if (kind === 'corruption' || (wasDurable && (kind === 'lost-page' || later.length > 0))) {
       counters.corruptionsFound += 1
-      this.#offlineReason = `damaged at offset ${this.#endOffset} (${segment.file.path}, byte ${position}) with good data behind it`
+      this.#goOffline(
+        `damaged at offset ${this.#endOffset} (${segment.file.path}, byte ${position}) with good data behind it`,
+      )
       return
     }
     if (kind === 'torn-tail') counters.tornTailsCut += 1
@@ -138,29 +285,14 @@ class Recovery {
     for (const gone of later) await this.#remove(gone)
   }
 
-  async #anyData(segments: readonly Segment[]): Promise<boolean> {
-    for (const segment of segments) {
-      if ((await segment.file.use((file) => file.size())) > 0) return true
-    }
-    return false
+  #goOffline(reason: string): void {
+    this.#offlineReason ??= reason
   }
 
   async #remove(segment: Segment): Promise<void> {
     this.#segments.splice(this.#segments.indexOf(segment), 1)
     await segment.file.close()
     await segment.removeFiles()
-  }
-
-  /** A batch stands in the segment: learns what it says. */
-  #accept(segment: Segment, header: BatchHeader, bytes: Buffer, config: LogConfig): void {
-    this.#epochs.note(header.partitionLeaderEpoch, header.baseOffset)
-    segment.note({
-      lastOffset: header.lastOffset,
-      maxTimestamp: header.maxTimestamp,
-      sizeBytes: header.sizeBytes,
-      indexIntervalBytes: config.indexIntervalBytes,
-      abortedTransaction: learnProducer(this.#producers, header, bytes),
-    })
   }
 
   /** Adds what the journal holds beyond the end of the files. */
@@ -177,7 +309,7 @@ class Recovery {
         }
         if (baseOffset > this.#endOffset && this.#endOffset > this.#logStartOffset) {
           counters.journalGaps += 1
-          this.#offlineReason = `offsets ${this.#endOffset} to ${baseOffset - 1} are missing`
+          this.#goOffline(`offsets ${this.#endOffset} to ${baseOffset - 1} are missing`)
           return
         }
         await this.#append(batch, baseOffset)
@@ -199,36 +331,27 @@ class Recovery {
     const position = active.sizeBytes
     await active.file.use((file) => file.write([batch], position))
     const header = readBatchHeader(batch, 0)
-    this.#accept(active, header, batch, config)
+    learnBatch(
+      active,
+      { header, bytes: batch, position },
+      {
+        config,
+        producers: this.#producers,
+        epochs: this.#epochs,
+      },
+    )
     this.#endOffset = header.lastOffset + 1
     counters.journalBatchesReplayed += 1
   }
 }
 
-/**
- * What a batch that stands in the log does to the producers: the one place for appends, recovery and
- * replay. @returns the transaction that it aborts
- */
-export function learnProducer(
-  producers: ProducerTable,
-  header: BatchHeader,
-  bytes: Buffer,
-): AbortedTransaction | undefined {
-  if (header.producerId < 0) return undefined
-  if (!header.isControlBatch) {
-    const { baseOffset, maxTimestamp } = header
-    producers.applyBatch(header, { baseOffset, timestamp: maxTimestamp })
-    return undefined
-  }
-  const { kind, coordinatorEpoch } = readControlMarker(bytes)
-  if (kind === 'other') return undefined
-  const completed = producers.applyMarker({
-    producerId: header.producerId,
-    producerEpoch: header.producerEpoch,
-    coordinatorEpoch,
-    isAbort: kind === 'abort',
-    offset: header.baseOffset,
-    timestamp: header.maxTimestamp,
-  })
-  return completed?.isAbort === true ? completed : undefined
+function baseName(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1)
+}
+
+function logBases(names: readonly string[]): number[] {
+  return names
+    .map((name) => baseOffsetOf(name, 'log'))
+    .filter((base) => base !== undefined)
+    .sort((a, b) => a - b)
 }

@@ -5,8 +5,9 @@
 // read on first use.
 
 import type { DiskFile } from '../../host/disk.ts'
+import type { SegmentNote } from './checkpoint-file.ts'
 import type { CachedFile, FileCache } from './file-cache.ts'
-import { OffsetIndex } from './offset-index.ts'
+import { OffsetIndex, type OffsetIndexEntry } from './offset-index.ts'
 import { TimeIndex } from './time-index.ts'
 import {
   type AbortedTransaction,
@@ -15,6 +16,8 @@ import {
 } from './transaction-index.ts'
 
 const OFFSET_DIGITS = 20
+/** Every file that goes by a segment's name. */
+export const SEGMENT_EXTENSIONS = ['log', 'index', 'timeindex', 'txnindex'] as const
 /** An offset is stored relative to the segment's base in 32 bits (KAFKA-5413). */
 export const MAX_RELATIVE_OFFSET = 0x7fff_ffff
 const NO_TIMESTAMP = -1
@@ -56,7 +59,13 @@ export class Segment {
   #bytesSinceIndexEntry = 0
   #indexes: Indexes | undefined
 
-  constructor(files: FileCache, folder: string, baseOffset: number, createdMs: number) {
+  constructor(
+    files: FileCache,
+    folder: string,
+    baseOffset: number,
+    createdMs: number,
+    file = files.file(segmentPath(folder, baseOffset, 'log')),
+  ) {
     this.#files = files
     this.folder = folder
     this.baseOffset = baseOffset
@@ -64,7 +73,7 @@ export class Segment {
     this.syncedEndOffset = baseOffset
     this.maxTimestampOffset = baseOffset
     this.createdMs = createdMs
-    this.file = files.file(segmentPath(folder, baseOffset, 'log'))
+    this.file = file
   }
 
   get isDirty(): boolean {
@@ -80,10 +89,88 @@ export class Segment {
     this.#indexes = indexes
   }
 
+  /** The same file once more, to be learnt anew while this one goes on serving. */
+  twin(): Segment {
+    const { folder, baseOffset, createdMs, file } = this
+    const twin = new Segment(this.#files, folder, baseOffset, createdMs, file)
+    twin.sizeBytes = this.sizeBytes
+    twin.endOffset = this.endOffset
+    return twin
+  }
+
+  /** Takes over what its twin has learnt. */
+  adopt(twin: Segment): void {
+    this.#indexes = twin.#indexes
+    this.#bytesSinceIndexEntry = twin.#bytesSinceIndexEntry
+    this.maxTimestamp = twin.maxTimestamp
+    this.maxTimestampOffset = twin.maxTimestampOffset
+    this.firstTimestamp = twin.firstTimestamp
+  }
+
   /** Makes the empty file and its empty indexes. */
   async create(): Promise<void> {
     await this.file.use(() => undefined, { create: true })
     this.#indexes = emptyIndexes()
+  }
+
+  /** The segment is as a checkpoint says: durable, its indexes on disk. */
+  restore(note: SegmentNote): void {
+    this.sizeBytes = note.sizeBytes
+    this.endOffset = note.endOffset
+    this.syncedBytes = note.sizeBytes
+    this.syncedEndOffset = note.endOffset
+    this.maxTimestamp = note.maxTimestamp
+    this.maxTimestampOffset = note.maxTimestampOffset
+    this.firstTimestamp = note.firstTimestamp
+    this.hasDurableName = true
+  }
+
+  toNote(): SegmentNote {
+    const { baseOffset, endOffset, sizeBytes, createdMs } = this
+    const { maxTimestamp, maxTimestampOffset, firstTimestamp } = this
+    return {
+      baseOffset,
+      endOffset,
+      sizeBytes,
+      maxTimestamp,
+      maxTimestampOffset,
+      firstTimestamp,
+      createdMs,
+    }
+  }
+
+  /** Its batches are about to be noted from the first one on. */
+  beginAnew(): void {
+    this.#indexes = emptyIndexes()
+    this.sizeBytes = 0
+    this.endOffset = this.baseOffset
+    this.maxTimestamp = NO_TIMESTAMP
+    this.maxTimestampOffset = this.baseOffset
+    this.firstTimestamp = NO_TIMESTAMP
+    this.#bytesSinceIndexEntry = 0
+  }
+
+  /** Its batches are about to be noted from that index entry's on; what lies before is known. */
+  goOnFrom(entry: OffsetIndexEntry, fromOffset: number, firstTimestamp: number): void {
+    const { offsets, times, aborted } = this.#indexes!
+    offsets.truncateToPosition(entry.position)
+    times.truncateToOffset(entry.relativeOffset)
+    const kept = aborted.filter((transaction) => transaction.lastOffset < fromOffset)
+    aborted.splice(0, aborted.length, ...kept)
+    const last = times.last()
+    this.sizeBytes = entry.position
+    // Nearly: the batch at the entry starts somewhere behind it, and will tell.
+    this.endOffset = this.baseOffset
+    this.maxTimestamp = last?.timestamp ?? NO_TIMESTAMP
+    this.maxTimestampOffset = this.baseOffset + (last?.relativeOffset ?? 0)
+    this.firstTimestamp = firstTimestamp
+    this.#bytesSinceIndexEntry = Number.MAX_SAFE_INTEGER
+  }
+
+  /** Everything noted so far was synced before this run. */
+  trustSynced(): void {
+    this.syncedBytes = this.sizeBytes
+    this.syncedEndOffset = this.endOffset
   }
 
   /** A batch now stands at `sizeBytes`: accounts for it and indexes it. */
@@ -143,15 +230,18 @@ export class Segment {
     }
   }
 
-  /** @returns undefined when a file is missing or damaged: the caller rebuilds */
-  async loadIndexes(): Promise<Indexes | undefined> {
+  /**
+   * @param logBytes of the .log file; positions beyond it are damage
+   * @returns undefined when a file is missing or damaged: the caller rebuilds
+   */
+  async loadIndexes(logBytes = this.sizeBytes): Promise<Indexes | undefined> {
     if (this.#indexes !== undefined) return this.#indexes
     const offsets = await this.#readFile('index')
     const times = await this.#readFile('timeindex')
     const aborted = await this.#readFile('txnindex')
     if (offsets === undefined || times === undefined) return undefined
     const decoded = {
-      offsets: OffsetIndex.decode(offsets, this.sizeBytes),
+      offsets: OffsetIndex.decode(offsets, logBytes),
       times: TimeIndex.decode(times),
       aborted: aborted === undefined ? [] : decodeTransactionIndex(aborted),
     }
@@ -167,7 +257,7 @@ export class Segment {
 
   /** Removes the .log and everything that goes with it, at once. */
   async removeFiles(): Promise<void> {
-    for (const extension of ['log', 'index', 'timeindex', 'txnindex', 'snapshot']) {
+    for (const extension of SEGMENT_EXTENSIONS) {
       await this.#files.disk.remove(segmentPath(this.folder, this.baseOffset, extension))
     }
   }

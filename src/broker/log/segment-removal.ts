@@ -1,0 +1,82 @@
+// Takes segments off the disk: their files are renamed to `.deleted` at once and removed later, off
+// the hot path, when nobody reads them any more.
+// Invariant: a file is removed only after a checkpoint that does not name it: until then its
+// `.deleted` name is what tells a recovery that it is not missing but gone.
+
+import type { Timer, Timers } from '../../host/clock.ts'
+import { type Disk, DiskError } from '../../host/disk.ts'
+import { SEGMENT_EXTENSIONS, type Segment, segmentPath } from './segment.ts'
+
+export const DELETED_SUFFIX = '.deleted'
+
+export interface SegmentRemovalOptions {
+  readonly disk: Disk
+  readonly timers: Timers
+  readonly saveCheckpoint: () => Promise<void>
+}
+
+export class SegmentRemoval {
+  readonly #options: SegmentRemovalOptions
+  readonly #paths = new Set<string>()
+  readonly #timers = new Set<Timer>()
+  #running: Promise<void> = Promise.resolve()
+
+  constructor(options: SegmentRemovalOptions) {
+    this.#options = options
+  }
+
+  /** The segments are in no list any more. Readers under way keep their open files. */
+  async remove(segments: readonly Segment[], delayMs: number): Promise<void> {
+    const paths: string[] = []
+    for (const segment of segments) {
+      for (const extension of SEGMENT_EXTENSIONS) {
+        const path = segmentPath(segment.folder, segment.baseOffset, extension)
+        if (await this.#rename(path, path + DELETED_SUFFIX)) paths.push(path + DELETED_SUFFIX)
+      }
+      segment.file.renamed(segmentPath(segment.folder, segment.baseOffset, 'log') + DELETED_SUFFIX)
+    }
+    this.removeFiles(paths, delayMs, segments)
+  }
+
+  /** Removes files that are named `.deleted` already. */
+  removeFiles(paths: readonly string[], delayMs: number, segments: readonly Segment[] = []): void {
+    if (paths.length === 0) return
+    for (const path of paths) this.#paths.add(path)
+    const timer = this.#options.timers.after(delayMs, () => {
+      this.#timers.delete(timer)
+      this.#running = this.#running.then(() => this.#unlink(paths, segments))
+    })
+    this.#timers.add(timer)
+  }
+
+  /** The partition closes: what is left goes at the next start. */
+  async finish(): Promise<void> {
+    for (const timer of this.#timers) timer.cancel()
+    this.#timers.clear()
+    await this.#running
+  }
+
+  async #unlink(paths: readonly string[], segments: readonly Segment[]): Promise<void> {
+    try {
+      for (const segment of segments) await segment.file.closeWhenIdle()
+      await this.#options.saveCheckpoint()
+      for (const path of paths) {
+        await this.#options.disk.remove(path)
+        this.#paths.delete(path)
+      }
+    } catch (error) {
+      // Space that stays taken; the next start finds the files by their names.
+      if (!(error instanceof DiskError)) throw error
+    }
+  }
+
+  async #rename(from: string, to: string): Promise<boolean> {
+    try {
+      await this.#options.disk.rename(from, to)
+      return true
+    } catch (error) {
+      if (error instanceof DiskError && error.code === 'not-found') return false
+      throw error
+    }
+  }
+}

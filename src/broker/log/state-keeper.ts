@@ -1,0 +1,117 @@
+// What a partition writes beside its batches, so that the next start has less to read: producer
+// snapshots, index files, the epoch file and its note for the checkpoint. All of it can be lost.
+// Invariant: a snapshot is written only once everything it speaks of is durable; else a crash could
+// leave it speaking of batches that never were.
+
+import type { Disk } from '../../host/disk.ts'
+import { encodeNote, type LogNote } from './checkpoint-file.ts'
+import type { LeaderEpochs } from './leader-epochs.ts'
+import type { LogWriter } from './log-writer.ts'
+import { removeOldSnapshots, writeSnapshot } from './producer-snapshots.ts'
+import type { ProducerEntry } from './producer-state.ts'
+import type { ProducerTable } from './producer-table.ts'
+import type { Segment } from './segment.ts'
+
+const EPOCH_FILE = 'leader-epoch-checkpoint'
+/** So much appended since the last snapshot makes reading it again worth saving. */
+const SNAPSHOT_AFTER_BYTES = 4 * 1024 * 1024
+
+export interface KeptState {
+  readonly logStartOffset: number
+  readonly logEndOffset: number
+  readonly firstOpenOffset: number
+  readonly epochs: LeaderEpochs
+  /** undefined while they are left on disk. */
+  readonly producers: ProducerTable | undefined
+}
+
+export class StateKeeper {
+  readonly #disk: Disk
+  readonly #writer: LogWriter
+  readonly #state: () => KeptState
+  #snapshotOffset = -1
+  #bytesAtSnapshot = 0
+  #epochsWritten: string | undefined
+  #line = ''
+  #lineStamp = ''
+
+  constructor(disk: Disk, writer: LogWriter, state: () => KeptState) {
+    this.#disk = disk
+    this.#writer = writer
+    this.#state = state
+  }
+
+  /** This partition's line in the checkpoint file. */
+  noteLine(): string {
+    const { recoveryPoint, writtenEndOffset, segments, topicId, partition } = this.#writer
+    const { logStartOffset, firstOpenOffset, epochs } = this.#state()
+    const sizes = segments.reduce((sum, segment) => sum + segment.sizeBytes, 0)
+    const marks = [recoveryPoint, writtenEndOffset, segments.length, sizes, logStartOffset]
+    const stamp = [...marks, firstOpenOffset, epochs.last?.epoch].join()
+    if (stamp !== this.#lineStamp) {
+      const note: LogNote = {
+        topicId,
+        partition,
+        logStartOffset,
+        recoveryPoint,
+        firstOpenOffset,
+        epochs: epochs.starts,
+        segments: segments.map((segment) => segment.toNote()),
+      }
+      this.#line = encodeNote(note)
+      this.#lineStamp = stamp
+    }
+    return this.#line
+  }
+
+  /** Remembers the producers as they are now, to be written once the log is durable so far. */
+  capture(): { offset: number; entries: ProducerEntry[] } | undefined {
+    const { producers, logEndOffset } = this.#state()
+    if (producers === undefined || logEndOffset === this.#snapshotOffset) return undefined
+    return { offset: logEndOffset, entries: producers.entries() }
+  }
+
+  async write(captured: { offset: number; entries: ProducerEntry[] }): Promise<void> {
+    if (this.#writer.durableEndOffset < captured.offset || this.#writer.isOffline) return
+    const { path } = this.#writer.folder
+    await writeSnapshot(this.#disk, path, captured)
+    this.#snapshotOffset = captured.offset
+    this.#bytesAtSnapshot = this.#writer.bytesWritten
+    await removeOldSnapshots(this.#disk, path)
+  }
+
+  /** Whether enough was appended to be worth a snapshot, between seals. */
+  get isSnapshotDue(): boolean {
+    return this.#writer.bytesWritten - this.#bytesAtSnapshot >= SNAPSHOT_AFTER_BYTES
+  }
+
+  /** Puts what a clean start will need on disk: nothing is under way any more. */
+  async writeAll(): Promise<void> {
+    const { active, isOffline } = this.#writer
+    if (active === undefined || isOffline) return
+    await this.writeIndexes(active)
+    const captured = this.capture()
+    if (captured !== undefined) await this.write(captured)
+    await this.writeEpochs()
+  }
+
+  async writeIndexes(segment: Segment): Promise<void> {
+    await segment.writeIndexes()
+  }
+
+  async writeEpochs(): Promise<void> {
+    const text = this.#state().epochs.encode()
+    if (text === this.#epochsWritten) return
+    const file = await this.#disk.open(`${this.#writer.folder.path}/${EPOCH_FILE}`, {
+      create: true,
+    })
+    try {
+      const bytes = Buffer.from(text)
+      await file.write([bytes], 0)
+      await file.truncate(bytes.length)
+    } finally {
+      await file.close()
+    }
+    this.#epochsWritten = text
+  }
+}
