@@ -15,6 +15,7 @@ import {
 import type { LogFaults } from './faults.ts'
 import type { LogWriter } from './log-writer.ts'
 import type { Segment } from './segment.ts'
+import type { StateKeeper } from './state-keeper.ts'
 
 /** Few enough to leave the thread pool to the commits. */
 const PARALLEL_SYNCS = 2
@@ -32,7 +33,8 @@ export class Checkpointer {
   readonly #path: string
   readonly #faults: LogFaults
   readonly #dirty = new Map<Segment, LogWriter>()
-  readonly #writers = new Map<string, LogWriter>()
+  /** Of the open partitions. */
+  readonly #keepers = new Map<LogWriter, StateKeeper>()
   /** Of partitions that are not open: as the file had them, or as they were when closed. */
   readonly #lines: Map<string, string>
   readonly #syncedParents = new Set<string>()
@@ -56,19 +58,18 @@ export class Checkpointer {
     return line === undefined ? undefined : decodeNote(line)
   }
 
-  register(writer: LogWriter): void {
-    const key = logKey(writer.topicId, writer.partition)
-    this.#writers.set(key, writer)
-    this.#lines.delete(key)
+  register(writer: LogWriter, keeper: StateKeeper): void {
+    this.#keepers.set(writer, keeper)
+    this.#lines.delete(logKey(writer.topicId, writer.partition))
     this.noteSegments(writer, writer.segments)
   }
 
   /** The partition is closed; its last words are kept unless it is gone for good. */
   unregister(writer: LogWriter, isGone: boolean): void {
-    const key = logKey(writer.topicId, writer.partition)
-    if (this.#writers.get(key) !== writer) return
-    this.#writers.delete(key)
-    if (!isGone) this.#lines.set(key, writer.keeper.noteLine())
+    const keeper = this.#keepers.get(writer)
+    if (keeper === undefined) return
+    this.#keepers.delete(writer)
+    if (!isGone) this.#lines.set(logKey(writer.topicId, writer.partition), keeper.noteLine())
     for (const [segment, owner] of this.#dirty) if (owner === writer) this.#dirty.delete(segment)
   }
 
@@ -92,15 +93,14 @@ export class Checkpointer {
 
   /** A round: everything that is dirty now becomes durable, and the checkpoint file says so. */
   async checkpoint(): Promise<void> {
-    const due = [...this.#writers.values()].filter((writer) => writer.keeper.isSnapshotDue)
-    const captured = due.map((writer) => [writer, writer.keeper.capture()] as const)
+    const due = [...this.#keepers.values()].filter((keeper) => keeper.isSnapshotDue)
+    const captured = due.map((keeper) => [keeper, keeper.capture()] as const)
     await this.syncAll()
-    for (const [writer, snapshot] of captured) {
-      const { active } = writer
-      if (snapshot === undefined || active === undefined) continue
+    for (const [keeper, snapshot] of captured) {
+      if (snapshot === undefined) continue
       await ignoringDisk(async () => {
-        await active.writeIndexes()
-        await writer.keeper.write(snapshot)
+        await keeper.writeActiveIndexes()
+        await keeper.write(snapshot)
       })
     }
     await this.save()
@@ -117,12 +117,13 @@ export class Checkpointer {
 
   /** A segment is full: it and what helps to read it go to the disk, in the background. */
   async settleSealed(segment: Segment, writer: LogWriter): Promise<void> {
-    const snapshot = writer.keeper.capture()
+    const keeper = this.#keepers.get(writer)
+    const snapshot = keeper?.capture()
     await this.#syncEach([[segment, writer]])
     await ignoringDisk(async () => {
       if (writer.isOffline || !writer.segments.includes(segment)) return
-      await writer.keeper.writeIndexes(segment)
-      if (snapshot !== undefined) await writer.keeper.write(snapshot)
+      await segment.writeIndexes()
+      if (snapshot !== undefined) await keeper?.write(snapshot)
     })
   }
 
@@ -175,7 +176,7 @@ export class Checkpointer {
 
   async #write(): Promise<void> {
     const lines = [...this.#lines.values()]
-    for (const writer of this.#writers.values()) lines.push(writer.keeper.noteLine())
+    for (const keeper of this.#keepers.values()) lines.push(keeper.noteLine())
     await writeCheckpoint(this.#disk, this.#path, lines)
   }
 

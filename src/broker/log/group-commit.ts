@@ -14,6 +14,7 @@ import type { LogFaults } from './faults.ts'
 import { Journal, type JournalEntry, journalBytes, type ReplayEntry } from './journal.ts'
 import type { LogWriter, PendingAppend } from './log-writer.ts'
 import type { Segment } from './segment.ts'
+import type { StateKeeper } from './state-keeper.ts'
 
 export interface GroupCommitConfig {
   /** false answers after the write: for benchmarks and disks in memory only. */
@@ -165,8 +166,8 @@ export class GroupCommit {
   }
 
   /** A partition was opened: from now on the checkpoint speaks of it. */
-  register(writer: LogWriter): void {
-    this.#checkpointer.register(writer)
+  register(writer: LogWriter, keeper: StateKeeper): void {
+    this.#checkpointer.register(writer, keeper)
   }
 
   /** Makes the writer's next segment begin; its files are touched by nobody else. */

@@ -9,7 +9,6 @@ import type { LogConfig } from './log-config.ts'
 import type { LogPosition } from './log-reader.ts'
 import type { PartitionFolder } from './partition-folder.ts'
 import { MAX_RELATIVE_OFFSET, Segment } from './segment.ts'
-import type { StateKeeper } from './state-keeper.ts'
 import type { AbortedTransaction } from './transaction-index.ts'
 
 /** One batch on its way to the disk; its bytes stay untouched until it is settled. */
@@ -28,7 +27,6 @@ export interface PendingAppend {
 export interface WriterOwner {
   config(): LogConfig
   leaderEpoch(): number
-  keeper(): StateKeeper
   nowMs(): number
   /** Written to the operating system: acks 0 and 1 may be answered. */
   onWritten(): void
@@ -113,10 +111,6 @@ export class LogWriter {
   /** Since this run began. */
   get bytesWritten(): number {
     return this.#bytesWritten
-  }
-
-  get keeper(): StateKeeper {
-    return this.#owner.keeper()
   }
 
   /** A segment behind the undurable ones is not synced: then only the journal keeps the order. */

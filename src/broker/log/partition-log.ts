@@ -167,7 +167,7 @@ export class PartitionLog {
     })
     this.#removal.removeFiles(recovered.deletedFiles, options.config.fileDeleteDelayMs)
     this.#lookup = new Lookup({ files, timers, folder: path, segments, config: () => this.#config })
-    if (recovered.offlineReason === undefined) this.#commit.register(this.#writer)
+    if (recovered.offlineReason === undefined) this.#commit.register(this.#writer, this.#keeper)
     else this.#goOffline(recovered.offlineReason)
   }
 
@@ -540,7 +540,6 @@ export class PartitionLog {
     return {
       config: () => this.#config,
       leaderEpoch: () => this.#leaderEpoch,
-      keeper: () => this.#keeper,
       nowMs: () => this.#host.clock.nowMs(),
       onWritten: () => this.#waiting.written(this.#ends()),
       onDurable: (endOffset) => this.#onDurable(endOffset),

@@ -10,7 +10,6 @@ import type { LogWriter } from './log-writer.ts'
 import { removeOldSnapshots, writeSnapshot } from './producer-snapshots.ts'
 import type { ProducerEntry } from './producer-state.ts'
 import type { ProducerTable } from './producer-table.ts'
-import type { Segment } from './segment.ts'
 
 const EPOCH_FILE = 'leader-epoch-checkpoint'
 /** So much appended since the last snapshot makes reading it again worth saving. */
@@ -87,16 +86,15 @@ export class StateKeeper {
 
   /** Puts what a clean start will need on disk: nothing is under way any more. */
   async writeAll(): Promise<void> {
-    const { active, isOffline } = this.#writer
-    if (active === undefined || isOffline) return
-    await this.writeIndexes(active)
+    if (this.#writer.active === undefined || this.#writer.isOffline) return
+    await this.writeActiveIndexes()
     const captured = this.capture()
     if (captured !== undefined) await this.write(captured)
     await this.writeEpochs()
   }
 
-  async writeIndexes(segment: Segment): Promise<void> {
-    await segment.writeIndexes()
+  async writeActiveIndexes(): Promise<void> {
+    await this.#writer.active?.writeIndexes()
   }
 
   async writeEpochs(): Promise<void> {
