@@ -1,0 +1,120 @@
+// Writes docs/compatibility.md from the table of served APIs and the headers of their handlers, so
+// that the page cannot say anything else than the code. A test holds the file to it:
+//
+//   node scripts/compatibility-docs.ts
+
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { apiTable } from '../src/broker/protocol/api-table.ts'
+import { advertisedVersions } from '../src/broker/protocol/versions.ts'
+import { servedApis } from '../src/broker/server/handler-table.ts'
+import { ApiKey } from '../src/broker/wire/api-keys.ts'
+
+export const compatibilityDocsPath = resolve(import.meta.dirname, '../docs/compatibility.md')
+
+const handlersFolder = resolve(import.meta.dirname, '../src/broker/server/handlers')
+
+/** What a handler's header says, a sentence or more each. */
+export interface HandlerHeader {
+  readonly apiKey: number
+  readonly versions: string
+  readonly behaviour: string
+  readonly differs: string
+}
+
+export function renderCompatibilityDocs(): string {
+  const headers = new Map(readHandlerHeaders().map((header) => [header.apiKey, header]))
+  const served = [...servedApis].sort((a, b) => a.apiKey - b.apiKey)
+  const servedKeys = new Set(served.map(({ apiKey }) => apiKey))
+  const missing = Object.entries(ApiKey).filter(
+    ([, key]) => !servedKeys.has(key) && advertisedVersions(key) !== undefined,
+  )
+
+  return `# Compatibility
+
+Millrace speaks the protocol of Apache Kafka 4.3.1, as a cluster of one node. For every API that it serves it advertises exactly the versions that this release advertises, and what is advertised works at every version. [clients.md](clients.md) shows which clients have been tried, and with what result; [configuration.md](configuration.md) lists every key with what it does here. This page is written by \`node scripts/compatibility-docs.ts\` from the handlers themselves.
+
+## What is different on purpose
+
+- **\`acks=all\` means synced.** It is answered once the batch is on the disk; Kafka answers from memory and relies on other nodes. \`acks=1\` is answered after the write to the operating system, \`acks=0\` never.
+- **What can be read is synced.** The high watermark is the end of what is durable, so a record that was written with \`acks\` 0 or 1 can be fetched a moment later than in Kafka, and no consumer ever sees a record that a power cut could take back.
+- **One node.** Node id 1 leads every partition. A replication factor above 1 is refused (38), unless \`--accept-any-replication-factor\` is given, for development.
+- **The leader epoch** is one number for all partitions and rises after every unclean stop ([decision 4](decisions/0004-one-global-leader-epoch.md)).
+- **int64 values beyond 2^53-1** in magnitude are refused as malformed, except where Kafka's clients use the largest long for "no limit" ([decision 2](decisions/0002-int64-as-number.md)).
+- **No transactions yet**: a transactional id is answered with 53, a transactional batch with 48, and neither \`transaction.version\` nor \`group.version\` is finalized, so clients use neither.
+- **No access control yet**: listeners are plain, and by default on 127.0.0.1 only ([SECURITY.md](../SECURITY.md)).
+- **A request that cannot be answered** (unknown API, version, or malformed) closes its connection, as in Kafka, with a line in the log that names client, API, version and reason.
+
+## APIs served
+
+| key | API | versions | differs from Kafka |
+| --- | --- | --- | --- |
+${served.map((api) => row(api, headers)).join('\n')}
+
+## APIs not served
+
+They are not advertised, so clients know; a request for one closes its connection. Kafka 4.3.1 serves them in these versions.
+
+| key | API | Kafka |
+| --- | --- | --- |
+${missing.map(([name, key]) => `| ${key} | ${titleOf(name)} | ${range(advertisedVersions(key)!)} |`).join('\n')}
+`
+}
+
+/** @throws Error a handler without the three parts */
+export function readHandlerHeaders(): HandlerHeader[] {
+  return readdirSync(handlersFolder)
+    .filter((file) => /^\d+-.*\.ts$/.test(file) && !file.endsWith('.test.ts'))
+    .sort()
+    .map((file) => parseHeader(file, readFileSync(join(handlersFolder, file), 'utf8')))
+}
+
+function parseHeader(file: string, source: string): HandlerHeader {
+  const parts: Record<string, string[]> = {}
+  let current: string | undefined
+  for (const line of source.split('\n')) {
+    const text = /^\/\/ ?(.*)$/.exec(line)?.[1]
+    if (text === undefined || text === '') break
+    const label = /^(Versions|Behaviour|Differs) +/.exec(text)?.[1]
+    if (label !== undefined) current = label
+    if (current === undefined) throw new Error(`${file}: its header does not begin with Versions`)
+    const sentence = text.replace(/^(Versions|Behaviour|Differs|from Kafka)? +/, '')
+    parts[current] = [...(parts[current] ?? []), sentence === 'from Kafka' ? '' : sentence]
+  }
+  const part = (label: string) => {
+    const lines = parts[label]
+    if (lines === undefined) throw new Error(`${file}: its header says nothing under ${label}`)
+    return lines.join(' ').trim()
+  }
+  return {
+    apiKey: Number(/^\d+/.exec(file)![0]),
+    versions: part('Versions'),
+    behaviour: part('Behaviour'),
+    differs: part('Differs'),
+  }
+}
+
+function row(api: (typeof servedApis)[number], headers: Map<number, HandlerHeader>): string {
+  const header = headers.get(api.apiKey)
+  if (header === undefined) throw new Error(`API ${api.apiKey} is served by no handler file`)
+  const differs = header.differs.startsWith('In nothing') ? '' : header.differs
+  const name = apiTable.get(api.apiKey)!.name
+  return `| ${api.apiKey} | ${name} | ${range([api.minVersion, api.maxVersion])} | ${differs} |`
+}
+
+function range([first, last]: readonly [number, number]): string {
+  return first === last ? String(first) : `${first}-${last}`
+}
+
+/** `LIST_OFFSETS` as ListOffsets. */
+function titleOf(name: string): string {
+  return name
+    .toLowerCase()
+    .split('_')
+    .map((word) => word.replace(/^./, (letter) => letter.toUpperCase()))
+    .join('')
+}
+
+if (process.argv[1] === import.meta.filename) {
+  writeFileSync(compatibilityDocsPath, renderCompatibilityDocs())
+}
