@@ -39,6 +39,14 @@ export const topicOperations = bits(
   Operation.ALTER_CONFIGS,
 )
 
+export const groupOperations = bits(
+  Operation.READ,
+  Operation.DELETE,
+  Operation.DESCRIBE,
+  Operation.DESCRIBE_CONFIGS,
+  Operation.ALTER_CONFIGS,
+)
+
 function bits(...operations: number[]): number {
   return operations.reduce((field, operation) => field | (1 << operation), 0)
 }

@@ -77,6 +77,7 @@ export class HostedGroup {
   /** Records of the group itself that are under way; answers wait until there are none. */
   #writing = 0
   #held: GroupReply[] = []
+  #isClosed = false
   /** Writing failed while more was under way: nobody is served until that has settled too. */
   #isBroken = false
   /** Settles when the offsets that were handed in so far are durable. */
@@ -190,6 +191,7 @@ export class HostedGroup {
 
   /** The broker stops: whoever waits looks for another coordinator. */
   close(): void {
+    this.#isClosed = true
     this.#timers.cancelAll()
     this.#failWaiting(ErrorCode.NOT_COORDINATOR)
   }
@@ -259,7 +261,7 @@ export class HostedGroup {
       this.#isBroken = true
       this.#failWaiting(groupErrorFor(errorCode))
     }
-    if (this.#isBroken && this.#writing === 0) {
+    if (this.#isBroken && this.#writing === 0 && !this.#isClosed) {
       this.#isBroken = false
       this.restore()
     }

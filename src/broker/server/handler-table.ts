@@ -6,6 +6,15 @@ import type { Handler } from './handler.ts'
 import { handler as produce } from './handlers/00-produce.ts'
 import { handler as fetch } from './handlers/01-fetch.ts'
 import { handler as metadata } from './handlers/03-metadata.ts'
+import { handler as offsetCommit } from './handlers/08-offset-commit.ts'
+import { handler as offsetFetch } from './handlers/09-offset-fetch.ts'
+import { handler as findCoordinator } from './handlers/10-find-coordinator.ts'
+import { handler as joinGroup } from './handlers/11-join-group.ts'
+import { handler as heartbeat } from './handlers/12-heartbeat.ts'
+import { handler as leaveGroup } from './handlers/13-leave-group.ts'
+import { handler as syncGroup } from './handlers/14-sync-group.ts'
+import { handler as describeGroups } from './handlers/15-describe-groups.ts'
+import { handler as listGroups } from './handlers/16-list-groups.ts'
 import { handler as apiVersions } from './handlers/18-api-versions.ts'
 import { handler as createTopics } from './handlers/19-create-topics.ts'
 import { handler as deleteTopics } from './handlers/20-delete-topics.ts'
@@ -15,10 +24,12 @@ import { handler as describeConfigs } from './handlers/32-describe-configs.ts'
 import { handler as alterConfigs } from './handlers/33-alter-configs.ts'
 import { handler as describeLogDirs } from './handlers/35-describe-log-dirs.ts'
 import { handler as createPartitions } from './handlers/37-create-partitions.ts'
+import { handler as deleteGroups } from './handlers/42-delete-groups.ts'
 import { handler as electLeaders } from './handlers/43-elect-leaders.ts'
 import { handler as incrementalAlterConfigs } from './handlers/44-incremental-alter-configs.ts'
 import { handler as alterPartitionReassignments } from './handlers/45-alter-partition-reassignments.ts'
 import { handler as listPartitionReassignments } from './handlers/46-list-partition-reassignments.ts'
+import { handler as offsetDelete } from './handlers/47-offset-delete.ts'
 import { handler as updateFeatures } from './handlers/57-update-features.ts'
 import { handler as describeCluster } from './handlers/60-describe-cluster.ts'
 import { handler as listConfigResources } from './handlers/74-list-config-resources.ts'
@@ -29,6 +40,15 @@ const handlers: readonly Handler[] = [
   produce,
   fetch,
   metadata,
+  offsetCommit,
+  offsetFetch,
+  findCoordinator,
+  joinGroup,
+  heartbeat,
+  leaveGroup,
+  syncGroup,
+  describeGroups,
+  listGroups,
   apiVersions,
   createTopics,
   deleteTopics,
@@ -38,10 +58,12 @@ const handlers: readonly Handler[] = [
   alterConfigs,
   describeLogDirs,
   createPartitions,
+  deleteGroups,
   electLeaders,
   incrementalAlterConfigs,
   alterPartitionReassignments,
   listPartitionReassignments,
+  offsetDelete,
   updateFeatures,
   describeCluster,
   listConfigResources,

@@ -12,6 +12,7 @@ import { GroupCommit } from '../log/group-commit.ts'
 import type { Api } from '../protocol/api.ts'
 import { decodeRequestHeader, decodeResponse, encodeRequest } from '../protocol/frames.ts'
 import type { Fields, Infer, InferInput } from '../wire/field.ts'
+import { CoordinatorRuntime } from './coordinator-runtime.ts'
 import type { Handler } from './handler.ts'
 import type { JsonLog, LogFields } from './json-log.ts'
 import { Partitions } from './partitions.ts'
@@ -21,6 +22,7 @@ export interface HandlerWorld extends AsyncDisposable {
   readonly disk: Disk
   readonly catalog: Catalog
   readonly partitions: Partitions
+  readonly groups: CoordinatorRuntime
   /** What the broker said of itself: event names with their fields. */
   readonly logged: readonly { event: string; fields: LogFields }[]
   /** Sends one request through the handler. @param api of the handler, for the types */
@@ -62,12 +64,15 @@ export async function openHandlerWorld(
   const note = (event: string, fields: LogFields = {}) => void logged.push({ event, fields })
   const log: JsonLog = { info: note, warn: note, error: note }
   const partitions = await Partitions.open({ host, catalog, commit, files, log, wasCleanStop })
-  const broker = { nodeId: 1, host, log, config: catalog.config, catalog, partitions }
+  const { config } = catalog
+  const groups = new CoordinatorRuntime({ host, config, catalog, partitions, log })
+  const broker = { nodeId: 1, host, log, config, catalog, partitions, groups }
 
   return {
     disk,
     catalog,
     partitions,
+    groups,
     logged,
 
     async ask(handler, api, version, body) {
@@ -101,6 +106,7 @@ export async function openHandlerWorld(
     },
 
     async [Symbol.asyncDispose]() {
+      await groups.close()
       await partitions.close()
       await catalog.close()
       await commit.close()

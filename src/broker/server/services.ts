@@ -5,6 +5,7 @@
 import type { Host } from '../../host/host.ts'
 import type { BrokerConfig } from '../catalog/broker-config-keys.ts'
 import type { Catalog } from '../catalog/catalog.ts'
+import type { CoordinatorRuntime } from './coordinator-runtime.ts'
 import type { DelayedFetches } from './delayed-fetch.ts'
 import type { FetchSessions } from './fetch-sessions.ts'
 import type { JsonLog } from './json-log.ts'
@@ -27,6 +28,7 @@ export interface BrokerServices {
   readonly config: BrokerConfig
   readonly catalog: Catalog
   readonly partitions: Partitions
+  readonly groups: CoordinatorRuntime
   readonly servedApis: readonly ApiRange[]
   readonly fetchSessions: FetchSessions
   readonly delayedFetches: DelayedFetches

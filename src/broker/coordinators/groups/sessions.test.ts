@@ -119,6 +119,22 @@ describe('a session', () => {
     assert.equal(scenario.timers.has(`session ${a}`), true)
   })
 
+  it('that ran out while the member waited for its assignment begins anew with it', () => {
+    const scenario = new Scenario()
+    const [a, b] = scenario.stableWith({ sessionTimeoutMs: 50_000 }, {})
+    scenario.join({ memberId: a! })
+    scenario.join({ memberId: b! })
+    const waiting = scenario.sync({ memberId: b! })
+    scenario.advance(20_000)
+    assert.equal(scenario.timers.has(`session ${b}`), false)
+
+    scenario.syncLeader()
+    assert.equal(scenario.syncReply(waiting)?.errorCode, ErrorCode.NONE)
+    scenario.advance(10_000)
+
+    assert.equal(scenario.group?.members.has(b!), false)
+  })
+
   it('of a new member that waits ends after five minutes', () => {
     const scenario = new Scenario()
     const old = { sessionTimeoutMs: 1_800_000, rebalanceTimeoutMs: 1_800_000 }

@@ -1,0 +1,306 @@
+// The group coordinator of this node: finds the partition of __consumer_offsets that keeps a group,
+// makes that topic when the first group needs it, and does what no request asks for (loading,
+// expiry, offsets of topics that were deleted). Free of sockets: a request that waits is a promise,
+// so that the network and an embedding program come in by the same door.
+// Invariant: nothing is answered that is not durable; while a partition loads its groups wait (14).
+
+import type { Timer } from '../../host/clock.ts'
+import type { Host } from '../../host/host.ts'
+import type { BrokerConfig } from '../catalog/broker-config-keys.ts'
+import type { Catalog } from '../catalog/catalog.ts'
+import { OFFSETS_TOPIC, offsetsTopicRequest } from '../catalog/internal-topics.ts'
+import {
+  CLASSIC_GROUP_TYPE,
+  DEAD_GROUP,
+  describeGroup,
+  type GroupDescription,
+  type GroupFilter,
+  matchesFilter,
+} from '../coordinators/groups/describe.ts'
+import { partitionOfGroup } from '../coordinators/groups/group-partition.ts'
+import type {
+  JoinReply,
+  JoinRequest,
+  LeaveReply,
+  LeavingMember,
+  MemberClaim,
+  SyncReply,
+  SyncRequest,
+} from '../coordinators/groups/input.ts'
+import type { TopicPartition } from '../coordinators/groups/offsets.ts'
+import { failedJoin, failedSync } from '../coordinators/groups/replies.ts'
+import type { PartitionLog } from '../log/partition-log.ts'
+import { ErrorCode } from '../wire/error-codes.ts'
+import { type HostedGroup, unknownGroup } from './coordinator-group.ts'
+import {
+  type CommitCall,
+  commitOffsets,
+  deleteOffsets,
+  type FetchCall,
+  type FetchedTopic,
+  fetchOffsets,
+  offsetsOfTopic,
+  orphanedOffsets,
+} from './coordinator-offsets.ts'
+import { CoordinatorPartition } from './coordinator-partition.ts'
+import { describeError, type JsonLog } from './json-log.ts'
+
+/** Between two turns of a walk over all groups others have theirs. */
+const GROUPS_PER_TURN = 500
+const MS_PER_MINUTE = 60_000
+
+export interface CoordinatorNeeds {
+  readonly host: Pick<Host, 'clock' | 'timers' | 'random'>
+  readonly config: BrokerConfig
+  readonly catalog: Pick<Catalog, 'topic' | 'createTopics' | 'onChange'>
+  readonly partitions: { get(topic: string, partition: number): PartitionLog | undefined }
+  readonly log: JsonLog
+}
+
+export type JoinCall = Omit<JoinRequest, 'kind' | 'token' | 'newMemberId'>
+export type SyncCall = Omit<SyncRequest, 'kind' | 'token'> & { readonly groupId: string }
+export type MemberCall = MemberClaim & { readonly groupId: string }
+
+export interface ListedGroup {
+  readonly groupId: string
+  readonly protocolType: string
+  readonly groupState: string
+  readonly groupType: string
+}
+
+export class CoordinatorRuntime {
+  readonly #needs: CoordinatorNeeds
+  /** Empty until the topic exists. */
+  #partitions: readonly CoordinatorPartition[] = []
+  #creating: Promise<ErrorCode> | undefined
+  #loading: Promise<unknown> = Promise.resolve()
+  #expiry: Timer | undefined
+  #isClosed = false
+  readonly #stopListening: () => void
+
+  constructor(needs: CoordinatorNeeds) {
+    this.#needs = needs
+    this.#stopListening = needs.catalog.onChange((change) => {
+      if (change.kind === 'topic-deleted') this.#forgetTopic(change.topic)
+    })
+    if (needs.catalog.topic(OFFSETS_TOPIC) !== undefined) this.#open()
+    this.#scheduleExpiry()
+  }
+
+  /** Resolves when every partition that was there at start has been read, or given up. */
+  async loaded(): Promise<void> {
+    await this.#loading
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    this.#expiry?.cancel()
+    this.#stopListening()
+    await this.#creating
+    await Promise.all(this.#partitions.map((partition) => partition.close()))
+  }
+
+  async join(call: JoinCall): Promise<JoinReply> {
+    const group = await this.#groupToWrite(call.groupId)
+    if (typeof group === 'number') return failedJoin(group, call.memberId)
+    const prefix = call.groupInstanceId ?? call.clientId
+    return group.join({ ...call, newMemberId: `${prefix}-${this.#needs.host.random.uuid()}` })
+  }
+
+  async sync(call: SyncCall): Promise<SyncReply> {
+    const group = this.#group(call.groupId)
+    return typeof group === 'number' ? failedSync(group) : group.sync(call)
+  }
+
+  /** While its group is loading a member is taken to be alive: it cannot be known. */
+  heartbeat(call: MemberCall): ErrorCode {
+    const group = this.#group(call.groupId)
+    if (group === ErrorCode.COORDINATOR_LOAD_IN_PROGRESS) return ErrorCode.NONE
+    return typeof group === 'number' ? group : group.heartbeat(call)
+  }
+
+  async leave(groupId: string, members: readonly LeavingMember[]): Promise<LeaveReply> {
+    const group = this.#group(groupId)
+    return typeof group === 'number' ? { errorCode: group, members: [] } : group.leave(members)
+  }
+
+  /** @returns one code for each offset, in their order */
+  async commitOffsets(call: CommitCall): Promise<readonly ErrorCode[]> {
+    // A group without a name may hold offsets, as in Kafka; it may not have members.
+    const group = await this.#groupToWrite(call.groupId, true)
+    if (typeof group === 'number') return call.offsets.map(() => group)
+    const { clock } = this.#needs.host
+    const maxMetadataLength = this.#needs.config.offsetMetadataMaxBytes
+    return commitOffsets(group, call, { nowMs: clock.nowMs(), maxMetadataLength })
+  }
+
+  async fetchOffsets(
+    call: FetchCall,
+  ): Promise<{ errorCode: ErrorCode; topics: readonly FetchedTopic[] }> {
+    const group = this.#group(call.groupId, true)
+    if (typeof group === 'number') return { errorCode: group, topics: [] }
+    if (call.requireStable) await group.offsetsWritten()
+    return { errorCode: ErrorCode.NONE, topics: fetchOffsets(group, call.topics, this.#topicIdOf) }
+  }
+
+  /** @returns one code for each partition, in their order, or one for all */
+  async deleteOffsets(
+    groupId: string,
+    partitions: readonly TopicPartition[],
+  ): Promise<ErrorCode | readonly ErrorCode[]> {
+    const group = this.#group(groupId)
+    return typeof group === 'number' ? group : deleteOffsets(group, partitions)
+  }
+
+  describe(groupId: string): { errorCode: ErrorCode; description: GroupDescription } {
+    const hosted = this.#group(groupId, true)
+    if (typeof hosted === 'number') return { errorCode: hosted, description: DEAD_GROUP }
+    const { group } = hosted
+    return group === undefined
+      ? { errorCode: ErrorCode.GROUP_ID_NOT_FOUND, description: DEAD_GROUP }
+      : { errorCode: ErrorCode.NONE, description: describeGroup(group) }
+  }
+
+  /** Groups of partitions that could not be read are missing; while one loads, none are listed. */
+  list(filter: GroupFilter): { errorCode: ErrorCode; groups: readonly ListedGroup[] } {
+    const groups: ListedGroup[] = []
+    for (const partition of this.#partitions) {
+      if (partition.errorCode === ErrorCode.COORDINATOR_LOAD_IN_PROGRESS) {
+        return { errorCode: partition.errorCode, groups: [] }
+      }
+      for (const { groupId, group } of partition.groups.values()) {
+        if (group === undefined || !matchesFilter(group, filter)) continue
+        const { protocolType, state: groupState } = group
+        const groupType = CLASSIC_GROUP_TYPE
+        groups.push({ groupId, protocolType: protocolType ?? '', groupState, groupType })
+      }
+    }
+    return { errorCode: ErrorCode.NONE, groups }
+  }
+
+  async delete(groupId: string): Promise<ErrorCode> {
+    const group = this.#group(groupId, true)
+    return typeof group === 'number' ? group : group.delete()
+  }
+
+  /** Deletes what has expired, as it is done every offsets.retention.check.interval.ms. */
+  async expire(): Promise<void> {
+    const retentionMs = this.#needs.config.offsetsRetentionMinutes * MS_PER_MINUTE
+    await this.#forEachGroup((group) => group.expire(this.#needs.host.clock.nowMs(), retentionMs))
+  }
+
+  readonly #topicIdOf = (name: string) => this.#needs.catalog.topic(name)?.id
+
+  #group(groupId: string, mayBeNameless = false): HostedGroup | ErrorCode {
+    if (groupId === '' && !mayBeNameless) return ErrorCode.INVALID_GROUP_ID
+    if (this.#isClosed) return ErrorCode.COORDINATOR_NOT_AVAILABLE
+    const partition = this.#partitionOf(groupId)
+    if (partition === undefined) return unknownGroup(groupId, this.#needs.host)
+    return partition.errorCode === ErrorCode.NONE ? partition.group(groupId) : partition.errorCode
+  }
+
+  /** For requests that may bring a group into being, and with the first the topic. */
+  async #groupToWrite(groupId: string, mayBeNameless = false): Promise<HostedGroup | ErrorCode> {
+    if (groupId === '' && !mayBeNameless) return ErrorCode.INVALID_GROUP_ID
+    if (this.#partitions.length === 0 && !this.#isClosed) {
+      this.#creating ??= this.#createTopic()
+      const errorCode = await this.#creating
+      if (errorCode !== ErrorCode.NONE) return errorCode
+    }
+    if (this.#isTooMany(groupId)) return ErrorCode.POLICY_VIOLATION
+    return this.#group(groupId, mayBeNameless)
+  }
+
+  #isTooMany(groupId: string): boolean {
+    if (this.#partitionOf(groupId)?.groups.has(groupId)) return false
+    const { millraceMaxGroups } = this.#needs.config
+    let count = 0
+    for (const { groups } of this.#partitions) count += groups.size
+    if (count < millraceMaxGroups) return false
+    this.#needs.log.warn('group-refused', { groupId, 'millrace.max.groups': millraceMaxGroups })
+    return true
+  }
+
+  #partitionOf(groupId: string): CoordinatorPartition | undefined {
+    const { length } = this.#partitions
+    return length === 0 ? undefined : this.#partitions[partitionOfGroup(groupId, length)]
+  }
+
+  async #createTopic(): Promise<ErrorCode> {
+    const { catalog, config, log } = this.#needs
+    try {
+      const [created] = await catalog.createTopics([offsetsTopicRequest(config)])
+      if (catalog.topic(OFFSETS_TOPIC) === undefined) {
+        const reason = created?.kind === 'refused' ? created.message : 'unknown reason'
+        log.error('offsets-topic-not-created', { reason })
+        return ErrorCode.COORDINATOR_NOT_AVAILABLE
+      }
+      this.#open()
+      await this.#loading
+      return ErrorCode.NONE
+    } catch (error) {
+      log.error('offsets-topic-not-created', { reason: describeError(error) })
+      return ErrorCode.COORDINATOR_NOT_AVAILABLE
+    } finally {
+      this.#creating = undefined
+    }
+  }
+
+  #open(): void {
+    const { host, config, log, catalog } = this.#needs
+    const settings = {
+      minSessionTimeoutMs: config.groupMinSessionTimeoutMs,
+      maxSessionTimeoutMs: config.groupMaxSessionTimeoutMs,
+      initialRebalanceDelayMs: config.groupInitialRebalanceDelayMs,
+      maxMembers: config.groupMaxSize,
+    }
+    const count = catalog.topic(OFFSETS_TOPIC)?.partitions ?? 0
+    this.#partitions = Array.from({ length: count }, (_, index) => {
+      const partition = this.#needs.partitions.get(OFFSETS_TOPIC, index)
+      if (partition === undefined) throw new Error(`no log of ${OFFSETS_TOPIC}-${index}`)
+      return new CoordinatorPartition(partition, { host, settings, log })
+    })
+    this.#loading = Promise.all(this.#partitions.map((partition) => partition.load())).then(() =>
+      this.#forgetOrphans(),
+    )
+  }
+
+  /** Topics that were deleted in the last moment before a crash. */
+  async #forgetOrphans(): Promise<void> {
+    await this.#forEachGroup(async (group) => {
+      const orphans = orphanedOffsets(group, this.#topicIdOf)
+      if (orphans.length > 0) await group.forgetOffsets(orphans)
+    })
+  }
+
+  /** At once, so that no tombstone hits what is committed for a later topic of the same name. */
+  #forgetTopic(topic: { readonly name: string; readonly id: string }): void {
+    for (const { groups } of this.#partitions) {
+      for (const group of [...groups.values()]) {
+        const partitions = offsetsOfTopic(group, topic)
+        if (partitions.length > 0) void group.forgetOffsets(partitions)
+      }
+    }
+  }
+
+  async #forEachGroup(visit: (group: HostedGroup) => Promise<unknown>): Promise<void> {
+    const { log, host } = this.#needs
+    const groups = this.#partitions.flatMap((partition) => [...partition.groups.values()])
+    for (let at = 0; at < groups.length && !this.#isClosed; at += GROUPS_PER_TURN) {
+      const turn = groups.slice(at, at + GROUPS_PER_TURN)
+      await Promise.all(turn.map(visit)).catch((error: unknown) =>
+        log.error('bug', { where: 'groups', error: describeError(error) }),
+      )
+      await host.timers.yield()
+    }
+  }
+
+  #scheduleExpiry(): void {
+    const { host, config } = this.#needs
+    this.#expiry = host.timers.after(config.offsetsRetentionCheckIntervalMs, () => {
+      void this.expire().then(() => {
+        if (!this.#isClosed) this.#scheduleExpiry()
+      })
+    })
+  }
+}

@@ -1,0 +1,121 @@
+// Versions   1-10
+// Behaviour  What a group committed for the partitions asked for, or, for null, everything; -1 without
+//            an error where there is nothing, also for groups and partitions that do not exist. v7+
+//            with require_stable waits for commits under way. v8+ takes many groups. v10 names topics
+//            by id: an unknown one is 100. Offsets of a deleted topic are not found for a new one of
+//            its name.
+// Differs    Member id and epoch of v9 are those of KIP-848 and are not looked at yet.
+// from Kafka
+
+import { ZERO_UUID } from '../../bytes/uuid.ts'
+import { type OffsetFetchRequest, offsetFetch } from '../../protocol/09-offset-fetch.ts'
+import { ErrorCode } from '../../wire/error-codes.ts'
+import type { FetchCall, FetchedTopic } from '../coordinator-offsets.ts'
+import { defineHandler, type HandlerContext } from '../handler.ts'
+
+type AskedGroup = OffsetFetchRequest['groups'][number]
+
+const FIRST_VERSION_WITH_GROUPS = 8
+const FIRST_VERSION_WITH_TOPIC_IDS = 10
+const NOTHING = { committedOffset: -1, committedLeaderEpoch: -1, metadata: '' }
+
+export const handler = defineHandler(offsetFetch, async (request, context) => {
+  const { requireStable } = request
+  if (context.apiVersion < FIRST_VERSION_WITH_GROUPS) {
+    const topics = request.topics?.map((topic) => ({ ...topic, topicId: ZERO_UUID })) ?? null
+    const asked = { groupId: request.groupId, topics }
+    const { errorCode, topics: fetched } = await fetchGroup(asked, requireStable, context)
+    return { throttleTimeMs: 0, errorCode, topics: fetched, groups: [] }
+  }
+  const groups = await Promise.all(
+    request.groups.map((asked) => fetchGroup(asked, requireStable, context)),
+  )
+  return { throttleTimeMs: 0, topics: [], groups }
+})
+
+async function fetchGroup(
+  { groupId, topics }: Pick<AskedGroup, 'groupId' | 'topics'>,
+  requireStable: boolean,
+  context: HandlerContext,
+) {
+  const { apiVersion, broker } = context
+  const isById = apiVersion >= FIRST_VERSION_WITH_TOPIC_IDS
+  const asked = topics?.map(({ name, topicId, partitionIndexes }) => ({
+    topic: isById ? broker.catalog.topicById(topicId)?.name : name,
+    topicId,
+    partitions: partitionIndexes,
+  }))
+  const known = asked?.filter(hasName) ?? null
+  const { errorCode, topics: fetched } = await broker.groups.fetchOffsets({
+    groupId,
+    topics: known,
+    requireStable,
+  })
+  if (errorCode !== ErrorCode.NONE) return refuseGroup(groupId, errorCode, known, apiVersion)
+  const unknown = asked?.filter((topic) => !hasName(topic)) ?? []
+  return {
+    groupId,
+    errorCode,
+    topics: [
+      ...fetched.map((topic) => answerTopic(topic, context)),
+      ...unknown.map(({ topicId, partitions }) =>
+        refuseTopic({ name: '', topicId, partitions }, ErrorCode.UNKNOWN_TOPIC_ID),
+      ),
+    ],
+  }
+}
+
+type NamedTopic = NonNullable<FetchCall['topics']>[number]
+
+function hasName<T extends { readonly topic: string | undefined }>(
+  asked: T,
+): asked is T & { readonly topic: string } {
+  return asked.topic !== undefined
+}
+
+function answerTopic({ topic, topicId, partitions }: FetchedTopic, { broker }: HandlerContext) {
+  return {
+    name: topic,
+    topicId: topicId === ZERO_UUID ? (broker.catalog.topic(topic)?.id ?? ZERO_UUID) : topicId,
+    partitions: partitions.map(({ partition, committed }) => ({
+      partitionIndex: partition,
+      errorCode: ErrorCode.NONE,
+      ...(committed === undefined
+        ? NOTHING
+        : {
+            committedOffset: committed.offset,
+            committedLeaderEpoch: committed.leaderEpoch,
+            metadata: committed.metadata,
+          }),
+    })),
+  }
+}
+
+/** v1 has no place for an error of the whole request: there every partition carries it. */
+function refuseGroup(
+  groupId: string,
+  errorCode: ErrorCode,
+  topics: readonly NamedTopic[] | null,
+  apiVersion: number,
+) {
+  const refused = (topics ?? []).map(({ topic, topicId, partitions }) =>
+    refuseTopic({ name: topic, topicId, partitions }, errorCode),
+  )
+  return { groupId, errorCode, topics: apiVersion < 2 ? refused : [] }
+}
+
+function refuseTopic(
+  asked: {
+    readonly name: string
+    readonly topicId: string
+    readonly partitions: readonly number[]
+  },
+  errorCode: ErrorCode,
+) {
+  const { name, topicId, partitions } = asked
+  return {
+    name,
+    topicId,
+    partitions: partitions.map((partitionIndex) => ({ partitionIndex, errorCode, ...NOTHING })),
+  }
+}

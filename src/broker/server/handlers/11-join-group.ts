@@ -1,0 +1,41 @@
+// Versions   0-9
+// Behaviour  Waits until the group's members have joined, or the rebalance timeout is over. v4+ sends
+//            a newcomer away once, with the member id to come back with (79). Only the leader hears of
+//            the others. From v9 on a static leader that restarted is told to skip the assignment.
+// Differs    A group beyond millrace.max.groups is refused with 44. A JoinGroup that is overtaken by
+// from Kafka another one of the same member is answered with 27, not left unanswered. A static member
+//            that restarts finds its place also in a full group.
+
+import { joinGroup } from '../../protocol/11-join-group.ts'
+import { defineHandler } from '../handler.ts'
+
+const FIRST_VERSION_WITH_REBALANCE_TIMEOUT = 1
+const FIRST_VERSION_WITH_REQUIRED_MEMBER_ID = 4
+const FIRST_VERSION_WITH_NULL_PROTOCOL = 7
+const FIRST_VERSION_WITH_SKIP_ASSIGNMENT = 9
+
+export const handler = defineHandler(joinGroup, async (request, context) => {
+  const { apiVersion, broker, clientId, connection } = context
+  const hasRebalanceTimeout = apiVersion >= FIRST_VERSION_WITH_REBALANCE_TIMEOUT
+  const reply = await broker.groups.join({
+    groupId: request.groupId,
+    memberId: request.memberId,
+    groupInstanceId: request.groupInstanceId,
+    clientId: clientId ?? '',
+    // As Java prints an address, which Kafka's tools show.
+    clientHost: `/${connection.remoteAddress}`,
+    sessionTimeoutMs: request.sessionTimeoutMs,
+    rebalanceTimeoutMs: hasRebalanceTimeout ? request.rebalanceTimeoutMs : request.sessionTimeoutMs,
+    protocolType: request.protocolType,
+    // Copies: the frame goes, the member stays.
+    protocols: request.protocols.map(({ name, metadata }) => ({
+      name,
+      metadata: Buffer.from(metadata),
+    })),
+    requiresMemberId: apiVersion >= FIRST_VERSION_WITH_REQUIRED_MEMBER_ID,
+    maySkipAssignment: apiVersion >= FIRST_VERSION_WITH_SKIP_ASSIGNMENT,
+  })
+  const mayBeNull = apiVersion >= FIRST_VERSION_WITH_NULL_PROTOCOL
+  const protocolName = reply.protocolName ?? (mayBeNull ? null : '')
+  return { throttleTimeMs: 0, ...reply, protocolName }
+})
