@@ -17,6 +17,7 @@ import { resolveSettings, type StaticSettings } from './catalog/static-settings.
 import { FileCache } from './log/file-cache.ts'
 import { GroupCommit } from './log/group-commit.ts'
 import { markCleanStop, takeCleanStop } from './server/clean-stop.ts'
+import { CoordinatorRuntime } from './server/coordinator-runtime.ts'
 import { DelayedFetches } from './server/delayed-fetch.ts'
 import { createDispatch } from './server/dispatch.ts'
 import { FetchSessions } from './server/fetch-sessions.ts'
@@ -204,6 +205,14 @@ async function openRooms({
   later(() => catalog.close())
   const partitions = await Partitions.open({ host, catalog, commit, files, log, wasCleanStop })
   later(() => partitions.close())
+  const groups = new CoordinatorRuntime({
+    host,
+    config: catalog.config,
+    catalog,
+    partitions,
+    log,
+  })
+  later(() => groups.close())
   const delayedFetches = new DelayedFetches(host.timers)
   const { clock, random } = host
   const maxSessions = config.maxIncrementalFetchSessionCacheSlots
@@ -214,6 +223,7 @@ async function openRooms({
     config: catalog.config,
     catalog,
     partitions,
+    groups,
     servedApis,
     delayedFetches,
     fetchSessions: new FetchSessions({ maxSessions, clock, random }),
@@ -243,6 +253,7 @@ async function listen(services: BrokerServices, closing: AsyncDisposableStack): 
   closing.defer(async () => {
     listener.stopAccepting()
     services.delayedFetches.stop()
+    await services.groups.close()
     await listener.drain()
   })
   return listener
