@@ -3,8 +3,9 @@ import { describe, it } from 'node:test'
 import type { NetReceiver } from '../../host/net.ts'
 import { ApiKey } from '../wire/api-keys.ts'
 import { Connection } from './connection.ts'
-import { type Dispatch, RequestRefused } from './dispatch.ts'
+import { type Dispatch, type Dispatched, RequestRefused } from './dispatch.ts'
 import { SCRATCH_BYTES } from './frame-assembly.ts'
+import { FramePool } from './frame-pool.ts'
 import { RequestMemory } from './request-memory.ts'
 
 const LIMITS = {
@@ -23,9 +24,11 @@ function connected(limits: Partial<typeof LIMITS> = {}, memory = new RequestMemo
   const requests: { id: number; end: (answer?: string) => void; fail: (error: Error) => void }[] =
     []
   const dispatch: Dispatch = (frame) => {
-    const { promise, resolve, reject } = Promise.withResolvers<Buffer[] | undefined>()
-    const end = (answer?: string) =>
-      resolve(answer === undefined ? undefined : [Buffer.from(answer)])
+    const { promise, resolve, reject } = Promise.withResolvers<Dispatched>()
+    const end = (answer?: string) => {
+      const chunks = answer === undefined ? undefined : [Buffer.from(answer)]
+      resolve({ chunks, isFrameFree: false })
+    }
     requests.push({ id: frame.readInt32BE(4), end, fail: reject })
     return promise
   }
@@ -37,6 +40,7 @@ function connected(limits: Partial<typeof LIMITS> = {}, memory = new RequestMemo
     limits: { ...LIMITS, ...limits },
     memory,
     scratch: Buffer.alloc(SCRATCH_BYTES),
+    pool: new FramePool(0),
     log: { info: note, warn: note, error: note },
     clock,
   })

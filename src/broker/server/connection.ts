@@ -10,6 +10,7 @@ import type { NetReceiver, NetSocket } from '../../host/net.ts'
 import { ApiKey } from '../wire/api-keys.ts'
 import { type Dispatch, RequestRefused } from './dispatch.ts'
 import { FrameAssembly } from './frame-assembly.ts'
+import type { FramePool } from './frame-pool.ts'
 import type { ClientConnection, HostAndPort } from './handler.ts'
 import { describeError, type JsonLog } from './json-log.ts'
 import type { MemoryWaiter, RequestMemory } from './request-memory.ts'
@@ -43,6 +44,7 @@ export class Connection implements ClientConnection, MemoryWaiter, NetReceiver {
   readonly #dispatch: Dispatch
   readonly #limits: ConnectionLimits
   readonly #memory: RequestMemory
+  readonly #pool: FramePool
   readonly #log: JsonLog
   readonly #clock: Clock
   readonly #assembly: FrameAssembly
@@ -70,6 +72,7 @@ export class Connection implements ClientConnection, MemoryWaiter, NetReceiver {
     memory: RequestMemory
     /** Shared by all connections: nothing in it is needed once `filled` returns. */
     scratch: Buffer
+    pool: FramePool
     log: JsonLog
     clock: Clock
   }) {
@@ -80,11 +83,13 @@ export class Connection implements ClientConnection, MemoryWaiter, NetReceiver {
     this.#dispatch = options.dispatch
     this.#limits = options.limits
     this.#memory = options.memory
+    this.#pool = options.pool
     this.#log = options.log
     this.#clock = options.clock
     this.#assembly = new FrameAssembly({
       maxFrameBytes: options.limits.maxFrameBytes,
       scratch: options.scratch,
+      pool: options.pool,
       onFrame: (frame) => this.#accept(frame),
       onFault: (reason) => this.close(reason),
     })
@@ -183,7 +188,10 @@ export class Connection implements ClientConnection, MemoryWaiter, NetReceiver {
       this.#waiting.shift()
       this.#running.push(next)
       this.#dispatch(next.frame, this).then(
-        (answer) => this.#finish(next, answer),
+        ({ chunks, isFrameFree }) => {
+          this.#finish(next, chunks)
+          if (isFrameFree) this.#pool.give(next.frame)
+        },
         (error) => this.#fail(next, error),
       )
     }

@@ -35,7 +35,7 @@ function dispatching(...handlers: Handler[]) {
   } as unknown as BrokerServices
   const byKey = new Map<number, Handler>(handlers.map((handler) => [handler.api.key, handler]))
   const dispatch = createDispatch((key) => byKey.get(key), services)
-  return { entries, answer: (frame: Buffer) => dispatch(frame, CONNECTION) }
+  return { entries, answer: async (frame: Buffer) => (await dispatch(frame, CONNECTION)).chunks }
 }
 
 /** A request without the length in front, as a connection hands it over. */

@@ -11,11 +11,14 @@ import type { ClientConnection, Handler } from './handler.ts'
 import { describeError } from './json-log.ts'
 import type { BrokerServices } from './services.ts'
 
-/** Answers a frame: the chunks of the whole response frame, or undefined for no answer (acks=0). */
-export type Dispatch = (
-  frame: Buffer,
-  connection: ClientConnection,
-) => Promise<readonly Buffer[] | undefined>
+export interface Dispatched {
+  /** The whole response frame, length included; undefined for no answer (acks=0). */
+  readonly chunks: readonly Buffer[] | undefined
+  /** Nobody reads the request's frame any more. */
+  readonly isFrameFree: boolean
+}
+
+export type Dispatch = (frame: Buffer, connection: ClientConnection) => Promise<Dispatched>
 
 /** The request cannot be answered: the connection closes, and the log says for whom and why. */
 export class RequestRefused extends Error {
@@ -58,17 +61,17 @@ export function createDispatch(
     header: RequestHeader,
     handler: Handler,
     connection: ClientConnection,
-  ): Promise<readonly Buffer[] | undefined> {
+  ): Promise<Dispatched> {
     const { apiVersion, clientId } = header
+    let isFrameFree = false
+    const releaseFrame = () => {
+      isFrameFree = true
+    }
+    const context = { apiVersion, clientId, connection, broker, releaseFrame }
     try {
-      const result = await handler.answer(frame, header, {
-        apiVersion,
-        clientId,
-        connection,
-        broker,
-      })
+      const result = await handler.answer(frame, header, context)
       if (result.kind === 'disconnect') throw refuse(header, handler, result.reason)
-      return result.kind === 'answer' ? result.chunks : undefined
+      return { chunks: result.kind === 'answer' ? result.chunks : undefined, isFrameFree }
     } catch (error) {
       if (error instanceof RequestRefused) throw error
       if (error instanceof DecodeError) throw refuse(header, handler, error.message, error)
@@ -92,14 +95,15 @@ function readHeader(frame: Buffer): RequestHeader {
   }
 }
 
-function answerInVersionZero(header: RequestHeader): readonly Buffer[] {
+function answerInVersionZero(header: RequestHeader): Dispatched {
   const [minVersion, maxVersion] = apiVersions.versions
   const body = {
     errorCode: ErrorCode.UNSUPPORTED_VERSION,
     apiKeys: [{ apiKey: apiVersions.key, minVersion, maxVersion }],
     throttleTimeMs: 0,
   }
-  return encodeResponse(apiVersions, 0, header.correlationId, body)
+  const chunks = encodeResponse(apiVersions, 0, header.correlationId, body)
+  return { chunks, isFrameFree: false }
 }
 
 function refuse(

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { FrameAssembly, SCRATCH_BYTES } from './frame-assembly.ts'
+import { FramePool } from './frame-pool.ts'
 
 const MIB = 1024 * 1024
 
@@ -22,6 +23,7 @@ function assembling(maxFrameBytes = 8 * MIB) {
   const assembly = new FrameAssembly({
     maxFrameBytes,
     scratch,
+    pool: new FramePool(0),
     onFrame: (frame) => frames.push(frame),
     onFault: (reason) => faults.push(reason),
   })

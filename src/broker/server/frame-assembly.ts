@@ -5,6 +5,7 @@
 // (untouched pages cost nothing); beyond, it doubles as bytes really arrive.
 
 import type { NetReceiver } from '../../host/net.ts'
+import type { FramePool } from './frame-pool.ts'
 
 /** The first bytes of every request: API key, API version and correlation id. */
 const MIN_FRAME_BYTES = 8
@@ -19,6 +20,8 @@ export interface FrameAssemblyOptions {
   readonly maxFrameBytes: number
   /** Shared: nothing in it is needed once `filled` returns. */
   readonly scratch: Buffer
+  /** Where large frames get their memory, when it is given back. */
+  readonly pool?: FramePool
   /** The frame without its length; it belongs to the receiver. */
   readonly onFrame: (frame: Buffer) => void
   /** The stream makes no sense from here on. */
@@ -88,7 +91,7 @@ export class FrameAssembly implements NetReceiver {
 
   #begin(frameBytes: number, available: number): Buffer {
     const reserved = Math.max(available, Math.min(frameBytes, EXACT_BYTES))
-    this.#frame = Buffer.allocUnsafe(reserved)
+    this.#frame = this.#options.pool?.take(reserved) ?? Buffer.allocUnsafe(reserved)
     this.#frameBytes = frameBytes
     this.#received = 0
     return this.#frame

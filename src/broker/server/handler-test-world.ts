@@ -88,6 +88,7 @@ export async function openHandlerWorld(
           isClosed: false,
           onClose: () => () => undefined,
         },
+        releaseFrame: () => undefined,
         broker: broker as BrokerServices, // handlers of this part reach for nothing else
       })
       if (answer.kind !== 'answer') throw new Error(`no answer but ${answer.kind}`)

@@ -32,6 +32,9 @@ export interface HandlerContext {
   readonly clientId: string | null
   readonly connection: ClientConnection
   readonly broker: BrokerServices
+  /** Nothing of the request's bytes is needed any more once the answer is there: their memory may be
+   * used again. Only for who is sure; by default it is left to the garbage collector. */
+  releaseFrame(): void
 }
 
 /** The client expects no answer (acks=0). */

@@ -20,7 +20,7 @@ const LIMITS = {
 const echo: Dispatch = async (frame) => {
   const length = Buffer.alloc(4)
   length.writeInt32BE(frame.length)
-  return [length, frame]
+  return { chunks: [length, frame], isFrameFree: false }
 }
 
 async function listening(

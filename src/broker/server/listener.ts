@@ -8,6 +8,7 @@ import type { NetServer, NetSocket } from '../../host/net.ts'
 import { Connection, type ConnectionLimits } from './connection.ts'
 import type { Dispatch } from './dispatch.ts'
 import { SCRATCH_BYTES } from './frame-assembly.ts'
+import { FramePool } from './frame-pool.ts'
 import type { HostAndPort } from './handler.ts'
 import type { JsonLog } from './json-log.ts'
 import type { RequestMemory } from './request-memory.ts'
@@ -32,12 +33,15 @@ export interface ListenerOptions {
 
 /** A drain that a peer holds up is cut short after this. */
 const DRAIN_MS = 5_000
+/** Memory of large requests that is kept for the next ones. */
+const IDLE_FRAME_BYTES = 16 * 1024 * 1024
 const MIN_SWEEP_MS = 10
 const MAX_SWEEP_MS = 10_000
 
 export class Listener {
   readonly #options: ListenerOptions
   readonly #connections = new Set<Connection>()
+  readonly #pool = new FramePool(IDLE_FRAME_BYTES)
   readonly #scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES)
   readonly #perAddress = new Map<string, number>()
   #server: NetServer | undefined
@@ -126,6 +130,7 @@ export class Listener {
       limits,
       memory,
       scratch: this.#scratch,
+      pool: this.#pool,
       log,
       clock: host.clock,
     })

@@ -34,14 +34,24 @@ export const handler = defineHandler(produce, async (request, context) => {
       ),
     })),
   )
+  const failure = firstFailure(responses)
+  // A refused batch may still be on its way to the disk, when its sync outlasts the timeout.
+  if (failure === undefined) context.releaseFrame()
   if (request.acks !== 0) return { responses, throttleTimeMs: 0 }
-
-  const failed = responses
-    .flatMap((topic) => topic.partitionResponses)
-    .find((partition) => partition.errorCode !== ErrorCode.NONE)
-  if (failed === undefined) return NO_ANSWER
-  return disconnect(`produce with acks=0 failed: ${errorName(failed.errorCode)}`)
+  if (failure === undefined) return NO_ANSWER
+  return disconnect(`produce with acks=0 failed: ${errorName(failure)}`)
 })
+
+function firstFailure(
+  responses: readonly { partitionResponses: readonly { errorCode: ErrorCode }[] }[],
+): ErrorCode | undefined {
+  for (const { partitionResponses } of responses) {
+    for (const { errorCode } of partitionResponses) {
+      if (errorCode !== ErrorCode.NONE) return errorCode
+    }
+  }
+  return undefined
+}
 
 async function append(
   topic: TopicData,
