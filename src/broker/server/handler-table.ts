@@ -5,6 +5,7 @@ import { advertisedVersions } from '../protocol/versions.ts'
 import type { Handler } from './handler.ts'
 import { handler as produce } from './handlers/00-produce.ts'
 import { handler as fetch } from './handlers/01-fetch.ts'
+import { handler as listOffsets } from './handlers/02-list-offsets.ts'
 import { handler as metadata } from './handlers/03-metadata.ts'
 import { handler as offsetCommit } from './handlers/08-offset-commit.ts'
 import { handler as offsetFetch } from './handlers/09-offset-fetch.ts'
@@ -39,6 +40,7 @@ import type { ApiRange } from './services.ts'
 const handlers: readonly Handler[] = [
   produce,
   fetch,
+  listOffsets,
   metadata,
   offsetCommit,
   offsetFetch,
