@@ -23,6 +23,7 @@ import { createDispatch } from './server/dispatch.ts'
 import { FetchSessions } from './server/fetch-sessions.ts'
 import type { HostAndPort } from './server/handler.ts'
 import { handlerFor, servedApis } from './server/handler-table.ts'
+import { Housekeeping } from './server/housekeeping.ts'
 import { Inspect } from './server/inspect.ts'
 import { createJsonLog, describeError, type JsonLog } from './server/json-log.ts'
 import { Listener } from './server/listener.ts'
@@ -213,6 +214,8 @@ async function openRooms({
     log,
   })
   later(() => groups.close())
+  const housekeeping = new Housekeeping({ host, catalog, partitions, log })
+  later(() => housekeeping.close())
   const delayedFetches = new DelayedFetches(host.timers)
   const { clock, random } = host
   const maxSessions = config.maxIncrementalFetchSessionCacheSlots

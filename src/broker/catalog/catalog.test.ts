@@ -194,7 +194,7 @@ describe('deleting topics', () => {
 
     assert.equal(catalog.deletedTopics().get(id), 'orders')
 
-    await catalog.forgetDeletedTopic(id)
+    await catalog.forgetDeletedTopics([id])
 
     assert.equal(catalog.deletedTopics().size, 0)
     await close()

@@ -85,6 +85,8 @@ export interface TopicFiles {
 const CATALOG_TOPIC = '__millrace_catalog'
 export const CATALOG_TOPIC_ID = 'bWlsbHJhY2UtY2F0YWxvZw'
 const PRODUCER_IDS_PER_BLOCK = 1000
+/** So many topics are decided on and written before others get their turn. */
+const TOPICS_PER_TURN = 500
 /** Even, so that the two records of a deletion stand in one batch. */
 const RECORDS_PER_BATCH = 500
 const MIB = 1_048_576
@@ -131,7 +133,7 @@ export class Catalog {
       wasCleanStop: options.wasCleanStop,
     })
     const state = new CatalogState()
-    await replayCatalog(log, state)
+    await replayCatalog(log, state, options.host.timers)
     const catalog = new Catalog(options, log, state)
     await catalog.#recordStart(options.wasCleanStop)
     return catalog
@@ -211,25 +213,13 @@ export class Catalog {
   ): Promise<CreateOutcome[]> {
     return this.#exclusively(async () => {
       const draft = new TopicDraft(this.#state)
-      const records: CatalogRecord[] = []
-      const decisions = requests.map((request) => {
-        const decision = decideTopic(request, draft, this.config)
-        if (decision.kind === 'refused') return decision
-        const { partitions, configs } = decision
-        const topic = { id: this.#host.random.uuid(), partitions, configs }
-        draft.add(request.name, partitions)
-        records.push({ kind: 'topic', name: request.name, topic })
-        return { kind: 'valid', partitions, configs } as const
-      })
-      if (validateOnly) return decisions
-      const refusals = await this.#write(records)
-      let written = 0
-      return decisions.map((decision, index) => {
-        if (decision.kind === 'refused') return decision
-        const refusal = refusals[written++]
-        if (refusal !== undefined) return refusal
-        return { kind: 'created', topic: this.#state.topic(requests[index]!.name)! }
-      })
+      const outcomes: CreateOutcome[] = []
+      for (let from = 0; from < requests.length; from += TOPICS_PER_TURN) {
+        const turn = requests.slice(from, from + TOPICS_PER_TURN)
+        outcomes.push(...(await this.#createTurn(turn, draft, validateOnly)))
+        await this.#host.timers.yield()
+      }
+      return outcomes
     })
   }
 
@@ -246,18 +236,20 @@ export class Catalog {
     })
   }
 
-  /** Durable when it resolves. That the files are gone is told by `forgetDeletedTopic`. */
+  /** Durable when it resolves. That the files are gone is told by `forgetDeletedTopics`. */
   deleteTopics(ids: readonly string[]): Promise<Outcome[]> {
     return this.#exclusively(async () => {
       const topics = ids.map((id) => this.#state.topicById(id))
       const records = topics.flatMap((topic) => (topic === undefined ? [] : deletion(topic)))
       const refusals = await this.#write(records)
       const retired: Topic[] = []
+      let written = 0
       const outcomes = topics.map((topic, index): Outcome => {
         if (topic === undefined) {
           return refuse(ErrorCode.UNKNOWN_TOPIC_ID, `There is no topic with the id ${ids[index]}.`)
         }
-        const [refusal] = refusals.splice(0, deletion(topic).length)
+        const refusal = refusals[written]
+        written += deletion(topic).length
         if (refusal === undefined) retired.push(topic)
         return refusal ?? DONE
       })
@@ -266,9 +258,11 @@ export class Catalog {
     })
   }
 
-  /** The files of a deleted topic are gone, durably. */
-  forgetDeletedTopic(id: string): Promise<Outcome> {
-    return this.#exclusively(() => this.#writeTogether([{ kind: 'deleted-topic', id, name: null }]))
+  /** The files of deleted topics are gone, durably. */
+  forgetDeletedTopics(ids: readonly string[]): Promise<void> {
+    return this.#exclusively(async () => {
+      await this.#write(ids.map((id) => ({ kind: 'deleted-topic', id, name: null })))
+    })
   }
 
   createPartitions(
@@ -314,6 +308,32 @@ export class Catalog {
   async close(): Promise<void> {
     await this.#lastMutation
     await this.#log.close()
+  }
+
+  async #createTurn(
+    requests: readonly TopicRequest[],
+    draft: TopicDraft,
+    validateOnly: boolean,
+  ): Promise<CreateOutcome[]> {
+    const records: CatalogRecord[] = []
+    const decisions = requests.map((request) => {
+      const decision = decideTopic(request, draft, this.config)
+      if (decision.kind === 'refused') return decision
+      const { partitions, configs } = decision
+      const topic = { id: this.#host.random.uuid(), partitions, configs }
+      draft.add(request.name, partitions)
+      records.push({ kind: 'topic', name: request.name, topic })
+      return { kind: 'valid', partitions, configs } as const
+    })
+    if (validateOnly) return decisions
+    const refusals = await this.#write(records)
+    draft.clear() // what was written is in the state now, and what was not does not count
+    return decisions.map((decision, index) => {
+      if (decision.kind === 'refused') return decision
+      const refusal = refusals.shift()
+      if (refusal !== undefined) return refusal
+      return { kind: 'created', topic: this.#state.topic(requests[index]!.name)! }
+    })
   }
 
   async #recordStart(wasCleanStop: boolean): Promise<void> {

@@ -1,5 +1,6 @@
 // Folds the catalogue's log into state at start.
 
+import type { Timers } from '../../host/clock.ts'
 import { readBatchHeader } from '../batch/header.ts'
 import { readRecords } from '../batch/records.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
@@ -9,7 +10,11 @@ import type { CatalogState } from './catalog-state.ts'
 const BYTES_PER_READ = 1_048_576
 
 /** @throws when a part of the log cannot be read, or holds what is no record of a catalogue */
-export async function replayCatalog(log: PartitionLog, state: CatalogState): Promise<void> {
+export async function replayCatalog(
+  log: PartitionLog,
+  state: CatalogState,
+  timers: Timers,
+): Promise<void> {
   let offset = log.logStartOffset
   while (offset < log.highWatermark) {
     const outcome = await log.read({
@@ -31,6 +36,7 @@ export async function replayCatalog(log: PartitionLog, state: CatalogState): Pro
       }
       at += header.sizeBytes
       offset = header.lastOffset + 1
+      await timers.yield() // a batch holds hundreds of topics
     }
   }
 }

@@ -25,6 +25,11 @@ export class TopicDraft implements KnownTopics {
     this.#partitionCount += partitions
   }
 
+  clear(): void {
+    this.#nameByCollisionKey.clear()
+    this.#partitionCount = 0
+  }
+
   get partitionCount(): number {
     return this.#existing.partitionCount + this.#partitionCount
   }

@@ -19,6 +19,7 @@ import { handler as listGroups } from './handlers/16-list-groups.ts'
 import { handler as apiVersions } from './handlers/18-api-versions.ts'
 import { handler as createTopics } from './handlers/19-create-topics.ts'
 import { handler as deleteTopics } from './handlers/20-delete-topics.ts'
+import { handler as deleteRecords } from './handlers/21-delete-records.ts'
 import { handler as initProducerId } from './handlers/22-init-producer-id.ts'
 import { handler as offsetForLeaderEpoch } from './handlers/23-offset-for-leader-epoch.ts'
 import { handler as describeConfigs } from './handlers/32-describe-configs.ts'
@@ -54,6 +55,7 @@ const handlers: readonly Handler[] = [
   apiVersions,
   createTopics,
   deleteTopics,
+  deleteRecords,
   initProducerId,
   offsetForLeaderEpoch,
   describeConfigs,

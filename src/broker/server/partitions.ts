@@ -28,6 +28,8 @@ export interface PartitionsOptions {
 
 /** Logs opened or closed at once: enough to keep the disk busy, few enough to hold in memory. */
 const AT_ONCE = 16
+/** Closing a log that has nothing to sync takes no time: so many of them go in one turn. */
+const LOGS_PER_TURN = 100
 
 export class Partitions implements TopicFiles {
   readonly #options: PartitionsOptions
@@ -38,6 +40,7 @@ export class Partitions implements TopicFiles {
   readonly #configs = new Map<string, LogConfig>()
   readonly #removals = new Set<Timer>()
   #removing: Promise<void> = Promise.resolve()
+  #isClosing = false
   readonly #stopListening: () => void
 
   private constructor(options: PartitionsOptions) {
@@ -50,7 +53,8 @@ export class Partitions implements TopicFiles {
     const { host, catalog, commit, log } = options
     await host.disk.makeFolder(TOPICS_FOLDER)
     await host.disk.syncFolder('.')
-    await settleTopicFolders({
+    const deletedIds = [...catalog.deletedTopics().keys()]
+    const removable = await settleTopicFolders({
       disk: host.disk,
       catalog,
       onNotice: (notice, folder) => log.warn('topic-folder', { folder, notice }),
@@ -59,6 +63,7 @@ export class Partitions implements TopicFiles {
     await partitions.#openAll()
     await commit.finishRecovery()
     catalog.keepFilesWith(partitions)
+    partitions.#remove(removable, deletedIds)
     return partitions
   }
 
@@ -83,11 +88,10 @@ export class Partitions implements TopicFiles {
 
   async retire(topics: readonly Topic[]): Promise<void> {
     const { disk } = this.#options.host
-    for (const { id } of topics) {
-      // What was accepted is finished, then whoever waits for more is woken and finds nothing.
-      await eachLimited(this.#retired.get(id) ?? [], AT_ONCE, (log) => log.close())
-      this.#retired.delete(id)
-    }
+    // What was accepted is finished, then whoever waits for more is woken and finds nothing.
+    const retired = topics.flatMap(({ id }) => this.#retired.get(id) ?? [])
+    await this.#closeLogs(retired, { isGone: true })
+    for (const { id } of topics) this.#retired.delete(id)
     const folders = new Set(await disk.list(TOPICS_FOLDER))
     for (const topic of topics) {
       for (const { from, to } of deletedFolders(topic)) {
@@ -101,10 +105,20 @@ export class Partitions implements TopicFiles {
   /** Makes everything durable and closes it. Deleted folders that are left go at the next start. */
   async close(): Promise<void> {
     this.#stopListening()
+    this.#isClosing = true
     for (const timer of this.#removals) timer.cancel()
     await this.#removing
-    await eachLimited([...this.all()], AT_ONCE, (log) => log.close())
+    await this.#closeLogs([...this.all()])
     this.#logs.clear()
+  }
+
+  async #closeLogs(logs: readonly PartitionLog[], { isGone = false } = {}): Promise<void> {
+    let closed = 0
+    await eachLimited(logs, AT_ONCE, async (log) => {
+      await log.close({ isGone })
+      closed += 1
+      if (closed % LOGS_PER_TURN === 0) await this.#options.host.timers.yield()
+    })
   }
 
   async #openAll(): Promise<void> {
@@ -174,21 +188,28 @@ export class Partitions implements TopicFiles {
     const { fileDeleteDelayMs } = this.#configOf(topic)
     const timer = this.#options.host.timers.after(fileDeleteDelayMs, () => {
       this.#removals.delete(timer)
-      this.#removing = this.#removing.then(() => this.#remove(topic))
+      const folders = deletedFolders(topic).map(({ to }) => to)
+      this.#remove(folders, [topic.id])
     })
     this.#removals.add(timer)
   }
 
-  async #remove(topic: Topic): Promise<void> {
+  /** In the background, after those before. What a stop interrupts, the next start goes on with. */
+  #remove(folders: readonly string[], topicIds: readonly string[]): void {
+    if (folders.length === 0 && topicIds.length === 0) return
     const { host, catalog, log } = this.#options
-    try {
-      for (const { to } of deletedFolders(topic)) await host.disk.remove(below(to))
-      await host.disk.syncFolder(TOPICS_FOLDER)
-      await catalog.forgetDeletedTopic(topic.id)
-    } catch (error) {
-      // The next start finds the folders by their names and removes them.
-      log.warn('topic-not-removed', { topic: topic.name, reason: describeError(error) })
-    }
+    this.#removing = this.#removing.then(async () => {
+      try {
+        for (const folder of folders) {
+          if (this.#isClosing) return
+          await host.disk.remove(below(folder))
+        }
+        await host.disk.syncFolder(TOPICS_FOLDER)
+        await catalog.forgetDeletedTopics(topicIds)
+      } catch (error) {
+        log.warn('topic-not-removed', { folders: folders.length, reason: describeError(error) })
+      }
+    })
   }
 }
 

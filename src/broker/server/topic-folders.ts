@@ -29,12 +29,13 @@ export interface TopicFoldersOptions {
 
 /**
  * Brings folders and catalogue into line before any partition is opened.
- * @returns names of the folders that belong to partitions
+ * @returns names of folders that nobody needs any more; removing them may take its time
  */
-export async function settleTopicFolders(options: TopicFoldersOptions): Promise<Set<string>> {
+export async function settleTopicFolders(options: TopicFoldersOptions): Promise<string[]> {
   const { disk, catalog, onNotice } = options
-  const owned = new Set<string>()
+  const deletedNames = new Set(catalog.deletedTopics().values())
   const removable: string[] = []
+  let isRenamed = false
   const unknown = new Map<string, UnknownTopic>()
   for (const folder of await disk.list(TOPICS_FOLDER)) {
     const place = parsePartitionFolder(folder)
@@ -45,20 +46,22 @@ export async function settleTopicFolders(options: TopicFoldersOptions): Promise<
     }
     const { topic, partition } = place
     const isKnown = partition < (catalog.topic(topic)?.partitions ?? 0)
-    if (isKnown && catalog.deletedTopics().size === 0) {
-      owned.add(folder)
-      continue
-    }
+    if (isKnown && !deletedNames.has(topic)) continue
     const id = await readTopicId(disk, folder)
-    if (id !== undefined && catalog.deletedTopics().has(id)) removable.push(folder)
-    else if (isKnown) owned.add(folder)
-    else if (id === undefined) {
+    if (id !== undefined && catalog.deletedTopics().has(id)) {
+      // The stop came between the deletion and the new name.
+      const to = deletedFolder(id, partition)
+      await disk.rename(`${TOPICS_FOLDER}/${folder}`, `${TOPICS_FOLDER}/${to}`)
+      removable.push(to)
+      isRenamed = true
+    } else if (id !== undefined && !isKnown) note(unknown, { topic, partition, id })
+    else if (!isKnown) {
       onNotice('No topic has this partition, and its folder does not say whose it is.', folder)
-    } else note(unknown, { topic, partition, id })
+    }
   }
-  await remove(removable, options)
-  for (const adopted of await adopt([...unknown.values()], options)) owned.add(adopted)
-  return owned
+  if (isRenamed) await disk.syncFolder(TOPICS_FOLDER)
+  await adopt([...unknown.values()], options)
+  return removable
 }
 
 interface UnknownTopic {
@@ -80,19 +83,10 @@ function note(
   topic.partitions.add(found.partition)
 }
 
-/** Folders of deleted topics go, and with them the memory of the deletion. */
-async function remove(folders: readonly string[], { disk, catalog }: TopicFoldersOptions) {
-  for (const folder of folders) await disk.remove(`${TOPICS_FOLDER}/${folder}`)
-  if (folders.length > 0) await disk.syncFolder(TOPICS_FOLDER)
-  for (const id of [...catalog.deletedTopics().keys()]) await catalog.forgetDeletedTopic(id)
-}
-
-/** @returns the folders that are partitions now */
 async function adopt(
   topics: readonly UnknownTopic[],
   { catalog, onNotice }: TopicFoldersOptions,
-): Promise<string[]> {
-  const folders: string[] = []
+): Promise<void> {
   for (const topic of topics) {
     const partitions = Math.max(...topic.partitions) + 1
     const [id = ''] = topic.ids
@@ -101,10 +95,8 @@ async function adopt(
     for (const partition of topic.partitions) {
       const folder = partitionFolder(topic.name, partition)
       onNotice(reason ?? `Adopted as a partition of topic '${topic.name}'.`, folder)
-      if (reason === undefined) folders.push(folder)
     }
   }
-  return folders
 }
 
 function explainNoAdoption(

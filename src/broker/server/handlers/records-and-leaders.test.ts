@@ -1,7 +1,8 @@
-// OffsetForLeaderEpoch, DescribeLogDirs, ElectLeaders, reassignments, features and
+// DeleteRecords, OffsetForLeaderEpoch, DescribeLogDirs, ElectLeaders, reassignments, features and
 // DescribeCluster: what there is to say of one node.
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { deleteRecords } from '../../protocol/21-delete-records.ts'
 import { offsetForLeaderEpoch } from '../../protocol/23-offset-for-leader-epoch.ts'
 import { describeLogDirs } from '../../protocol/35-describe-log-dirs.ts'
 import { electLeaders } from '../../protocol/43-elect-leaders.ts'
@@ -11,6 +12,7 @@ import { updateFeatures } from '../../protocol/57-update-features.ts'
 import { describeCluster } from '../../protocol/60-describe-cluster.ts'
 import { ErrorCode } from '../../wire/error-codes.ts'
 import { type HandlerWorld, openHandlerWorld } from '../handler-test-world.ts'
+import { handler as deleteRecordsHandler } from './21-delete-records.ts'
 import { handler as epochHandler } from './23-offset-for-leader-epoch.ts'
 import { handler as logDirsHandler } from './35-describe-log-dirs.ts'
 import { handler as electHandler } from './43-elect-leaders.ts'
@@ -35,6 +37,52 @@ async function openWith(
   )
   return world
 }
+
+describe('DeleteRecords', () => {
+  const trim = async (world: HandlerWorld, name: string, offset: number, partitionIndex = 0) => {
+    const partitions = [{ partitionIndex, offset }]
+    const answer = await world.ask(deleteRecordsHandler, deleteRecords, 2, {
+      topics: [{ name, partitions }],
+      timeoutMs: 0,
+    })
+    const { errorCode, lowWatermark } = answer.topics[0]!.partitions[0]!
+    return [errorCode, lowWatermark]
+  }
+
+  it('moves the log start to the offset, or with -1 to the high watermark, never back', async () => {
+    await using world = await openWith({ a: {} })
+    await world.produce('a', 0, ['0', '1', '2', '3', '4'])
+
+    assert.deepEqual(await trim(world, 'a', 2), [ErrorCode.NONE, 2])
+    assert.deepEqual(await trim(world, 'a', 1), [ErrorCode.NONE, 2])
+    assert.deepEqual(await trim(world, 'a', -1), [ErrorCode.NONE, 5])
+  })
+
+  it('survives a restart', async () => {
+    const first = await openWith({ a: {} })
+    const { disk } = first
+    await first.produce('a', 0, ['0', '1', '2'])
+    await trim(first, 'a', 2)
+    await first[Symbol.asyncDispose]()
+
+    await using world = await openHandlerWorld({ disk, wasCleanStop: false })
+
+    assert.equal(world.partitions.get('a', 0)?.logStartOffset, 2)
+  })
+
+  it('is refused beyond the high watermark, for unknown, compacted and internal topics', async () => {
+    const compact = { 'cleanup.policy': 'compact' }
+    await using world = await openWith({ a: {}, compact, __consumer_offsets: compact })
+    const codeOf = async (...args: [string, number, number?]) => (await trim(world, ...args))[0]
+
+    assert.equal(await codeOf('a', 1), ErrorCode.OFFSET_OUT_OF_RANGE)
+    assert.equal(await codeOf('a', -2), ErrorCode.OFFSET_OUT_OF_RANGE)
+    assert.equal(await codeOf('a', 0, 9), ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+    assert.equal(await codeOf('nope', 0), ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+    assert.equal(await codeOf('compact', -1), ErrorCode.POLICY_VIOLATION)
+    assert.equal(await codeOf('__consumer_offsets', -1), ErrorCode.INVALID_TOPIC_EXCEPTION)
+  })
+})
 
 describe('OffsetForLeaderEpoch', () => {
   const endOf = async (world: HandlerWorld, leaderEpoch: number, currentLeaderEpoch = -1) => {

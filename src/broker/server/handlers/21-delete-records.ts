@@ -1,0 +1,51 @@
+// Versions   0-2.
+// Behaviour  Moves the start of a partition's log to the offset, -1 meaning the high watermark; the
+//            new start is durable before it is answered. Beyond the high watermark: 1. A topic that
+//            is compacted and nothing else: 44. An internal topic: 17.
+// Differs    The timeout is not looked at: there is no replica to wait for.
+
+import { logConfigOf } from '../../catalog/topic-settings.ts'
+import { deleteRecords } from '../../protocol/21-delete-records.ts'
+import { ErrorCode } from '../../wire/error-codes.ts'
+import { defineHandler, type HandlerContext } from '../handler.ts'
+
+const TO_HIGH_WATERMARK = -1
+const UNKNOWN_LOW_WATERMARK = -1
+
+export const handler = defineHandler(deleteRecords, async (request, context) => {
+  const topics = []
+  for (const { name, partitions: wanted } of request.topics) {
+    const partitions = []
+    for (const { partitionIndex, offset } of wanted) {
+      const outcome = await deleteBefore(name, partitionIndex, offset, context)
+      partitions.push({ partitionIndex, ...outcome })
+    }
+    topics.push({ name, partitions })
+  }
+  return { topics }
+})
+
+async function deleteBefore(
+  name: string,
+  partition: number,
+  offset: number,
+  { broker }: HandlerContext,
+): Promise<{ errorCode: ErrorCode; lowWatermark: number }> {
+  const topic = broker.catalog.topic(name)
+  const log = broker.partitions.get(name, partition)
+  if (topic === undefined || log === undefined) {
+    return refused(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+  }
+  if (topic.isInternal) return refused(ErrorCode.INVALID_TOPIC_EXCEPTION)
+  if (log.state === 'offline') return refused(ErrorCode.KAFKA_STORAGE_ERROR)
+  const { cleanupPolicy } = logConfigOf(topic.configs, broker.catalog.settings)
+  if (!cleanupPolicy.includes('delete')) return refused(ErrorCode.POLICY_VIOLATION)
+  const before = offset === TO_HIGH_WATERMARK ? log.highWatermark : offset
+  if (before < 0 || before > log.highWatermark) return refused(ErrorCode.OFFSET_OUT_OF_RANGE)
+  if (before > log.logStartOffset) await log.deleteRecordsBefore(before)
+  return { errorCode: ErrorCode.NONE, lowWatermark: log.logStartOffset }
+}
+
+function refused(errorCode: ErrorCode) {
+  return { errorCode, lowWatermark: UNKNOWN_LOW_WATERMARK }
+}
