@@ -4,7 +4,6 @@
 // batch whatever the limits say, so that a consumer never gets stuck on a large one (KIP-74).
 // Source: KIP-320 for leader epochs, KIP-595 for the diverging epoch.
 
-import { readBatchHeader } from '../batch/header.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
 import { ErrorCode } from '../wire/error-codes.ts'
 import type { ReadLimit } from './delayed-fetch.ts'
@@ -56,7 +55,6 @@ export interface PartitionAnswer {
 
 const NO_RECORDS = Buffer.alloc(0)
 const NO_EPOCH = -1
-const FIRST_VERSION_WITH_ZSTD = 10
 const FIRST_VERSION_WITH_TOPIC_IDS = 13
 
 export function lookAtAll(plan: FetchPlan, broker: BrokerServices): Look[] {
@@ -133,9 +131,6 @@ async function read(
   const outcome = pending instanceof Promise ? await pending : pending
   if (outcome.kind === 'out-of-range') return refused(wanted, ErrorCode.OFFSET_OUT_OF_RANGE)
   if (outcome.kind === 'offline') return refused(wanted, ErrorCode.KAFKA_STORAGE_ERROR)
-  if (plan.apiVersion < FIRST_VERSION_WITH_ZSTD && hasZstd(outcome.bytes)) {
-    return refused(wanted, ErrorCode.UNSUPPORTED_COMPRESSION_TYPE)
-  }
   return {
     ...empty(look, plan),
     abortedTransactions: plan.upTo === 'lastStableOffset' ? outcome.abortedTransactions : null,
@@ -172,13 +167,4 @@ function refused(wanted: FetchPartition, errorCode: ErrorCode): PartitionAnswer 
     abortedTransactions: null,
     records: NO_RECORDS,
   }
-}
-
-function hasZstd(batches: Buffer): boolean {
-  for (let at = 0; at < batches.length; ) {
-    const header = readBatchHeader(batches, at)
-    if (header.compression === 'zstd') return true
-    at += header.sizeBytes
-  }
-  return false
 }
