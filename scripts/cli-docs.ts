@@ -5,13 +5,10 @@
 import { writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { Readable } from 'node:stream'
-import { Command, type Option } from 'commander'
-import { addBrokerOptions } from '../src/cli/broker-options.ts'
+import { type CommandDescription, describeCommands } from '../src/cli/command-tree.ts'
 import { ExitCode } from '../src/cli/exit-code.ts'
-import { buildProgram, commandAt, defineVerb } from '../src/cli/run.ts'
 import type { Session } from '../src/cli/session.ts'
-import type { Sink, Terminal } from '../src/cli/terminal.ts'
-import { type Verb, verbs } from '../src/cli/verbs.ts'
+import type { Sink } from '../src/cli/terminal.ts'
 
 export const cliDocsPath = resolve(import.meta.dirname, '../docs/cli.md')
 
@@ -29,11 +26,11 @@ const exitCodes: Readonly<Record<keyof typeof ExitCode, string>> = {
 }
 
 export async function renderCliDocs(): Promise<string> {
-  const sections: string[] = []
-  for (const verb of verbs) sections.push(await section(verb))
+  const commands = await describeCommands(session)
+  const shared = commands.find(({ command }) => command === 'millrace status')!.options
   return `# The command line
 
-\`millrace\` talks to a broker: to Millrace, or to any Apache Kafka cluster (\`--broker\`). This page is written by \`node scripts/cli-docs.ts\` from the commands themselves; \`--help\` says the same.
+\`millrace\` runs a broker and talks to one: to Millrace, or to any Apache Kafka cluster (\`--broker\`). This page is written by \`node scripts/cli-docs.ts\` from the commands themselves; \`--help\` says the same, and \`--help --json\` says it all as data.
 
 ## Conventions
 
@@ -52,7 +49,21 @@ Verbs that talk to a broker take these too:
 
 | option | meaning |
 | --- | --- |
-${optionRows(sharedOptions)}
+${shared.map(optionRow).join('\n')}
+
+## Running a broker
+
+\`millrace\`, which is \`millrace dev\`, and \`millrace start\` run a broker in the foreground, data in \`./.millrace\` unless told otherwise. \`dev\` on a terminal takes the next free port when 9092 is taken and nobody has chosen one; everything else about them is the same. [configuration.md](configuration.md) lists the settings.
+
+Where stdout is no terminal it gets JSON lines. The first one comes when connections are accepted, and \`kafka\` is the address for clients:
+
+\`\`\`json
+{"event":"ready","kafka":"127.0.0.1:9092","ms":412,"version":"0.1.0","data":"./.millrace","pid":4711}
+\`\`\`
+
+The first Ctrl-C or SIGTERM drains: requests that have come are answered, everything is synced, and the next start has nothing to recover. The second one ends the process at once, which loses nothing that was acknowledged. After SIGTERM the exit code is 0, after Ctrl-C 130. A second process on the same data folder is refused and told the first one's process id.
+
+There is no access control yet: a listener that other machines can reach is warned about.
 
 ## Positions
 
@@ -78,67 +89,38 @@ Keys, values and header values are text where their bytes are UTF-8, else \`{"ba
 
 ## Commands
 
-${sections.join('\n')}`
+${commands.map(section).join('\n')}`
 }
 
-async function section(verb: Verb): Promise<string> {
-  const command = commandAt(program(), verb.path)
-  const help: string[] = []
-  command.configureOutput({ writeOut: (text) => void help.push(text) })
-  defineVerb(command, await verb.load(), { verb, session })
-  command.outputHelp()
-  const own = command.options.filter(({ long }) => !isShared(long, command))
-  const rows = [...argumentRows(command), optionRows(own)].filter((row) => row !== '')
-  const table =
-    rows.length === 0 ? [] : ['| argument or option | meaning |', '| --- | --- |', ...rows]
+function section({
+  command,
+  summary,
+  impact,
+  examples,
+  fields,
+  ...rest
+}: CommandDescription): string {
+  const rows = [
+    ...rest.arguments.map(({ name, meaning }) => row(name, meaning)),
+    ...rest.options.filter(({ group }) => group === null).map(optionRow),
+  ]
+  const table = ['| argument or option | meaning |', '| --- | --- |', ...rows, '']
   return [
-    `### millrace ${verb.path}`,
+    `### ${command}`,
     '',
-    `${verb.summary}${verb.impact === 'write' ? '' : ' (changes nothing)'}.`,
+    `${summary}${impact === 'write' ? '' : ' (changes nothing)'}.`,
     '',
     '```sh',
-    ...examplesIn(help.join('')),
+    ...examples.map(({ line, meaning }) => `${line}   # ${meaning}`),
     '```',
     '',
-    ...(table.length === 0 ? [] : [...table, '']),
-    ...(verb.fields === undefined ? [] : [`In a pipe: ${verb.fields.join(', ')}.`, '']),
+    ...(rows.length === 0 ? [] : table),
+    ...(fields.length === 0 ? [] : [`In a pipe: ${fields.join(', ')}.`, '']),
   ].join('\n')
 }
 
-/** Help leads with them, up to the first empty line. */
-function examplesIn(help: string): string[] {
-  const [block] = help.split('\n\n')
-  const lines = block!.split('\n').slice(1)
-  return lines.map((line) =>
-    line
-      .trim()
-      .replace(/ {3}(?=\S)/, '   # ')
-      .replace(/ +# /, '   # '),
-  )
-}
-
-function argumentRows(command: Command): string[] {
-  return command.registeredArguments.map((argument) => {
-    const name = argument.name() + (argument.variadic ? '...' : '')
-    return row(argument.required ? `<${name}>` : `[${name}]`, argument.description)
-  })
-}
-
-const sharedOptions = addBrokerOptions(new Command()).options
-
-/** `dev` and `start` talk to no broker: an option of the same name is their own. */
-function isShared(long: string | undefined, command: Command): boolean {
-  const talksToBroker = command.options.some((option) => option.long === '--broker')
-  return talksToBroker && sharedOptions.some((option) => option.long === long)
-}
-
-function optionRows(options: readonly Option[]): string {
-  return options
-    .map(({ flags, description, defaultValue }) => {
-      const byDefault = typeof defaultValue === 'string' ? ` (default: ${defaultValue})` : ''
-      return row(flags, description + byDefault)
-    })
-    .join('\n')
+function optionRow({ flags, meaning }: { flags: string; meaning: string }): string {
+  return row(flags, meaning)
 }
 
 function row(name: string, meaning: string): string {
@@ -146,26 +128,24 @@ function row(name: string, meaning: string): string {
 }
 
 function exitCodeRows(): string {
-  return Object.entries(exitCodes)
+  return Object.entries(ExitCode)
     .map(
-      ([name, meaning]) =>
-        `| ${Object.entries(ExitCode).find(([key]) => key === name)?.[1]} | ${meaning} |`,
+      ([name, code]) =>
+        `| ${code} | ${Object.entries(exitCodes).find(([key]) => key === name)?.[1]} |`,
     )
     .join('\n')
 }
 
 const nowhere: Sink = { isTty: false, columns: 100, write: async () => undefined }
-const terminal: Terminal = {
-  stdout: nowhere,
-  stderr: nowhere,
-  stdin: { isTty: false, chunks: () => Readable.from([]), ask: async () => '' },
-  env: {},
-  interrupted: new AbortController().signal,
-}
-const session: Session = { terminal, exitCode: ExitCode.OK }
-
-function program(): Command {
-  return buildProgram(terminal)
+const session: Session = {
+  exitCode: ExitCode.OK,
+  terminal: {
+    stdout: nowhere,
+    stderr: nowhere,
+    stdin: { isTty: false, chunks: () => Readable.from([]), ask: async () => '' },
+    env: {},
+    interrupted: new AbortController().signal,
+  },
 }
 
 if (import.meta.main) writeFileSync(cliDocsPath, await renderCliDocs())

@@ -223,6 +223,7 @@ async function openRooms({
     nodeId: NODE_ID,
     host,
     log,
+    wasCleanStop,
     config: catalog.config,
     catalog,
     partitions,

@@ -1,15 +1,15 @@
 // Runs one command line: finds the verb, loads its module, parses, acts, and turns whatever
 // happens into an exit code and at most one line on stderr.
 
-import { Command, CommanderError } from 'commander'
+import { type Command, CommanderError } from 'commander'
 import { keepProcessAlive } from '../host/keep-alive.ts'
+import { buildProgram, defineVerb, describeCommands } from './command-tree.ts'
 import { describeError } from './describe-error.ts'
 import { ExitCode } from './exit-code.ts'
 import { paint } from './output.ts'
-import { examples, type Session, type VerbModule } from './session.ts'
+import type { Session } from './session.ts'
 import { processTerminal, type Terminal, wantsColour } from './terminal.ts'
-import { nouns, type Verb, verbs } from './verbs.ts'
-import { VERSION } from './version.ts'
+import { type Verb, verbs } from './verbs.ts'
 
 /** What Ctrl-C ends a shell command with: 128 + the signal's number. */
 const SIGNAL_EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const
@@ -35,11 +35,10 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
   const session: Session = { terminal, exitCode: ExitCode.OK }
   const verb = findVerb(words)
   try {
-    const program = buildProgram(terminal)
-    if (verb !== undefined) {
-      const module = await verb.load()
-      defineVerb(commandAt(program, verb.path), module, { verb, session })
-    }
+    if (words.includes('--help') && words.includes('--json')) return await printTree(session)
+    const program = buildProgram()
+    configure(program, terminal)
+    if (verb !== undefined) defineVerb(program, await verb.load(), { verb, session })
     const action = program.parseAsync([...words], { from: 'user' })
     if (verb?.drains === true) await action
     else await unlessInterrupted(action, terminal.interrupted)
@@ -66,49 +65,11 @@ function findVerb(words: readonly string[]): Verb | undefined {
   return verbs.find((verb) => verb.path.split(' ').every((word, index) => words[index] === word))
 }
 
-/** The tree of all commands with their summaries; what they take is added by their modules. */
-export function buildProgram(terminal: Terminal): Command {
-  const program = new Command('millrace')
-    .description('A Kafka-compatible broker on a durable log.')
-    .version(VERSION, '-V, --version', 'print the version')
-    .helpCommand(false)
-  configure(program, terminal)
-  examples(program, [
-    ['millrace', 'run a broker, data in ./.millrace'],
-    [`millrace produce orders '{"id":1}'`, 'write a record'],
-    ['millrace consume orders --follow', 'read records as they come'],
-    ['millrace topic describe orders', 'see partitions and offsets'],
-  ])
-  for (const verb of verbs) {
-    const words = verb.path.split(' ')
-    let parent = program
-    for (let depth = 1; depth < words.length; depth++) {
-      parent = child(parent, words[depth - 1]!, nouns[words.slice(0, depth).join(' ')]!)
-    }
-    child(parent, words.at(-1)!, verb.summary)
-  }
-  return program
-}
-
-export function commandAt(program: Command, path: string): Command {
-  let command = program
-  for (const word of path.split(' ')) command = child(command, word, '')
-  return command
-}
-
-export function defineVerb(
-  command: Command,
-  module: VerbModule,
-  { verb, session }: { verb: Verb; session: Session },
-): void {
-  module.define(command, session)
-  if (verb.fields === undefined) return
-  command.addHelpText('after', `\nIn a pipe, between tabs: ${verb.fields.join(', ')}`)
-}
-
-function child(parent: Command, name: string, description: string): Command {
-  const existing = parent.commands.find((command) => command.name() === name)
-  return existing ?? parent.command(name).description(description).helpCommand(false)
+/** `--help --json`: all commands as data. */
+async function printTree(session: Session): Promise<ExitCode> {
+  const commands = await describeCommands(session)
+  await session.terminal.stdout.write(`${JSON.stringify(commands, null, 2)}\n`)
+  return ExitCode.OK
 }
 
 function configure(program: Command, terminal: Terminal): void {

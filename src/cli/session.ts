@@ -1,6 +1,6 @@
-// One run of the command: its terminal, the outside world, and what every verb needs to declare
-// itself. A verb's module exports `define`, which adds arguments, options, examples and the action
-// to its Command; only the module of the verb that was asked for is loaded.
+// One run of the command, and what the module of a verb exports: its examples, and `define`, which
+// adds arguments, options and the action to its Command. Only the module of the verb that was asked
+// for is loaded.
 
 import type { Command } from 'commander'
 import type { ExitCode } from './exit-code.ts'
@@ -12,13 +12,10 @@ export interface Session {
   exitCode: ExitCode
 }
 
-export interface VerbModule {
-  define(command: Command, session: Session): void
-}
+/** A command line and what it does: help leads with them. */
+export type Examples = readonly (readonly [line: string, meaning: string])[]
 
-/** Help leads with these: a command line and what it does. */
-export function examples(command: Command, lines: readonly (readonly [string, string])[]): Command {
-  const width = Math.max(...lines.map(([line]) => line.length))
-  const text = lines.map(([line, meaning]) => `  ${line.padEnd(width)}   ${meaning}`).join('\n')
-  return command.addHelpText('before', `Examples:\n${text}\n`)
+export interface VerbModule {
+  readonly examples: Examples
+  define(command: Command, session: Session): void
 }

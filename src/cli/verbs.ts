@@ -24,6 +24,20 @@ export const nouns: Readonly<Record<string, string>> = {
 
 export const verbs: readonly Verb[] = [
   {
+    path: 'dev',
+    summary: 'Run a broker here and now (the default)',
+    impact: 'write',
+    drains: true,
+    load: () => import('./verbs/dev.ts'),
+  },
+  {
+    path: 'start',
+    summary: 'Run a broker',
+    impact: 'write',
+    drains: true,
+    load: () => import('./verbs/start.ts'),
+  },
+  {
     path: 'produce',
     summary: 'Write records to a topic',
     impact: 'write',

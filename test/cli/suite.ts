@@ -157,7 +157,7 @@ export function cliSuite(broker: () => string): void {
         onOutput: () => hasPrinted.resolve(),
       })
       await ok(['produce', topic, 'late'])
-      await hasPrinted.promise
+      await Promise.race([hasPrinted.promise, following])
       interrupt.abort('SIGINT')
 
       const { exitCode, stdout } = await following

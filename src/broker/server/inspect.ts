@@ -26,6 +26,11 @@ export class Inspect {
     this.#listener = listener
   }
 
+  /** The last run in this folder ended in good order: there was nothing to recover. */
+  get wasCleanStop(): boolean {
+    return this.#services.wasCleanStop
+  }
+
   get connectionCount(): number {
     return this.#listener?.connectionCount ?? 0
   }

@@ -24,6 +24,8 @@ export interface BrokerServices {
   readonly nodeId: number
   readonly host: Host
   readonly log: JsonLog
+  /** The last run in this folder ended in good order. */
+  readonly wasCleanStop: boolean
   /** Always the same object; its fields follow what admins alter. */
   readonly config: BrokerConfig
   readonly catalog: Catalog

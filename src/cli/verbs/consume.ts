@@ -15,7 +15,7 @@ import type { Output } from '../output.ts'
 import { choosePartitions, parsePartitions } from '../partition-choice.ts'
 import { POSITION_GRAMMAR, type Position, parsePosition } from '../position.ts'
 import { resolvePositions } from '../resolve-position.ts'
-import { examples, type Session } from '../session.ts'
+import type { Examples, Session } from '../session.ts'
 import { printable, relativeTime, tsvField } from '../text.ts'
 
 const LINE_FEED = Buffer.from('\n')
@@ -33,6 +33,13 @@ interface Options extends BrokerOptions {
   uncommitted?: boolean
 }
 
+export const examples: Examples = [
+  ['millrace consume orders', 'everything that is there, then stop'],
+  ['millrace consume orders -o end --follow', 'what comes from now on'],
+  ['millrace consume orders -o -10', 'the last ten records of each partition'],
+  ['millrace consume orders -o @-15m --key user1 --jsonl', 'the last quarter of an hour of a key'],
+]
+
 export function define(command: Command, session: Session): void {
   command
     .argument('<topic...>', 'names of topics')
@@ -47,15 +54,6 @@ export function define(command: Command, session: Session): void {
   addBrokerOptions(command).action((topics: string[], options: Options) =>
     consume(session, topics, options),
   )
-  examples(command, [
-    ['millrace consume orders', 'everything that is there, then stop'],
-    ['millrace consume orders -o end --follow', 'what comes from now on'],
-    ['millrace consume orders -o -10', 'the last ten records of each partition'],
-    [
-      'millrace consume orders -o @-15m --key user1 --jsonl',
-      'the last quarter of an hour of a key',
-    ],
-  ])
 }
 
 async function consume(session: Session, topics: string[], options: Options): Promise<void> {

@@ -8,7 +8,7 @@ import { describeGroup, type GroupMember } from '../client/describe-group.ts'
 import { CliError, ExitCode } from '../exit-code.ts'
 import { groupProgress, type PartitionProgress } from '../group-progress.ts'
 import type { Column, Output } from '../output.ts'
-import { examples, type Session } from '../session.ts'
+import type { Examples, Session } from '../session.ts'
 import { count } from '../text.ts'
 
 type Progress = PartitionProgress & { readonly group: string; readonly memberId: string | null }
@@ -46,6 +46,11 @@ const memberColumns: readonly Column<GroupMember>[] = [
   { title: 'READS', value: (row) => assignmentText(row.assignment) },
 ]
 
+export const examples: Examples = [
+  ['millrace group describe billing', 'members, committed offsets, lag'],
+  ['millrace group describe billing --json', 'the same for a script'],
+]
+
 export function define(command: Command, session: Session): void {
   command.argument('<group...>', 'names of groups')
   addBrokerOptions(command).action((groups: string[], options: BrokerOptions) =>
@@ -59,10 +64,6 @@ export function define(command: Command, session: Session): void {
       })
     }),
   )
-  examples(command, [
-    ['millrace group describe billing', 'members, committed offsets, lag'],
-    ['millrace group describe billing --json', 'the same for a script'],
-  ])
 }
 
 async function describe(cluster: Cluster, groupId: string): Promise<Description> {

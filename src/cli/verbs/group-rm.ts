@@ -9,7 +9,7 @@ import { type ConfirmOptions, confirm } from '../confirm.ts'
 import { CliError, ExitCode } from '../exit-code.ts'
 import { collect } from '../key-values.ts'
 import type { Column } from '../output.ts'
-import { examples, type Session } from '../session.ts'
+import type { Examples, Session } from '../session.ts'
 import { count } from '../text.ts'
 
 interface Options extends BrokerOptions, ConfirmOptions {
@@ -33,6 +33,11 @@ const columns: readonly Column<Row>[] = [
   { title: 'RESULT', value: (row) => row.result },
 ]
 
+export const examples: Examples = [
+  ['millrace group rm billing', 'asks first'],
+  ['millrace group rm billing --topic orders --yes', 'forget one topic'],
+]
+
 export function define(command: Command, session: Session): void {
   command
     .argument('<group...>', 'names of groups')
@@ -46,10 +51,6 @@ export function define(command: Command, session: Session): void {
   addBrokerOptions(command).action((groups: string[], options: Options) =>
     remove(session, groups, options),
   )
-  examples(command, [
-    ['millrace group rm billing', 'asks first'],
-    ['millrace group rm billing --topic orders --yes', 'forget one topic'],
-  ])
 }
 
 async function remove(session: Session, groups: string[], options: Options): Promise<void> {

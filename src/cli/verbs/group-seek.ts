@@ -14,7 +14,7 @@ import type { Column } from '../output.ts'
 import { choosePartitions, parsePartitions } from '../partition-choice.ts'
 import { POSITION_GRAMMAR, type Position, parsePosition } from '../position.ts'
 import { resolvePositions } from '../resolve-position.ts'
-import { examples, type Session } from '../session.ts'
+import type { Examples, Session } from '../session.ts'
 
 interface Options extends BrokerOptions, ConfirmOptions {
   to: string
@@ -48,6 +48,12 @@ const columns: readonly Column<Row>[] = [
   { title: 'LAG AFTER', value: (row) => row.lagAfter, align: 'right' },
 ]
 
+export const examples: Examples = [
+  ['millrace group seek billing --to start', 'read everything again'],
+  ['millrace group seek billing --to @-1h --dry-run', 'what would change?'],
+  ['millrace group seek billing -t orders -p 0 --to 42 --yes', 'one partition, for scripts'],
+]
+
 export function define(command: Command, session: Session): void {
   command
     .argument('<group>', 'name of a group')
@@ -63,11 +69,6 @@ export function define(command: Command, session: Session): void {
   addBrokerOptions(command).action((group: string, options: Options) =>
     seek(session, group, options),
   )
-  examples(command, [
-    ['millrace group seek billing --to start', 'read everything again'],
-    ['millrace group seek billing --to @-1h --dry-run', 'what would change?'],
-    ['millrace group seek billing -t orders -p 0 --to 42 --yes', 'one partition, for scripts'],
-  ])
 }
 
 async function seek(session: Session, group: string, options: Options): Promise<void> {

@@ -11,7 +11,7 @@ import { parseJsonRecord } from '../json-record.ts'
 import { collect, parseCount } from '../key-values.ts'
 import { linesOf } from '../lines.ts'
 import type { Output } from '../output.ts'
-import { examples, type Session } from '../session.ts'
+import type { Examples, Session } from '../session.ts'
 import type { Terminal } from '../terminal.ts'
 import { count, isoTime } from '../text.ts'
 
@@ -31,6 +31,14 @@ interface Options extends BrokerOptions {
 
 type Template = Omit<OutgoingRecord, 'value'>
 
+export const examples: Examples = [
+  [`millrace produce orders '{"id":1}'`, 'one record'],
+  [`millrace produce orders -k user1 -H type:created '{"id":1}'`, 'with a key and a header'],
+  ['millrace produce orders < orders.txt', 'one record per line'],
+  ['millrace consume a --jsonl | millrace produce b --input jsonl', 'copy a topic'],
+  ['millrace produce users -k user1 --tombstone', 'delete a key of a compacted topic'],
+]
+
 export function define(command: Command, session: Session): void {
   command
     .argument('<topic>', 'name of a topic')
@@ -46,13 +54,6 @@ export function define(command: Command, session: Session): void {
   addBrokerOptions(command).action((topic: string, value: string | undefined, options: Options) =>
     run(session, { topic, value }, options),
   )
-  examples(command, [
-    [`millrace produce orders '{"id":1}'`, 'one record'],
-    [`millrace produce orders -k user1 -H type:created '{"id":1}'`, 'with a key and a header'],
-    ['millrace produce orders < orders.txt', 'one record per line'],
-    ['millrace consume a --jsonl | millrace produce b --input jsonl', 'copy a topic'],
-    ['millrace produce users -k user1 --tombstone', 'delete a key of a compacted topic'],
-  ])
 }
 
 async function run(

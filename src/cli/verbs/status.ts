@@ -8,7 +8,7 @@ import { formatAddress } from '../client/address.ts'
 import type { Cluster } from '../client/cluster.ts'
 import { listAllGroups } from '../client/groups.ts'
 import { ExitCode } from '../exit-code.ts'
-import { examples, type Session } from '../session.ts'
+import type { Examples, Session } from '../session.ts'
 import { count } from '../text.ts'
 
 interface Status {
@@ -23,6 +23,11 @@ interface Status {
   readonly offlinePartitions: readonly { readonly topic: string; readonly partition: number }[]
   readonly groups: number
 }
+
+export const examples: Examples = [
+  ['millrace status', 'is a broker there, and what does it hold?'],
+  ['millrace status -b kafka.example.com:9092 --json', 'another one, for a script'],
+]
 
 export function define(command: Command, session: Session): void {
   addBrokerOptions(command).action((options: BrokerOptions) =>
@@ -42,10 +47,6 @@ export function define(command: Command, session: Session): void {
       }
     }),
   )
-  examples(command, [
-    ['millrace status', 'is a broker there, and what does it hold?'],
-    ['millrace status -b kafka.example.com:9092 --json', 'another one, for a script'],
-  ])
 }
 
 async function ask(cluster: Cluster): Promise<Status> {

@@ -5,7 +5,7 @@ import { addBrokerOptions, type BrokerOptions, withCluster } from '../broker-opt
 import { type ConfigSource, topicConfigs } from '../client/topics.ts'
 import { CliError, ExitCode } from '../exit-code.ts'
 import type { Column } from '../output.ts'
-import { examples, type Session } from '../session.ts'
+import type { Examples, Session } from '../session.ts'
 
 interface Row {
   readonly key: string
@@ -19,15 +19,16 @@ const columns: readonly Column<Row>[] = [
   { title: 'SOURCE', value: (row) => row.source },
 ]
 
+export const examples: Examples = [
+  ['millrace topic config get orders', 'every key, its value, its source'],
+  ['millrace topic config get orders retention.ms', 'one key'],
+]
+
 export function define(command: Command, session: Session): void {
   command.argument('<topic>', 'name of a topic').argument('[key...]', 'only these keys')
   addBrokerOptions(command).action((topic: string, keys: string[], options: BrokerOptions) =>
     get(session, { topic, keys }, options),
   )
-  examples(command, [
-    ['millrace topic config get orders', 'every key, its value, its source'],
-    ['millrace topic config get orders retention.ms', 'one key'],
-  ])
 }
 
 async function get(

@@ -4,11 +4,16 @@ import type { Command } from 'commander'
 import { addBrokerOptions, type BrokerOptions, withCluster } from '../broker-options.ts'
 import { alterTopicConfigs } from '../client/topics.ts'
 import { parseKeyValues } from '../key-values.ts'
-import { examples, type Session } from '../session.ts'
+import type { Examples, Session } from '../session.ts'
 
 interface Options extends BrokerOptions {
   dryRun?: boolean
 }
+
+export const examples: Examples = [
+  ['millrace topic config set orders retention.ms=86400000', 'keep one day'],
+  ['millrace topic config set orders cleanup.policy=compact --dry-run', 'would it be accepted?'],
+]
 
 export function define(command: Command, session: Session): void {
   command
@@ -27,8 +32,4 @@ export function define(command: Command, session: Session): void {
       }
     })
   })
-  examples(command, [
-    ['millrace topic config set orders retention.ms=86400000', 'keep one day'],
-    ['millrace topic config set orders cleanup.policy=compact --dry-run', 'would it be accepted?'],
-  ])
 }

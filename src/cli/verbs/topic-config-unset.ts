@@ -3,11 +3,15 @@
 import type { Command } from 'commander'
 import { addBrokerOptions, type BrokerOptions, withCluster } from '../broker-options.ts'
 import { alterTopicConfigs } from '../client/topics.ts'
-import { examples, type Session } from '../session.ts'
+import type { Examples, Session } from '../session.ts'
 
 interface Options extends BrokerOptions {
   dryRun?: boolean
 }
+
+export const examples: Examples = [
+  ['millrace topic config unset orders retention.ms', "back to the broker's default"],
+]
 
 export function define(command: Command, session: Session): void {
   command
@@ -25,7 +29,4 @@ export function define(command: Command, session: Session): void {
       }
     })
   })
-  examples(command, [
-    ['millrace topic config unset orders retention.ms', "back to the broker's default"],
-  ])
 }

@@ -7,7 +7,7 @@ import { ClientError } from '../client/client-error.ts'
 import { createTopic, type NewTopic } from '../client/topics.ts'
 import { collect, parseCount, parseKeyValues } from '../key-values.ts'
 import type { Column } from '../output.ts'
-import { examples, type Session } from '../session.ts'
+import type { Examples, Session } from '../session.ts'
 
 const BROKERS_CHOICE = -1
 
@@ -31,6 +31,12 @@ const columns: readonly Column<Row>[] = [
   { title: 'PARTITIONS', value: (row) => row.partitions, align: 'right' },
 ]
 
+export const examples: Examples = [
+  ['millrace topic create orders', "with the broker's defaults"],
+  ['millrace topic create orders -p 12', 'with twelve partitions'],
+  ['millrace topic create orders -c cleanup.policy=compact', 'compacted'],
+]
+
 export function define(command: Command, session: Session): void {
   command
     .argument('<topic...>', 'names of new topics')
@@ -45,11 +51,6 @@ export function define(command: Command, session: Session): void {
   addBrokerOptions(command).action((topics: string[], options: Options) =>
     create(session, topics, options),
   )
-  examples(command, [
-    ['millrace topic create orders', "with the broker's defaults"],
-    ['millrace topic create orders -p 12', 'with twelve partitions'],
-    ['millrace topic create orders -c cleanup.policy=compact', 'compacted'],
-  ])
 }
 
 async function create(session: Session, names: string[], options: Options): Promise<void> {

@@ -6,7 +6,7 @@ import type { Cluster } from '../client/cluster.ts'
 import { EARLIEST, LATEST, listOffsetsOf } from '../client/offsets.ts'
 import { topicConfigs } from '../client/topics.ts'
 import type { Column, Output } from '../output.ts'
-import { examples, type Session } from '../session.ts'
+import type { Examples, Session } from '../session.ts'
 import { count } from '../text.ts'
 
 interface PartitionRow {
@@ -41,6 +41,11 @@ const pipeColumns: readonly Column<PartitionRow>[] = [
   ...partitionColumns,
 ]
 
+export const examples: Examples = [
+  ['millrace topic describe orders', 'partitions, offsets, configuration'],
+  ['millrace topic describe orders --json', 'the same for a script'],
+]
+
 export function define(command: Command, session: Session): void {
   command.argument('<topic...>', 'names of topics')
   addBrokerOptions(command).action((topics: string[], options: BrokerOptions) =>
@@ -54,10 +59,6 @@ export function define(command: Command, session: Session): void {
       })
     }),
   )
-  examples(command, [
-    ['millrace topic describe orders', 'partitions, offsets, configuration'],
-    ['millrace topic describe orders --json', 'the same for a script'],
-  ])
 }
 
 async function describe(cluster: Cluster, topic: string): Promise<Description> {

@@ -3,7 +3,7 @@
 import type { Command } from 'commander'
 import { addBrokerOptions, type BrokerOptions, withCluster } from '../broker-options.ts'
 import type { Column } from '../output.ts'
-import { examples, type Session } from '../session.ts'
+import type { Examples, Session } from '../session.ts'
 
 interface Options extends BrokerOptions {
   all?: boolean
@@ -22,13 +22,14 @@ const columns: readonly Column<Row>[] = [
   { title: 'REPLICAS', value: (row) => row.replicas, align: 'right' },
 ]
 
+export const examples: Examples = [
+  ['millrace topic ls', 'your topics'],
+  ['millrace topic ls --all --json', 'internal ones too, as JSON'],
+]
+
 export function define(command: Command, session: Session): void {
   command.option('-a, --all', 'internal topics too')
   addBrokerOptions(command).action((options: Options) => list(session, options))
-  examples(command, [
-    ['millrace topic ls', 'your topics'],
-    ['millrace topic ls --all --json', 'internal ones too, as JSON'],
-  ])
 }
 
 async function list(session: Session, options: Options): Promise<void> {

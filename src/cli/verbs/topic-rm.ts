@@ -5,7 +5,7 @@ import { addBrokerOptions, type BrokerOptions, withCluster } from '../broker-opt
 import { deleteTopic } from '../client/topics.ts'
 import { type ConfirmOptions, confirm } from '../confirm.ts'
 import type { Column } from '../output.ts'
-import { examples, type Session } from '../session.ts'
+import type { Examples, Session } from '../session.ts'
 import { count } from '../text.ts'
 
 type Options = BrokerOptions & ConfirmOptions
@@ -22,6 +22,11 @@ const columns: readonly Column<Row>[] = [
   { title: 'RESULT', value: (row) => row.result },
 ]
 
+export const examples: Examples = [
+  ['millrace topic rm orders', 'asks first'],
+  ['millrace topic rm orders carts --yes', 'for scripts'],
+]
+
 export function define(command: Command, session: Session): void {
   command
     .argument('<topic...>', 'names of topics')
@@ -30,10 +35,6 @@ export function define(command: Command, session: Session): void {
   addBrokerOptions(command).action((topics: string[], options: Options) =>
     remove(session, topics, options),
   )
-  examples(command, [
-    ['millrace topic rm orders', 'asks first'],
-    ['millrace topic rm orders carts --yes', 'for scripts'],
-  ])
 }
 
 async function remove(session: Session, names: string[], options: Options): Promise<void> {

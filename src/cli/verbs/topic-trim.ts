@@ -9,7 +9,7 @@ import type { Column } from '../output.ts'
 import { choosePartitions, parsePartitions } from '../partition-choice.ts'
 import { POSITION_GRAMMAR, parsePosition } from '../position.ts'
 import { resolvePositions } from '../resolve-position.ts'
-import { examples, type Session } from '../session.ts'
+import type { Examples, Session } from '../session.ts'
 import { count } from '../text.ts'
 
 interface Options extends BrokerOptions, ConfirmOptions {
@@ -33,6 +33,12 @@ const columns: readonly Column<Row>[] = [
   { title: 'END', value: (row) => row.endOffset, align: 'right' },
 ]
 
+export const examples: Examples = [
+  ['millrace topic trim orders --before @-7d', 'keep the last seven days'],
+  ['millrace topic trim orders --before end --yes', 'empty the topic'],
+  ['millrace topic trim orders --before 1000 -p 0 --dry-run', 'what would go?'],
+]
+
 export function define(command: Command, session: Session): void {
   command
     .argument('<topic>', 'name of a topic')
@@ -43,11 +49,6 @@ export function define(command: Command, session: Session): void {
   addBrokerOptions(command).action((topic: string, options: Options) =>
     trim(session, topic, options),
   )
-  examples(command, [
-    ['millrace topic trim orders --before @-7d', 'keep the last seven days'],
-    ['millrace topic trim orders --before end --yes', 'empty the topic'],
-    ['millrace topic trim orders --before 1000 -p 0 --dry-run', 'what would go?'],
-  ])
 }
 
 async function trim(session: Session, topic: string, options: Options): Promise<void> {

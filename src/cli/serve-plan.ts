@@ -1,0 +1,93 @@
+// What a broker is started with: flags, then MILLRACE_* variables, then a file, then defaults.
+
+import { basename, dirname, resolve } from 'node:path'
+import { BrokerSettings } from '../broker/catalog/broker-settings.ts'
+import { listenAddress } from '../broker/catalog/listeners.ts'
+import {
+  ConfigError,
+  resolveSettings,
+  type SettingSources,
+  type StaticSettings,
+} from '../broker/catalog/static-settings.ts'
+import { nodeDisk } from '../host/node-disk.ts'
+import type { Address } from './client/address.ts'
+import { CliError, ExitCode, usageError } from './exit-code.ts'
+import { parseKeyValues } from './key-values.ts'
+import type { ServeOptions } from './serve-options.ts'
+import type { Terminal } from './terminal.ts'
+
+export interface ServePlan {
+  readonly settings: StaticSettings
+  /** As it was written. */
+  readonly folder: string
+  readonly listen: Address
+  /** What is acknowledged is on the disk. */
+  readonly isSynced: boolean
+  /** Somebody has chosen the address: no other one will do. */
+  readonly hasChosenAddress: boolean
+}
+
+/** @throws CliError (usage) for settings that can't be */
+export async function planServe(terminal: Terminal, options: ServeOptions): Promise<ServePlan> {
+  const file = await readConfigFile(options.config ?? terminal.env['MILLRACE_CONFIG'])
+  try {
+    const settings = resolveSettings({
+      flags: flagsOf(options),
+      environment: terminal.env,
+      ...(file !== undefined && { file }),
+    })
+    const { config } = new BrokerSettings(settings)
+    return {
+      settings,
+      folder: onlyFolder(config.logDirs ?? config.logDir),
+      listen: listenAddress(config),
+      isSynced: !config.millraceUnsafeSkipSync,
+      hasChosenAddress: settings.has('listeners'),
+    }
+  } catch (error) {
+    if (error instanceof ConfigError) throw usageError(error.message)
+    throw error
+  }
+}
+
+function onlyFolder([folder, ...others]: readonly string[]): string {
+  if (folder !== undefined && others.length === 0) return folder
+  throw usageError('log.dirs names several folders: Millrace keeps its data in exactly one.')
+}
+
+/** The same plan on another port. */
+export function movedTo(plan: ServePlan, port: number): ServePlan {
+  const listen = { host: plan.listen.host, port }
+  const text = `PLAINTEXT://${listen.host}:${port}`
+  const settings = new Map([
+    ...plan.settings,
+    ['listeners', { text, origin: 'the next free port' }],
+  ])
+  return { ...plan, settings, listen }
+}
+
+function flagsOf(options: ServeOptions): NonNullable<SettingSources['flags']> {
+  const flags: { flag: string; key: string; text: string }[] = []
+  const add = (flag: string, key: string, text: string | undefined): void => {
+    if (text !== undefined) flags.push({ flag, key, text })
+  }
+  // What has a flag of its own comes later, and so wins over the same key given with -c.
+  for (const [key, text] of Object.entries(parseKeyValues(options.set ?? []))) add('-c', key, text)
+  add('--data', 'log.dirs', options.data)
+  add('--listen', 'listeners', options.listen)
+  add('--advertise', 'advertised.listeners', options.advertise)
+  if (options.acceptAnyReplicationFactor === true) {
+    add('--accept-any-replication-factor', 'millrace.accept.any.replication.factor', 'true')
+  }
+  return flags
+}
+
+async function readConfigFile(
+  path: string | undefined,
+): Promise<{ path: string; text: string } | undefined> {
+  if (path === undefined || path === '') return undefined
+  const absolute = resolve(path)
+  const content = await nodeDisk(dirname(absolute)).readFile(basename(absolute))
+  if (content !== undefined) return { path, text: content.toString() }
+  throw new CliError(ExitCode.NOT_FOUND, `The file ${path} of --config does not exist.`)
+}

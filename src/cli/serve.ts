@@ -1,0 +1,129 @@
+// Runs a broker in this process until it is told to stop. A person gets a screen, everybody else
+// JSON lines on stdout, the first of which says that the broker is ready.
+// The first Ctrl-C or SIGTERM drains: what has come is answered and synced. The second one kills.
+
+import { type Broker, startBroker } from '../broker/broker.ts'
+import { settingsWithoutEffect } from '../broker/catalog/static-settings.ts'
+import { nodeClock } from '../host/node-host.ts'
+import { type Address, formatAddress } from './client/address.ts'
+import { CliError, ExitCode } from './exit-code.ts'
+import { paint, type Style } from './output.ts'
+import { readyScreen } from './ready-screen.ts'
+import { ServeLog } from './serve-log.ts'
+import type { ServeOptions } from './serve-options.ts'
+import { movedTo, planServe, type ServePlan } from './serve-plan.ts'
+import type { Session } from './session.ts'
+import { explainStartError, isPortTaken } from './start-error.ts'
+import { type StartReport, watchStart } from './start-report.ts'
+import { type Terminal, wantsColour } from './terminal.ts'
+import { VERSION } from './version.ts'
+
+/** How many ports are tried when the usual one is taken. */
+const MAX_PORTS_TRIED = 20
+
+/** @param movesPort on a terminal, the next free port is taken where nobody has chosen one */
+export async function serve(
+  session: Session,
+  options: ServeOptions,
+  { movesPort }: { movesPort: boolean },
+): Promise<void> {
+  const { terminal } = session
+  const wanted = await planServe(terminal, options)
+  const log = new ServeLog(terminal, { isVerbose: options.verbose === true })
+  const mayMove = movesPort && terminal.stdout.isTty && !wanted.hasChosenAddress
+  const reportStart = watchStart(nodeClock.monotonicMs)
+  const { broker, plan } = await open(wanted, { mayMove, log })
+  await announce(terminal, { broker, plan, start: reportStart(broker), log })
+  if (plan !== wanted) {
+    const message = `Port ${wanted.listen.port} is taken: listening on ${plan.listen.port}.`
+    await log.warn('port-taken', message)
+  }
+  await warnAbout(plan, log)
+
+  const failure = await Promise.race([broker.failed, whenInterrupted(terminal.interrupted)])
+  if (failure instanceof Error) {
+    const message = `The broker can't keep its promises any more and has stopped: ${failure.message}`
+    throw new CliError(ExitCode.FAILURE, message, failure)
+  }
+  await stop(broker, log, failure)
+  session.exitCode = failure === 'SIGINT' ? ExitCode.INTERRUPTED : ExitCode.OK
+}
+
+async function open(
+  wanted: ServePlan,
+  { mayMove, log }: { mayMove: boolean; log: ServeLog },
+): Promise<{ broker: Broker; plan: ServePlan }> {
+  for (let tried = 0; ; tried++) {
+    const plan = tried === 0 ? wanted : movedTo(wanted, wanted.listen.port + tried)
+    const { settings, folder } = plan
+    try {
+      const onLog = (line: string) => log.add(line)
+      return { broker: await startBroker({ folder, settings, onLog }), plan }
+    } catch (error) {
+      const goesOn = mayMove && isPortTaken(error) && tried + 1 < MAX_PORTS_TRIED
+      if (!goesOn) throw explainStartError(error, plan)
+    }
+  }
+}
+
+interface Started {
+  readonly broker: Broker
+  readonly plan: ServePlan
+  readonly start: StartReport
+  readonly log: ServeLog
+}
+
+async function announce(terminal: Terminal, { broker, plan, start, log }: Started): Promise<void> {
+  const [kafka = plan.listen] = broker.addresses
+  const readyMs = Math.round(nodeClock.monotonicMs())
+  const { folder, isSynced } = plan
+  const version = VERSION
+  if (terminal.stdout.isTty) {
+    const hasColour = wantsColour(terminal.stdout, terminal.env)
+    const painter = (style: Style, text: string) => (hasColour ? paint(style, text) : text)
+    const screen = readyScreen({ version, readyMs, kafka, folder, isSynced, start }, painter)
+    await terminal.stdout.write(screen)
+  } else {
+    const { pid } = process
+    const address = formatAddress(kafka)
+    const entry = { event: 'ready', kafka: address, ms: readyMs, version, data: folder, pid, start }
+    await log.begin(entry)
+  }
+}
+
+async function warnAbout({ listen, settings, isSynced }: ServePlan, log: ServeLog): Promise<void> {
+  if (!isLoopback(listen)) await log.warn('no-access-control', exposureWarning(listen))
+  if (!isSynced) {
+    const message = 'Sync is switched off: a power cut loses what was acknowledged.'
+    await log.warn('no-sync', message)
+  }
+  for (const sentence of settingsWithoutEffect(settings)) {
+    await log.warn('setting-without-effect', sentence)
+  }
+}
+
+function exposureWarning(listen: Address): string {
+  return `${formatAddress(listen)} can be reached from other machines, and there is no access control yet: whoever connects can read, change and delete everything. Listen on 127.0.0.1, or let a firewall decide who may connect.`
+}
+
+function isLoopback({ host }: Address): boolean {
+  return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host)
+}
+
+function whenInterrupted(signal: AbortSignal): Promise<unknown> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve(signal.reason)
+    else signal.addEventListener('abort', () => resolve(signal.reason), { once: true })
+  })
+}
+
+async function stop(broker: Broker, log: ServeLog, signal: unknown): Promise<void> {
+  const startMs = nodeClock.monotonicMs()
+  await log.tell(
+    { event: 'stopping', signal: String(signal) },
+    'Stopping; once more ends it at once.',
+  )
+  await broker.close()
+  const ms = Math.round(nodeClock.monotonicMs() - startMs)
+  await log.tell({ event: 'stopped', ms }, `Stopped cleanly in ${ms} ms.`)
+}
