@@ -105,7 +105,7 @@ const rows = {
   },
   'queued.max.request.bytes': {
     type: 'long',
-    default: String(128 * MIB),
+    default: String(64 * MIB),
     about: 'Bytes of requests that wait or run, of all connections; above, none is read from.',
     differs: { kafkaDefault: '-1', why: BOUNDED },
   },

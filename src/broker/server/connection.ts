@@ -50,6 +50,7 @@ export class Connection implements ClientConnection, MemoryWaiter, NetReceiver {
   readonly #assembly: FrameAssembly
   readonly #closeListeners = new Set<() => void>()
   #partialBytes = 0
+  #reservedBytes = 0
   /** Received, not started. */
   #waiting: Request[] = []
   /** Started, not answered; one, or several Produces. */
@@ -90,6 +91,7 @@ export class Connection implements ClientConnection, MemoryWaiter, NetReceiver {
       maxFrameBytes: options.limits.maxFrameBytes,
       scratch: options.scratch,
       pool: options.pool,
+      mayReserve: (bytes) => options.memory.mayReserve(bytes),
       onFrame: (frame) => this.#accept(frame),
       onFault: (reason) => this.close(reason),
     })
@@ -154,6 +156,10 @@ export class Connection implements ClientConnection, MemoryWaiter, NetReceiver {
     this.#updateReading()
   }
 
+  get isMidFrame(): boolean {
+    return this.#assembly.receivedBytes > 0
+  }
+
   onMemory(): void {
     this.#updateReading()
   }
@@ -167,11 +173,13 @@ export class Connection implements ClientConnection, MemoryWaiter, NetReceiver {
   }
 
   #accountPartial(): void {
-    // What has arrived, not what is reserved: a length alone must not take others' room.
-    const { receivedBytes } = this.#assembly
-    if (receivedBytes !== this.#partialBytes) {
-      this.#memory.addPartial(receivedBytes - this.#partialBytes)
+    const { receivedBytes, reservedBytes } = this.#assembly
+    const arrived = receivedBytes - this.#partialBytes
+    const reserved = reservedBytes - this.#reservedBytes
+    if (arrived !== 0 || reserved !== 0) {
+      this.#memory.addPartial({ arrivedBytes: arrived, reservedBytes: reserved })
       this.#partialBytes = receivedBytes
+      this.#reservedBytes = reservedBytes
     }
     if (receivedBytes === 0) this.#memory.forget(this)
     if (receivedBytes - this.#progressBytes >= PROGRESS_BYTES) {
@@ -274,8 +282,10 @@ export class Connection implements ClientConnection, MemoryWaiter, NetReceiver {
     this.#isClosed = true
     for (const request of this.#waiting) this.#memory.release(request.frame.length)
     this.#waiting = []
-    this.#memory.addPartial(-this.#partialBytes)
-    this.#partialBytes = 0
+    this.#memory.addPartial({
+      arrivedBytes: -this.#partialBytes,
+      reservedBytes: -this.#reservedBytes,
+    })
     this.#memory.forget(this)
     for (const listener of [...this.#closeListeners]) listener()
     this.#closeListeners.clear()

@@ -16,7 +16,7 @@ function bodies(sizes: number[]): Buffer[] {
   return sizes.map((size, index) => Buffer.alloc(size, index + 1))
 }
 
-function assembling(maxFrameBytes = 8 * MIB) {
+function assembling(maxFrameBytes = 8 * MIB, mayReserve = true) {
   const scratch = Buffer.alloc(SCRATCH_BYTES)
   const frames: Buffer[] = []
   const faults: string[] = []
@@ -24,6 +24,7 @@ function assembling(maxFrameBytes = 8 * MIB) {
     maxFrameBytes,
     scratch,
     pool: new FramePool(0),
+    mayReserve: () => mayReserve,
     onFrame: (frame) => frames.push(frame),
     onFault: (reason) => faults.push(reason),
   })
@@ -64,7 +65,8 @@ describe('frame assembly', () => {
 
     receive(stream.subarray(0, 100))
 
-    assert.equal(assembly.target().length, MIB - 96)
+    assert.equal(assembly.reservedBytes, MIB)
+    assert.equal(assembly.target().byteOffset % MIB, 96)
     receive(stream.subarray(100))
     assert.equal(frames.length, 2)
   })
@@ -79,6 +81,17 @@ describe('frame assembly', () => {
     assert.ok(assembly.reservedBytes <= 2 * MIB, `${assembly.reservedBytes}`)
     assert.equal(assembly.receivedBytes, 100)
     assert.deepEqual(frames, [])
+  })
+
+  it('takes memory only as bytes arrive when it may not set it aside', () => {
+    const { assembly, receive, frames } = assembling(8 * MIB, false)
+    const stream = framed(Buffer.alloc(MIB, 7))
+
+    receive(stream.subarray(0, 300_000), 65_536)
+    assert.ok(assembly.reservedBytes < 2 * 300_000)
+    receive(stream.subarray(300_000), 65_536)
+
+    assert.deepEqual(frames, [stream.subarray(4)])
   })
 
   it('assembles a frame that is larger than what is reserved at first', () => {

@@ -1,8 +1,9 @@
 // Cuts the byte stream of a connection into frames: 4 bytes of length (big-endian), then that many
 // bytes. Bytes arrive in a scratch buffer that all connections share; a frame leaves it as a copy of
 // its own, and of a large frame only the beginning is copied: the rest is received where it stays.
-// Invariant: a length is never trusted with memory. Up to EXACT_BYTES the buffer is made at once
-// (untouched pages cost nothing); beyond, it doubles as bytes really arrive.
+// Invariant: a length is never trusted with much memory. A frame up to EXACT_BYTES has its buffer at
+// once, while memory is plenty (untouched pages cost nothing); any other doubles its buffer as bytes
+// really arrive.
 
 import type { NetReceiver } from '../../host/net.ts'
 import type { FramePool } from './frame-pool.ts'
@@ -15,6 +16,9 @@ export const SCRATCH_BYTES = 64 * 1024
 /** After a frame of this size the next one is expected to be large too: look only at its beginning. */
 const LARGE_FRAME_BYTES = 32 * 1024
 const GLANCE_BYTES = 512
+const FIRST_BYTES = 128 * 1024
+/** A thousand connections may all read at the same moment, before the bound on memory is looked at. */
+const MAX_READ_BYTES = 64 * 1024
 
 export interface FrameAssemblyOptions {
   readonly maxFrameBytes: number
@@ -22,6 +26,8 @@ export interface FrameAssemblyOptions {
   readonly scratch: Buffer
   /** Where large frames get their memory, when it is given back. */
   readonly pool?: FramePool
+  /** Whether so many bytes may be set aside before they have arrived. Default: always. */
+  readonly mayReserve?: (bytes: number) => boolean
   /** The frame without its length; it belongs to the receiver. */
   readonly onFrame: (frame: Buffer) => void
   /** The stream makes no sense from here on. */
@@ -53,7 +59,9 @@ export class FrameAssembly implements NetReceiver {
   }
 
   target(): Buffer {
-    if (this.#frame !== undefined) return this.#frame.subarray(this.#received)
+    if (this.#frame !== undefined) {
+      return this.#frame.subarray(this.#received, this.#received + MAX_READ_BYTES)
+    }
     const { scratch } = this.#options
     return this.#frameBytes >= LARGE_FRAME_BYTES ? scratch.subarray(0, GLANCE_BYTES) : scratch
   }
@@ -90,7 +98,9 @@ export class FrameAssembly implements NetReceiver {
   }
 
   #begin(frameBytes: number, available: number): Buffer {
-    const reserved = Math.max(available, Math.min(frameBytes, EXACT_BYTES))
+    const { mayReserve } = this.#options
+    const isExact = frameBytes <= EXACT_BYTES && mayReserve?.(frameBytes) !== false
+    const reserved = isExact ? frameBytes : Math.min(frameBytes, Math.max(available, FIRST_BYTES))
     this.#frame = this.#options.pool?.take(reserved) ?? Buffer.allocUnsafe(reserved)
     this.#frameBytes = frameBytes
     this.#received = 0

@@ -36,7 +36,7 @@ const DRAIN_MS = 5_000
 /** Memory of large requests that is kept for the next ones. */
 const IDLE_FRAME_BYTES = 16 * 1024 * 1024
 const MIN_SWEEP_MS = 10
-const MAX_SWEEP_MS = 10_000
+const MAX_SWEEP_MS = 5_000
 
 export class Listener {
   readonly #options: ListenerOptions
@@ -159,6 +159,7 @@ export class Listener {
     this.#sweep = host.timers.after(everyMs, () => {
       const nowMs = host.clock.monotonicMs()
       for (const connection of [...this.#connections]) connection.closeIfIdle(nowMs)
+      this.#options.memory.passOn()
       this.#scheduleSweep()
     })
   }
