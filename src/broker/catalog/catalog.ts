@@ -24,6 +24,7 @@ import {
   type TopicRequest,
 } from './decide-topic.ts'
 import { CATALOG_FOLDER } from './format-version.ts'
+import { internalTopicConfigs } from './internal-topics.ts'
 import { type Refusal, refuse } from './refusal.ts'
 import { replayCatalog } from './replay-catalog.ts'
 import type { StaticSettings } from './static-settings.ts'
@@ -230,7 +231,7 @@ export class Catalog {
         topics.map(({ name, id, partitions }) => ({
           kind: 'topic',
           name,
-          topic: { id, partitions, configs: {} },
+          topic: { id, partitions, configs: internalTopicConfigs(name, this.config) },
         })),
       )
     })

@@ -8,18 +8,30 @@ export const OFFSETS_TOPIC = '__consumer_offsets'
 /** A group is one record: ten thousand members have to fit into it. */
 const OFFSETS_MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 
-/** Committed offsets and groups: one record per fact, so compaction keeps it small for ever. */
 export function offsetsTopicRequest(config: BrokerConfig): TopicRequest {
+  const configs = Object.entries(internalTopicConfigs(OFFSETS_TOPIC, config))
   return {
     name: OFFSETS_TOPIC,
     partitions: config.offsetsTopicNumPartitions,
     replicationFactor: 1,
     assignments: [],
-    configs: [
-      { name: 'cleanup.policy', value: 'compact' },
-      { name: 'compression.type', value: 'producer' },
-      { name: 'max.message.bytes', value: String(OFFSETS_MAX_MESSAGE_BYTES) },
-      { name: 'segment.bytes', value: String(config.offsetsTopicSegmentBytes) },
-    ],
+    configs: configs.map(([name, value]) => ({ name, value })),
+  }
+}
+
+/**
+ * What a topic of that name needs, also when its folders came from elsewhere. Committed offsets and
+ * groups are one record per fact: compaction keeps them, and keeps them small, for ever.
+ */
+export function internalTopicConfigs(
+  name: string,
+  config: BrokerConfig,
+): Readonly<Record<string, string>> {
+  if (name !== OFFSETS_TOPIC) return {}
+  return {
+    'cleanup.policy': 'compact',
+    'compression.type': 'producer',
+    'max.message.bytes': String(OFFSETS_MAX_MESSAGE_BYTES),
+    'segment.bytes': String(config.offsetsTopicSegmentBytes),
   }
 }

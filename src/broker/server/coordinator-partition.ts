@@ -48,8 +48,6 @@ export class CoordinatorPartition {
   /** Reads the whole partition. Never rejects: what goes wrong is logged and leaves it unserved. */
   async load(): Promise<void> {
     const partition = this.#partition.partition
-    const { clock } = this.#needs.host
-    const startMs = clock.monotonicMs()
     try {
       await this.#replayLog()
     } catch (error) {
@@ -61,8 +59,6 @@ export class CoordinatorPartition {
     if (this.#state === 'closed') return
     this.#state = 'ready'
     for (const group of [...this.#groups.values()]) group.restore()
-    const ms = Math.round(clock.monotonicMs() - startMs)
-    this.#needs.log.info('groups-loaded', { partition, groups: this.#groups.size, ms })
   }
 
   /** The group of that id, known or not: a group that stays without content forgets itself. */

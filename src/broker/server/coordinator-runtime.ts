@@ -83,7 +83,7 @@ export class CoordinatorRuntime {
     this.#stopListening = needs.catalog.onChange((change) => {
       if (change.kind === 'topic-deleted') this.#forgetTopic(change.topic)
     })
-    if (needs.catalog.topic(OFFSETS_TOPIC) !== undefined) this.#open()
+    if (needs.catalog.topic(OFFSETS_TOPIC) !== undefined) this.#load()
     this.#scheduleExpiry()
   }
 
@@ -214,11 +214,13 @@ export class CoordinatorRuntime {
   #isTooMany(groupId: string): boolean {
     if (this.#partitionOf(groupId)?.groups.has(groupId)) return false
     const { millraceMaxGroups } = this.#needs.config
-    let count = 0
-    for (const { groups } of this.#partitions) count += groups.size
-    if (count < millraceMaxGroups) return false
+    if (this.#countGroups() < millraceMaxGroups) return false
     this.#needs.log.warn('group-refused', { groupId, 'millrace.max.groups': millraceMaxGroups })
     return true
+  }
+
+  #countGroups(): number {
+    return this.#partitions.reduce((count, { groups }) => count + groups.size, 0)
   }
 
   #partitionOf(groupId: string): CoordinatorPartition | undefined {
@@ -235,7 +237,7 @@ export class CoordinatorRuntime {
         log.error('offsets-topic-not-created', { reason })
         return ErrorCode.COORDINATOR_NOT_AVAILABLE
       }
-      this.#open()
+      this.#load()
       await this.#loading
       return ErrorCode.NONE
     } catch (error) {
@@ -244,6 +246,18 @@ export class CoordinatorRuntime {
     } finally {
       this.#creating = undefined
     }
+  }
+
+  #load(): void {
+    const { host, log } = this.#needs
+    const startMs = host.clock.monotonicMs()
+    this.#open()
+    const loads = this.#partitions.map((partition) => partition.load())
+    this.#loading = Promise.all(loads).then(() => {
+      const ms = Math.round(host.clock.monotonicMs() - startMs)
+      log.info('groups-loaded', { groups: this.#countGroups(), ms })
+      return this.#forgetOrphans()
+    })
   }
 
   #open(): void {
@@ -260,9 +274,6 @@ export class CoordinatorRuntime {
       if (partition === undefined) throw new Error(`no log of ${OFFSETS_TOPIC}-${index}`)
       return new CoordinatorPartition(partition, { host, settings, log })
     })
-    this.#loading = Promise.all(this.#partitions.map((partition) => partition.load())).then(() =>
-      this.#forgetOrphans(),
-    )
   }
 
   /** Topics that were deleted in the last moment before a crash. */

@@ -83,7 +83,7 @@ export async function openHandlerWorld(
         clientId: 'test',
         connection: {
           id: 1,
-          remoteAddress: '127.0.0.1',
+          remoteAddress: '127.0.0.1:50000',
           advertised: { host: 'broker.example', port: 9092 },
           isClosed: false,
           onClose: () => () => undefined,

@@ -201,6 +201,19 @@ describe('folders found at start', () => {
     assert.equal(world.partitions.get('from-kafka', 1)?.state, 'online')
   })
 
+  it('that hold committed offsets are compacted, not deleted by their age', async () => {
+    const disk = newDisk()
+    await writeFolder(disk, '__consumer_offsets-0', ID)
+
+    await using world = await openHandlerWorld({ disk })
+
+    const topic = world.catalog.topic('__consumer_offsets')
+    assert.equal(topic?.configs['cleanup.policy'], 'compact')
+    assert.deepEqual(world.partitions.get('__consumer_offsets', 0)?.config.cleanupPolicy, [
+      'compact',
+    ])
+  })
+
   it('that are not well-formed or contradict each other are left alone, and named', async () => {
     const disk = newDisk()
     await writeFolder(disk, 'no-number')

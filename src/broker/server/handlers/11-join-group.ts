@@ -22,8 +22,7 @@ export const handler = defineHandler(joinGroup, async (request, context) => {
     memberId: request.memberId,
     groupInstanceId: request.groupInstanceId,
     clientId: clientId ?? '',
-    // As Java prints an address, which Kafka's tools show.
-    clientHost: `/${connection.remoteAddress}`,
+    clientHost: hostOf(connection.remoteAddress),
     sessionTimeoutMs: request.sessionTimeoutMs,
     rebalanceTimeoutMs: hasRebalanceTimeout ? request.rebalanceTimeoutMs : request.sessionTimeoutMs,
     protocolType: request.protocolType,
@@ -39,3 +38,9 @@ export const handler = defineHandler(joinGroup, async (request, context) => {
   const protocolName = reply.protocolName ?? (mayBeNull ? null : '')
   return { throttleTimeMs: 0, ...reply, protocolName }
 })
+
+/** `127.0.0.1:38856` as Java prints an address, and Kafka's tools show it: `/127.0.0.1`. */
+function hostOf(address: string): string {
+  const portAt = address.lastIndexOf(':')
+  return `/${portAt === -1 ? address : address.slice(0, portAt)}`
+}
