@@ -30,6 +30,7 @@ import { Listener } from './server/listener.ts'
 import { Partitions } from './server/partitions.ts'
 import { ProducerIds } from './server/producer-ids.ts'
 import { RequestMemory } from './server/request-memory.ts'
+import { ResponseMemory } from './server/response-memory.ts'
 import type { BrokerServices } from './server/services.ts'
 
 export interface BrokerOptions {
@@ -232,6 +233,7 @@ async function openRooms({
     delayedFetches,
     fetchSessions: new FetchSessions({ maxSessions, clock, random }),
     producerIds: new ProducerIds(() => catalog.takeProducerIdBlock()),
+    responses: new ResponseMemory(config.millraceQueuedMaxResponseBytes),
   }
 }
 
@@ -250,6 +252,7 @@ async function listen(services: BrokerServices, closing: AsyncDisposableStack): 
       maxConnectionsPerIp: config.maxConnectionsPerIp,
     },
     memory: new RequestMemory(config.queuedMaxRequestBytes),
+    responses: services.responses,
     dispatch: createDispatch(handlerFor, services),
     log,
   })

@@ -109,6 +109,13 @@ const rows = {
     about: 'Bytes of requests that wait or run, of all connections; above, none is read from.',
     differs: { kafkaDefault: '-1', why: BOUNDED },
   },
+  'millrace.queued.max.response.bytes': {
+    type: 'long',
+    default: String(128 * MIB),
+    check: atLeast(0),
+    about:
+      'Bytes of answers that clients have not taken yet, of all connections; above, a fetch returns one batch.',
+  },
   'millrace.connection.in.flight.bytes': {
     type: 'int',
     default: String(16 * MIB),

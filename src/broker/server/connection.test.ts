@@ -7,6 +7,7 @@ import { type Dispatch, type Dispatched, RequestRefused } from './dispatch.ts'
 import { SCRATCH_BYTES } from './frame-assembly.ts'
 import { FramePool } from './frame-pool.ts'
 import { RequestMemory } from './request-memory.ts'
+import { ResponseMemory } from './response-memory.ts'
 
 const LIMITS = {
   maxFrameBytes: 1000,
@@ -18,6 +19,7 @@ const LIMITS = {
 /** A connection on a socket of our own, with requests that end when the test says so. */
 function connected(limits: Partial<typeof LIMITS> = {}, memory = new RequestMemory(10_000)) {
   const socket = new TestSocket()
+  const responses = new ResponseMemory(1_000_000)
   const entries: Record<string, unknown>[] = []
   const clock = { nowMs: () => 0, monotonicMs: () => clock.time, time: 0 }
   const note = (event: string, fields?: object) => void entries.push({ event, ...fields })
@@ -39,12 +41,13 @@ function connected(limits: Partial<typeof LIMITS> = {}, memory = new RequestMemo
     dispatch,
     limits: { ...LIMITS, ...limits },
     memory,
+    responses,
     scratch: Buffer.alloc(SCRATCH_BYTES),
     pool: new FramePool(0),
     log: { info: note, warn: note, error: note },
     clock,
   })
-  return { socket, entries, clock, requests, connection, memory }
+  return { socket, entries, clock, requests, connection, memory, responses }
 }
 
 class TestSocket {
@@ -52,6 +55,8 @@ class TestSocket {
   readonly localAddress = '10.0.0.2'
   readonly bufferedBytes = 0
   written: string[] = []
+  /** The peer takes what was written last. */
+  taken: () => void = () => undefined
   isPaused = false
   isDestroyed = false
   isEnded = false
@@ -81,8 +86,9 @@ class TestSocket {
   onClose(listener: () => void) {
     this.lose = listener
   }
-  write(chunks: readonly Buffer[]) {
+  write(chunks: readonly Buffer[], onWritten?: () => void) {
     this.written.push(chunks.map(String).join(''))
+    if (onWritten !== undefined) this.taken = onWritten
     return this.isWritable
   }
   pause() {
@@ -218,6 +224,25 @@ describe('the bounds of a connection', () => {
 
     assert.equal(second.socket.isPaused, false)
     assert.equal(memory.usedBytes, 10)
+  })
+
+  it('a large answer counts until the peer has taken it, or is gone', async () => {
+    const [taking, leaving] = [connected(), connected()]
+    for (const { socket, requests } of [taking, leaving]) {
+      socket.isWritable = false
+      socket.receive(requestFrame(ApiKey.FETCH, 1))
+      requests[0]!.end('x'.repeat(20_000))
+    }
+    await settle()
+    assert.equal(taking.responses.usedBytes, 20_000)
+    assert.equal(leaving.responses.usedBytes, 20_000)
+
+    taking.socket.taken()
+    leaving.socket.lose()
+    leaving.socket.taken()
+
+    assert.equal(taking.responses.usedBytes, 0)
+    assert.equal(leaving.responses.usedBytes, 0)
   })
 
   it('a lost connection gives its memory back, running requests when they end', async () => {

@@ -14,6 +14,7 @@ import type { FramePool } from './frame-pool.ts'
 import type { ClientConnection, HostAndPort } from './handler.ts'
 import { describeError, type JsonLog } from './json-log.ts'
 import type { MemoryWaiter, RequestMemory } from './request-memory.ts'
+import type { ResponseMemory } from './response-memory.ts'
 
 export interface ConnectionLimits {
   /** `socket.request.max.bytes`: a larger frame closes the connection. */
@@ -33,6 +34,9 @@ interface Request {
   isDone: boolean
 }
 
+/** Smaller answers are not counted: a connection has few of them at a time. */
+const COUNTED_ANSWER_BYTES = 16 * 1024
+
 /** This much of a frame must arrive within the idle time, or the peer is dripping. */
 const PROGRESS_BYTES = 64 * 1024
 
@@ -44,6 +48,7 @@ export class Connection implements ClientConnection, MemoryWaiter, NetReceiver {
   readonly #dispatch: Dispatch
   readonly #limits: ConnectionLimits
   readonly #memory: RequestMemory
+  readonly #responses: ResponseMemory
   readonly #pool: FramePool
   readonly #log: JsonLog
   readonly #clock: Clock
@@ -56,6 +61,8 @@ export class Connection implements ClientConnection, MemoryWaiter, NetReceiver {
   /** Started, not answered; one, or several Produces. */
   #running: Request[] = []
   #inFlightBytes = 0
+  /** Bytes of large answers that the operating system has not taken yet. */
+  #unsentBytes = 0
   #isFlushScheduled = false
   #isWriteBlocked = false
   #isPaused = false
@@ -71,6 +78,7 @@ export class Connection implements ClientConnection, MemoryWaiter, NetReceiver {
     dispatch: Dispatch
     limits: ConnectionLimits
     memory: RequestMemory
+    responses: ResponseMemory
     /** Shared by all connections: nothing in it is needed once `filled` returns. */
     scratch: Buffer
     pool: FramePool
@@ -84,6 +92,7 @@ export class Connection implements ClientConnection, MemoryWaiter, NetReceiver {
     this.#dispatch = options.dispatch
     this.#limits = options.limits
     this.#memory = options.memory
+    this.#responses = options.responses
     this.#pool = options.pool
     this.#log = options.log
     this.#clock = options.clock
@@ -239,10 +248,23 @@ export class Connection implements ClientConnection, MemoryWaiter, NetReceiver {
     }
     this.#running.splice(0, done)
     this.#progressed()
-    if (chunks.length > 0 && !this.#socket.write(chunks)) this.#isWriteBlocked = true
+    if (chunks.length > 0 && !this.#write(chunks)) this.#isWriteBlocked = true
     this.#start()
     this.#updateReading()
     this.#endIfDrained()
+  }
+
+  #write(chunks: readonly Buffer[]): boolean {
+    let bytes = 0
+    for (const chunk of chunks) bytes += chunk.length
+    if (bytes < COUNTED_ANSWER_BYTES) return this.#socket.write(chunks)
+    this.#responses.add(bytes)
+    this.#unsentBytes += bytes
+    return this.#socket.write(chunks, () => {
+      if (this.#isClosed) return
+      this.#responses.release(bytes)
+      this.#unsentBytes -= bytes
+    })
   }
 
   #drained(): void {
@@ -287,6 +309,7 @@ export class Connection implements ClientConnection, MemoryWaiter, NetReceiver {
       reservedBytes: -this.#reservedBytes,
     })
     this.#memory.forget(this)
+    this.#responses.release(this.#unsentBytes)
     for (const listener of [...this.#closeListeners]) listener()
     this.#closeListeners.clear()
   }

@@ -7,6 +7,7 @@ import { nodeHost } from '../../host/node-host.ts'
 import type { Dispatch } from './dispatch.ts'
 import { Listener } from './listener.ts'
 import { RequestMemory } from './request-memory.ts'
+import { ResponseMemory } from './response-memory.ts'
 
 const LIMITS = {
   maxFrameBytes: 1000,
@@ -35,6 +36,7 @@ async function listening(
     advertise: undefined,
     limits: { ...LIMITS, ...options.limits },
     memory: new RequestMemory(100_000),
+    responses: new ResponseMemory(100_000),
     dispatch: options.dispatch ?? echo,
     log: { info: note, warn: note, error: note },
   })

@@ -12,6 +12,7 @@ import { FramePool } from './frame-pool.ts'
 import type { HostAndPort } from './handler.ts'
 import type { JsonLog } from './json-log.ts'
 import type { RequestMemory } from './request-memory.ts'
+import type { ResponseMemory } from './response-memory.ts'
 
 export interface ListenerLimits extends ConnectionLimits {
   /** `max.connections` */
@@ -27,6 +28,7 @@ export interface ListenerOptions {
   readonly advertise: HostAndPort | undefined
   readonly limits: ListenerLimits
   readonly memory: RequestMemory
+  readonly responses: ResponseMemory
   readonly dispatch: Dispatch
   readonly log: JsonLog
 }
@@ -111,7 +113,7 @@ export class Listener {
   }
 
   #accept(socket: NetSocket): void {
-    const { limits, host, log, memory, dispatch } = this.#options
+    const { limits, host, log, memory, responses, dispatch } = this.#options
     const address = socket.remoteAddress.replace(/:\d+$/, '')
     const fromAddress = this.#perAddress.get(address) ?? 0
     const isFull =
@@ -129,6 +131,7 @@ export class Listener {
       dispatch,
       limits,
       memory,
+      responses,
       scratch: this.#scratch,
       pool: this.#pool,
       log,

@@ -64,12 +64,15 @@ export function lookAtAll(plan: FetchPlan, broker: BrokerServices): Look[] {
 /** Answer at once: nothing to wait for, an error, a divergence, or enough bytes. */
 export function isReady(plan: FetchPlan, looks: readonly Look[]): boolean {
   if (plan.maxWaitMs <= 0 || looks.length === 0) return true
-  let readableBytes = 0
-  for (const look of looks) {
-    if (look.kind !== 'readable') return true
-    readableBytes += look.bytes
-  }
-  return readableBytes >= Math.min(plan.minBytes, plan.maxBytes)
+  if (looks.some((look) => look.kind !== 'readable')) return true
+  return readableBytes(looks) >= Math.min(plan.minBytes, plan.maxBytes)
+}
+
+/** Of all partitions together, each within its own limit. */
+export function readableBytes(looks: readonly Look[]): number {
+  let bytes = 0
+  for (const look of looks) if (look.kind === 'readable') bytes += look.bytes
+  return bytes
 }
 
 /** Reads the partitions in their order until `maxBytes` is used up. */

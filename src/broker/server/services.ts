@@ -11,6 +11,7 @@ import type { FetchSessions } from './fetch-sessions.ts'
 import type { JsonLog } from './json-log.ts'
 import type { Partitions } from './partitions.ts'
 import type { ProducerIds } from './producer-ids.ts'
+import type { ResponseMemory } from './response-memory.ts'
 
 /** A served API as it is advertised. */
 export interface ApiRange {
@@ -35,4 +36,5 @@ export interface BrokerServices {
   readonly fetchSessions: FetchSessions
   readonly delayedFetches: DelayedFetches
   readonly producerIds: ProducerIds
+  readonly responses: ResponseMemory
 }

@@ -135,6 +135,19 @@ describe('Fetch', () => {
     assert.deepEqual(await counts(100_000, 100_000), [3, 3])
   })
 
+  it('gives one batch at a time while clients that do not read hold the room for answers', async (t) => {
+    const config = { 'millrace.queued.max.response.bytes': '0' }
+    const { connect } = await startTestBroker(t, { config })
+    const client = await connect()
+    await makeTopic(client, 'orders')
+    for (const text of ['a', 'b']) await produceTo(client, 'orders', batchOf([text]))
+
+    const first = await fetchFrom(client, 'orders')
+    const second = await fetchFrom(client, 'orders', { offset: 1 })
+
+    assert.deepEqual([valuesIn(first.records), valuesIn(second.records)], [['a'], ['b']])
+  })
+
   it('names what is unknown: 3 by name, 100 by id', async (t) => {
     const { connect } = await startTestBroker(t)
     const client = await connect()

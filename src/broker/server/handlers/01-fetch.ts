@@ -21,6 +21,7 @@ import {
   lookAtAll,
   type PartitionAnswer,
   readAll,
+  readableBytes,
 } from '../partition-reads.ts'
 
 const FIRST_VERSION_WITH_TOPIC_IDS = 13
@@ -42,7 +43,7 @@ export const handler = defineHandler(fetch, async (request, context) => {
     if (context.connection.isClosed) return NO_ANSWER
     looks = lookAtAll(plan, broker)
   }
-  const answers = await readAll(plan, looks)
+  const answers = await readWithinMemory(plan, looks, context)
 
   return toResponse(answers, session, usesTopicIds, context)
 })
@@ -102,6 +103,22 @@ async function waitForData(
     maxWaitMs: plan.maxWaitMs,
     connection,
   })
+}
+
+/** What slow clients have not taken bounds what is read for the next: at least one batch each. */
+async function readWithinMemory(
+  plan: FetchPlan,
+  looks: readonly Look[],
+  { broker: { responses } }: HandlerContext,
+): Promise<PartitionAnswer[]> {
+  const wantedBytes = Math.min(plan.maxBytes, readableBytes(looks))
+  const roomBytes = responses.reserve(wantedBytes)
+  try {
+    const isTight = roomBytes < wantedBytes
+    return await readAll(isTight ? { ...plan, maxBytes: roomBytes } : plan, looks)
+  } finally {
+    responses.release(roomBytes)
+  }
 }
 
 function toResponse(
