@@ -49,6 +49,8 @@ export interface PartitionLogOptions {
   readonly files: FileCache
   /** Whether the last run ended in good order: then the folder is taken at its note's word. */
   readonly wasCleanStop: boolean
+  /** The disk failed or damage was found: called once, also while it is being opened. */
+  readonly onOffline?: (reason: string) => void
 }
 
 export interface AppendRequest {
@@ -114,6 +116,7 @@ export class PartitionLog {
   #logStartOffset: number
   #highWatermark: number
   #logEndOffset: number
+  readonly #onOffline: ((reason: string) => void) | undefined
   #offlineReason: string | undefined
 
   static async open(options: PartitionLogOptions): Promise<PartitionLog> {
@@ -144,6 +147,7 @@ export class PartitionLog {
     this.#files = files
     this.#commit = options.commit
     this.#config = options.config
+    this.#onOffline = options.onOffline
     this.#producers = recovered.producers
     this.#notedOpenOffset = recovered.firstOpenOffset
     this.#epochs = recovered.epochs
@@ -347,7 +351,7 @@ export class PartitionLog {
       if (this.#producers !== undefined && !isGone) await this.#keeper.writeAll()
     }
     this.#commit.unregister(this.#writer, { isGone })
-    this.#goOffline('closed')
+    this.#refuseFromNowOn('closed')
     await this.#removal.finish()
     for (const segment of this.#segments) await segment.file.close()
   }
@@ -579,6 +583,12 @@ export class PartitionLog {
   }
 
   #goOffline(reason: string): void {
+    if (this.#offlineReason !== undefined) return
+    this.#onOffline?.(reason)
+    this.#refuseFromNowOn(reason)
+  }
+
+  #refuseFromNowOn(reason: string): void {
     if (this.#offlineReason !== undefined) return
     this.#offlineReason = reason
     this.#waiting.refuseAll(storageError(reason))

@@ -130,15 +130,14 @@ export class Partitions implements TopicFiles {
       topics.map(({ name, partitions }) => [name, new Array<PartitionLog>(partitions)]),
     )
     await eachLimited(places, AT_ONCE, async ({ topic, partition }) => {
-      const log = await this.#openLog(topic, partition, this.#options.wasCleanStop)
-      logs.get(topic.name)![partition] = log
-      if (log.state === 'offline') this.#complain(log)
+      const opened = await this.#openLog(topic, partition, this.#options.wasCleanStop)
+      logs.get(topic.name)![partition] = opened
     })
     for (const [name, opened] of logs) this.#logs.set(name, opened)
   }
 
   #openLog(topic: Topic, partition: number, wasCleanStop: boolean): Promise<PartitionLog> {
-    const { host, catalog, commit, files } = this.#options
+    const { host, catalog, commit, files, log } = this.#options
     return PartitionLog.open({
       host,
       commit,
@@ -150,11 +149,10 @@ export class Partitions implements TopicFiles {
       topicId: topic.id,
       config: this.#configOf(topic),
       leaderEpoch: catalog.leaderEpoch,
+      onOffline: (reason) => {
+        log.error('partition-offline', { topic: topic.name, partition, reason })
+      },
     })
-  }
-
-  #complain({ topic, partition, offlineReason }: PartitionLog): void {
-    this.#options.log.error('partition-offline', { topic, partition, reason: offlineReason })
   }
 
   #follow(change: CatalogChange): void {

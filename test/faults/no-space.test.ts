@@ -1,0 +1,118 @@
+// A disk without space: what cannot be stored is refused as a whole, everything else goes on, and
+// when there is space again nobody has to do anything.
+import assert from 'node:assert/strict'
+import { describe, it, type TestContext } from 'node:test'
+import { initProducerId } from '../../src/broker/protocol/22-init-producer-id.ts'
+import { ErrorCode } from '../../src/broker/wire/error-codes.ts'
+import type { KafkaClient } from '../support/kafka-client.ts'
+import { batchOf, fetchFrom, makeTopic, produceTo, valuesIn } from '../support/test-broker.ts'
+import { until } from '../support/until.ts'
+import { startFaultyBroker } from './faulty-broker.ts'
+
+const SEGMENTS = /^topics\/orders-0\/.*\.log$/
+
+describe('when there is no space in the middle of a batch', () => {
+  for (const afterBytes of [0, 1, 30, 61, 80]) {
+    it(`nothing is left of it after ${afterBytes} bytes, and the next batch takes its place`, async (t) => {
+      const { client, disk, restart } = await startWithTopic(t)
+      await settle(client)
+      const full = disk.inject({ on: 'write', path: SEGMENTS, fails: 'no-space', afterBytes })
+
+      const refused = await produceTo(client, 'orders', batchOf(['refused', 'as a whole']))
+      const readable = await readAll(client)
+      full.heal()
+      const taken = await produceTo(client, 'orders', batchOf(['taken']))
+
+      assert.equal(refused.errorCode, ErrorCode.KAFKA_STORAGE_ERROR)
+      assert.deepEqual(readable, ['settled 0', 'settled 1'])
+      assert.equal(taken.errorCode, ErrorCode.NONE)
+      assert.equal(taken.baseOffset, 2)
+      const expected = ['settled 0', 'settled 1', 'taken']
+      assert.deepEqual(await readAll(client), expected)
+      const again = await restart()
+      assert.deepEqual(await readAll(await again.connect()), expected)
+    })
+  }
+
+  it('an idempotent producer resends it, and it is appended once', async (t) => {
+    const { client, disk } = await startWithTopic(t)
+    await settle(client)
+    const producer = await client.send(initProducerId, 4, {
+      transactionalId: null,
+      transactionTimeoutMs: 0,
+    })
+    const { producerId, producerEpoch } = producer
+    const batch = (value: string, baseSequence: number) =>
+      batchOf([value], { producerId, producerEpoch, baseSequence })
+    await produceTo(client, 'orders', batch('first', 0))
+    const full = disk.inject({ on: 'write', path: SEGMENTS, fails: 'no-space' })
+
+    const refused = await produceTo(client, 'orders', batch('second', 1))
+    full.heal()
+    const taken = await produceTo(client, 'orders', batch('second', 1))
+    const resent = await produceTo(client, 'orders', batch('second', 1))
+
+    assert.equal(refused.errorCode, ErrorCode.KAFKA_STORAGE_ERROR)
+    assert.equal(taken.errorCode, ErrorCode.NONE)
+    assert.equal(resent.baseOffset, taken.baseOffset)
+    assert.deepEqual(await readAll(client), ['settled 0', 'settled 1', 'first', 'second'])
+  })
+
+  it('other partitions are not touched', async (t) => {
+    const { client, disk } = await startWithTopic(t)
+    await makeTopic(client, 'payments')
+    disk.inject({ on: 'write', path: SEGMENTS, fails: 'no-space' })
+
+    await produceTo(client, 'orders', batchOf(['refused']))
+    const payment = await produceTo(client, 'payments', batchOf(['taken']))
+
+    assert.equal(payment.errorCode, ErrorCode.NONE)
+  })
+})
+
+describe('when a batch is in the journal already and its own file has no space', () => {
+  it('it is answered once there is space again, without anybody asking', async (t) => {
+    const { client, disk, connect, restart } = await startWithTopic(t)
+    // The first appends of a partition go through the journal, because its file has no durable name.
+    const full = disk.inject({ on: 'write', path: SEGMENTS, fails: 'no-space', afterBytes: 10 })
+
+    const waiting = produceTo(client, 'orders', batchOf(['journaled']))
+    await until(() => full.hits > 0)
+    const other = await connect()
+    await produceTo(other, 'orders', batchOf(['refused or later'])).catch(() => undefined)
+    full.heal()
+    const { errorCode } = await waiting
+
+    if (errorCode === ErrorCode.NONE) assert.equal((await readAll(other))[0], 'journaled')
+    else assert.equal(errorCode, ErrorCode.KAFKA_STORAGE_ERROR)
+    const before = await readAll(other)
+    const again = await restart()
+    assert.deepEqual(await readAll(await again.connect()), before)
+  })
+})
+
+async function startWithTopic(t: TestContext) {
+  const started = await startFaultyBroker(t)
+  const client = await started.connect()
+  await makeTopic(client, 'orders')
+  return { ...started, client }
+}
+
+/** Two appends, so that the partition's file has a durable name and is synced directly. */
+async function settle(client: KafkaClient): Promise<void> {
+  for (const value of ['settled 0', 'settled 1']) {
+    assert.equal((await produceTo(client, 'orders', batchOf([value]))).errorCode, ErrorCode.NONE)
+  }
+}
+
+async function readAll(client: KafkaClient, topic = 'orders'): Promise<string[]> {
+  const values: string[] = []
+  for (;;) {
+    const offset = values.length
+    const { errorCode, records } = await fetchFrom(client, topic, { offset })
+    assert.equal(errorCode, ErrorCode.NONE)
+    const more = valuesIn(records)
+    if (more.length === 0) return values
+    values.push(...more)
+  }
+}
