@@ -84,9 +84,17 @@ export async function readAll(plan: FetchPlan, looks: readonly Look[]): Promise<
     const answer = await read(look, plan, { maxBytes: bytesLeft, atLeastOneBatch: isFirst })
     bytesLeft = Math.max(0, bytesLeft - answer.records.length)
     if (answer.records.length > 0) isFirst = false
+    // Thousands of further partitions are not read for a batch small enough for what is left.
+    if (hadNoRoom(look, answer, bytesLeft)) bytesLeft = 0
     answers.push(answer)
   }
   return answers
+}
+
+/** There are records, but the answer as a whole could not take the first batch of them. */
+function hadNoRoom(look: Look, answer: PartitionAnswer, bytesLeft: number): boolean {
+  if (look.kind !== 'readable' || look.bytes === 0 || answer.records.length > 0) return false
+  return answer.errorCode === ErrorCode.NONE && bytesLeft < look.wanted.partitionMaxBytes
 }
 
 function lookAt(wanted: FetchPartition, plan: FetchPlan, broker: BrokerServices): Look {

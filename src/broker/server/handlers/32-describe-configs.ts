@@ -2,8 +2,10 @@
 // Behaviour  Every key of the resource, or those asked for, each with its value, its source, what else
 //            it could come from, its type and a sentence. Values of passwords are never shown.
 //            A broker is 1, or empty for what was altered for every broker.
-// Differs    Loggers are not configurable here. Synonyms also list the keys in other units
-//            (`log.retention.hours` behind `retention.ms`), which Kafka leaves out.
+// Differs    Loggers are not configurable here. A resource that is named twice is described once and
+//            then refused with 42, lest a small request had an answer without bounds. Synonyms also
+//            list the keys in other units (`log.retention.hours` behind `retention.ms`), which Kafka
+//            leaves out.
 
 import type { ConfigResource } from '../../catalog/catalog.ts'
 import { NODE_ID } from '../../catalog/decide-topic.ts'
@@ -17,13 +19,17 @@ import { defineHandler, type HandlerContext } from '../handler.ts'
 
 type Wanted = DescribeConfigsRequest['resources'][number]
 
+const NAMED_TWICE = refuse(ErrorCode.INVALID_REQUEST, 'The resource is named twice.')
 /** So many resources are described before others get their turn. */
 const RESOURCES_PER_TURN = 100
 
 export const handler = defineHandler(describeConfigs, async (request, context) => {
   const results = []
+  const seen = new Set<string>()
   for (const wanted of request.resources) {
-    results.push(answer(wanted, request, context))
+    const name = `${wanted.resourceType} ${wanted.resourceName}`
+    results.push(seen.has(name) ? refused(wanted, NAMED_TWICE) : answer(wanted, request, context))
+    seen.add(name)
     if (results.length % RESOURCES_PER_TURN === 0) await context.broker.host.timers.yield()
   }
   return { results }
