@@ -1,6 +1,7 @@
 // Stands between all clients and the broker, under the address that the broker advertises. It passes
 // everything on, but can be told to drop a connection in the moment when the broker has answered a
 // Produce: then the record is stored, the client doesn't know, and what its retry does is seen.
+// Whoever wants the requests that pass can listen (`test/fuzz` keeps them as its corpus).
 import { once } from 'node:events'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 
@@ -12,6 +13,7 @@ export class LossyLink {
   readonly #sockets = new Set<Socket>()
   readonly #toCut = new Set<string>()
   readonly #cut = new Map<string, number>()
+  #onRequest: ((frame: Buffer) => void) | undefined
 
   private constructor(upstreamPort: number) {
     this.#upstreamPort = upstreamPort
@@ -35,6 +37,11 @@ export class LossyLink {
     return this.#cut.get(clientId) ?? 0
   }
 
+  /** @param listener is given every request from now on, its length in front */
+  onRequest(listener: (frame: Buffer) => void): void {
+    this.#onRequest = listener
+  }
+
   async stop(): Promise<void> {
     this.#server.close()
     for (const socket of this.#sockets) socket.destroy()
@@ -56,6 +63,7 @@ export class LossyLink {
     }
     const produces = new Map<number, string>()
     const requests = new Frames((frame) => {
+      this.#onRequest?.(frame)
       if (this.#toCut.size > 0 && frame.readInt16BE(4) === PRODUCE) {
         const clientIdLength = Math.max(frame.readInt16BE(12), 0)
         produces.set(frame.readInt32BE(8), frame.toString('utf8', 14, 14 + clientIdLength))
