@@ -6,6 +6,8 @@ import { unmetRequirement } from './requirements.ts'
 
 const unmet = unmetRequirement(process.versions.node, process.platform)
 if (unmet === undefined) {
+  // Compiled code is kept for the next run (in the system's temporary folder, by Node itself).
+  process.getBuiltinModule('node:module').enableCompileCache()
   import('./run.ts').then((run) => run.runProcess())
 } else {
   process.stderr.write(`${unmet}\n`)
