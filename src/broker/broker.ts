@@ -16,6 +16,7 @@ import { advertisedAddress, listenAddress } from './catalog/listeners.ts'
 import { resolveSettings, type StaticSettings } from './catalog/static-settings.ts'
 import { FileCache } from './log/file-cache.ts'
 import { GroupCommit } from './log/group-commit.ts'
+import { BufferPool } from './server/buffer-pool.ts'
 import { markCleanStop, takeCleanStop } from './server/clean-stop.ts'
 import { CoordinatorRuntime } from './server/coordinator-runtime.ts'
 import { DelayedFetches } from './server/delayed-fetch.ts'
@@ -63,6 +64,8 @@ export interface Broker extends AsyncDisposable {
   close(): Promise<void>
 }
 
+/** Memory of large requests and reads that is kept for the next ones. */
+const IDLE_BUFFER_BYTES = 16 * 1024 * 1024
 const DEFAULT_MEMORY_BYTES = 1024 * 1024 * 1024
 
 /**
@@ -234,6 +237,7 @@ async function openRooms({
     fetchSessions: new FetchSessions({ maxSessions, clock, random }),
     producerIds: new ProducerIds(() => catalog.takeProducerIdBlock()),
     responses: new ResponseMemory(config.millraceQueuedMaxResponseBytes),
+    buffers: new BufferPool(IDLE_BUFFER_BYTES),
   }
 }
 
@@ -253,6 +257,7 @@ async function listen(services: BrokerServices, closing: AsyncDisposableStack): 
     },
     memory: new RequestMemory(config.queuedMaxRequestBytes),
     responses: services.responses,
+    buffers: services.buffers,
     dispatch: createDispatch(handlerFor, services),
     log,
   })

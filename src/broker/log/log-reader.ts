@@ -22,6 +22,8 @@ export interface ReadWindow {
   readonly end: LogPosition
   readonly maxBytes: number
   readonly atLeastOneBatch: boolean
+  /** Gives the memory that is read into. Default: new memory. */
+  readonly allocate?: ((bytes: number) => Buffer) | undefined
 }
 
 /** The header that a read landed on is none: an index or the log is damaged. */
@@ -130,7 +132,7 @@ export class LogReader {
       segment === this.#segments.at(-1) &&
       position >= segment.sizeBytes - HOT_TAIL_BYTES
     if (file === undefined || !isHot || length <= 0) return this.#readCold(window)
-    const buffer = Buffer.allocUnsafeSlow(length)
+    const buffer = window.allocate?.(length) ?? Buffer.allocUnsafeSlow(length)
     const read = file.readSync(buffer, position)
     const trimmed = this.#trim(buffer.subarray(0, read), { segment, position }, window)
     return trimmed.kind === 'found' ? trimmed.bytes : this.#readCold(window)
@@ -158,7 +160,7 @@ export class LogReader {
     let wanted = isKnown ? window.maxBytes : Math.max(window.maxBytes, SEARCH_BYTES)
     while (position < limit) {
       const length = Math.min(Math.max(wanted, batchOffsets.records), limit - position)
-      const buffer = await segment.read(position, length)
+      const buffer = await segment.read(position, length, window.allocate)
       const trimmed = this.#trim(buffer, { segment, position }, window)
       if (trimmed.kind === 'found') return trimmed.bytes
       if (trimmed.kind === 'beyond') return NO_BYTES

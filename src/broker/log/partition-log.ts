@@ -69,6 +69,8 @@ export interface ReadRequest {
   readonly upTo: ReadBound
   /** Returns the first batch even when it is larger than `maxBytes` (KIP-74). */
   readonly atLeastOneBatch: boolean
+  /** Gives the memory that is read into, which the caller may use again later. Default: new memory. */
+  readonly allocate?: ((bytes: number) => Buffer) | undefined
 }
 
 export interface AbortedRange {

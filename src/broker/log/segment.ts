@@ -200,8 +200,12 @@ export class Segment {
   }
 
   /** Reads what stands there; fewer bytes only where the file ends. */
-  async read(position: number, length: number): Promise<Buffer> {
-    const target = Buffer.allocUnsafeSlow(length)
+  async read(
+    position: number,
+    length: number,
+    allocate: (bytes: number) => Buffer = Buffer.allocUnsafeSlow,
+  ): Promise<Buffer> {
+    const target = allocate(length)
     const read = await this.file.use((file) => file.read(target, position))
     return read === length ? target : target.subarray(0, read)
   }

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { NetReceiver } from '../../host/net.ts'
 import { ApiKey } from '../wire/api-keys.ts'
+import { BufferPool } from './buffer-pool.ts'
 import { Connection } from './connection.ts'
 import { type Dispatch, type Dispatched, RequestRefused } from './dispatch.ts'
 import { SCRATCH_BYTES } from './frame-assembly.ts'
-import { FramePool } from './frame-pool.ts'
 import { RequestMemory } from './request-memory.ts'
 import { ResponseMemory } from './response-memory.ts'
 
@@ -16,6 +16,13 @@ const LIMITS = {
   maxIdleMs: 1000,
 }
 
+interface TestRequest {
+  readonly id: number
+  readonly end: (answer?: string) => void
+  readonly resolve: (outcome: Dispatched) => void
+  readonly fail: (error: Error) => void
+}
+
 /** A connection on a socket of our own, with requests that end when the test says so. */
 function connected(limits: Partial<typeof LIMITS> = {}, memory = new RequestMemory(10_000)) {
   const socket = new TestSocket()
@@ -23,15 +30,14 @@ function connected(limits: Partial<typeof LIMITS> = {}, memory = new RequestMemo
   const entries: Record<string, unknown>[] = []
   const clock = { nowMs: () => 0, monotonicMs: () => clock.time, time: 0 }
   const note = (event: string, fields?: object) => void entries.push({ event, ...fields })
-  const requests: { id: number; end: (answer?: string) => void; fail: (error: Error) => void }[] =
-    []
+  const requests: TestRequest[] = []
   const dispatch: Dispatch = (frame) => {
     const { promise, resolve, reject } = Promise.withResolvers<Dispatched>()
     const end = (answer?: string) => {
       const chunks = answer === undefined ? undefined : [Buffer.from(answer)]
       resolve({ chunks, isFrameFree: false })
     }
-    requests.push({ id: frame.readInt32BE(4), end, fail: reject })
+    requests.push({ id: frame.readInt32BE(4), end, resolve, fail: reject })
     return promise
   }
   const connection = new Connection({
@@ -43,7 +49,7 @@ function connected(limits: Partial<typeof LIMITS> = {}, memory = new RequestMemo
     memory,
     responses,
     scratch: Buffer.alloc(SCRATCH_BYTES),
-    pool: new FramePool(0),
+    pool: new BufferPool(0),
     log: { info: note, warn: note, error: note },
     clock,
   })
@@ -224,6 +230,26 @@ describe('the bounds of a connection', () => {
 
     assert.equal(second.socket.isPaused, false)
     assert.equal(memory.usedBytes, 10)
+  })
+
+  it('says when an answer has been sent, and never when the connection was gone before', async () => {
+    const [taking, leaving] = [connected(), connected()]
+    const sent: string[] = []
+    const outcome = (name: string) => ({
+      chunks: [Buffer.from(name)],
+      isFrameFree: false,
+      onSent: () => void sent.push(name),
+    })
+    for (const { socket } of [taking, leaving]) socket.receive(requestFrame(ApiKey.FETCH, 1))
+
+    leaving.socket.lose()
+    leaving.requests[0]!.resolve(outcome('leaving'))
+    taking.requests[0]!.resolve(outcome('taking'))
+    await settle()
+    assert.deepEqual(sent, [], 'written, and not taken yet')
+    taking.socket.taken()
+
+    assert.deepEqual(sent, ['taking'])
   })
 
   it('a large answer counts until the peer has taken it, or is gone', async () => {

@@ -8,9 +8,9 @@
 import type { Clock } from '../../host/clock.ts'
 import type { NetReceiver, NetSocket } from '../../host/net.ts'
 import { ApiKey } from '../wire/api-keys.ts'
+import type { BufferPool } from './buffer-pool.ts'
 import { type Dispatch, RequestRefused } from './dispatch.ts'
 import { FrameAssembly } from './frame-assembly.ts'
-import type { FramePool } from './frame-pool.ts'
 import type { ClientConnection, HostAndPort } from './handler.ts'
 import { describeError, type JsonLog } from './json-log.ts'
 import type { MemoryWaiter, RequestMemory } from './request-memory.ts'
@@ -31,6 +31,7 @@ interface Request {
   readonly frame: Buffer
   readonly mayOverlap: boolean
   answer: readonly Buffer[] | undefined
+  onSent: (() => void) | undefined
   isDone: boolean
 }
 
@@ -49,7 +50,7 @@ export class Connection implements ClientConnection, MemoryWaiter, NetReceiver {
   readonly #limits: ConnectionLimits
   readonly #memory: RequestMemory
   readonly #responses: ResponseMemory
-  readonly #pool: FramePool
+  readonly #pool: BufferPool
   readonly #log: JsonLog
   readonly #clock: Clock
   readonly #assembly: FrameAssembly
@@ -81,7 +82,7 @@ export class Connection implements ClientConnection, MemoryWaiter, NetReceiver {
     responses: ResponseMemory
     /** Shared by all connections: nothing in it is needed once `filled` returns. */
     scratch: Buffer
-    pool: FramePool
+    pool: BufferPool
     log: JsonLog
     clock: Clock
   }) {
@@ -178,7 +179,7 @@ export class Connection implements ClientConnection, MemoryWaiter, NetReceiver {
     this.#memory.addComplete(frame.length)
     this.#inFlightBytes += frame.length
     const mayOverlap = frame.readInt16BE(0) === ApiKey.PRODUCE
-    this.#waiting.push({ frame, mayOverlap, answer: undefined, isDone: false })
+    this.#waiting.push({ frame, mayOverlap, answer: undefined, onSent: undefined, isDone: false })
   }
 
   #accountPartial(): void {
@@ -205,7 +206,8 @@ export class Connection implements ClientConnection, MemoryWaiter, NetReceiver {
       this.#waiting.shift()
       this.#running.push(next)
       this.#dispatch(next.frame, this).then(
-        ({ chunks, isFrameFree }) => {
+        ({ chunks, isFrameFree, onSent }) => {
+          next.onSent = onSent
           this.#finish(next, chunks)
           if (isFrameFree) this.#pool.give(next.frame)
         },
@@ -240,27 +242,30 @@ export class Connection implements ClientConnection, MemoryWaiter, NetReceiver {
     this.#isFlushScheduled = false
     if (this.#isClosed) return
     const chunks: Buffer[] = []
+    const sent: (() => void)[] = []
     let done = 0
-    for (const request of this.#running) {
-      if (!request.isDone) break
+    for (const { isDone, answer, onSent } of this.#running) {
+      if (!isDone) break
       done++
-      if (request.answer !== undefined) chunks.push(...request.answer)
+      if (answer !== undefined) chunks.push(...answer)
+      if (onSent !== undefined) sent.push(onSent)
     }
     this.#running.splice(0, done)
     this.#progressed()
-    if (chunks.length > 0 && !this.#write(chunks)) this.#isWriteBlocked = true
+    if (chunks.length > 0 && !this.#write(chunks, sent)) this.#isWriteBlocked = true
     this.#start()
     this.#updateReading()
     this.#endIfDrained()
   }
 
-  #write(chunks: readonly Buffer[]): boolean {
+  #write(chunks: readonly Buffer[], sent: readonly (() => void)[]): boolean {
     let bytes = 0
     for (const chunk of chunks) bytes += chunk.length
-    if (bytes < COUNTED_ANSWER_BYTES) return this.#socket.write(chunks)
+    if (bytes < COUNTED_ANSWER_BYTES && sent.length === 0) return this.#socket.write(chunks)
     this.#responses.add(bytes)
     this.#unsentBytes += bytes
     return this.#socket.write(chunks, () => {
+      for (const onSent of sent) onSent()
       if (this.#isClosed) return
       this.#responses.release(bytes)
       this.#unsentBytes -= bytes

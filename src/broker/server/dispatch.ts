@@ -16,6 +16,8 @@ export interface Dispatched {
   readonly chunks: readonly Buffer[] | undefined
   /** Nobody reads the request's frame any more. */
   readonly isFrameFree: boolean
+  /** To be called when the chunks have been sent; not when the connection closed before. */
+  readonly onSent?: (() => void) | undefined
 }
 
 export type Dispatch = (frame: Buffer, connection: ClientConnection) => Promise<Dispatched>
@@ -67,11 +69,16 @@ export function createDispatch(
     const releaseFrame = () => {
       isFrameFree = true
     }
-    const context = { apiVersion, clientId, connection, broker, releaseFrame }
+    let sentListener: (() => void) | undefined
+    const onSent = (listener: () => void) => {
+      sentListener = listener
+    }
+    const context = { apiVersion, clientId, connection, broker, releaseFrame, onSent }
     try {
       const result = await handler.answer(frame, header, context)
       if (result.kind === 'disconnect') throw refuse(header, handler, result.reason)
-      return { chunks: result.kind === 'answer' ? result.chunks : undefined, isFrameFree }
+      if (result.kind === 'none') return { chunks: undefined, isFrameFree }
+      return { chunks: result.chunks, isFrameFree, onSent: sentListener }
     } catch (error) {
       if (error instanceof RequestRefused) throw error
       if (error instanceof DecodeError) throw refuse(header, handler, error.message, error)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { BufferPool } from './buffer-pool.ts'
 import { FrameAssembly, SCRATCH_BYTES } from './frame-assembly.ts'
-import { FramePool } from './frame-pool.ts'
 
 const MIB = 1024 * 1024
 
@@ -23,7 +23,7 @@ function assembling(maxFrameBytes = 8 * MIB, mayReserve = true) {
   const assembly = new FrameAssembly({
     maxFrameBytes,
     scratch,
-    pool: new FramePool(0),
+    pool: new BufferPool(0),
     mayReserve: () => mayReserve,
     onFrame: (frame) => frames.push(frame),
     onFault: (reason) => faults.push(reason),

@@ -6,7 +6,7 @@
 // really arrive.
 
 import type { NetReceiver } from '../../host/net.ts'
-import type { FramePool } from './frame-pool.ts'
+import type { BufferPool } from './buffer-pool.ts'
 
 /** The first bytes of every request: API key, API version and correlation id. */
 const MIN_FRAME_BYTES = 8
@@ -25,7 +25,7 @@ export interface FrameAssemblyOptions {
   /** Shared: nothing in it is needed once `filled` returns. */
   readonly scratch: Buffer
   /** Where large frames get their memory, when it is given back. */
-  readonly pool?: FramePool
+  readonly pool?: BufferPool
   /** Whether so many bytes may be set aside before they have arrived. Default: always. */
   readonly mayReserve?: (bytes: number) => boolean
   /** The frame without its length; it belongs to the receiver. */

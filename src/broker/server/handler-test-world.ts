@@ -89,6 +89,7 @@ export async function openHandlerWorld(
           onClose: () => () => undefined,
         },
         releaseFrame: () => undefined,
+        onSent: () => undefined,
         broker: broker as BrokerServices, // handlers of this part reach for nothing else
       })
       if (answer.kind !== 'answer') throw new Error(`no answer but ${answer.kind}`)

@@ -35,6 +35,8 @@ export interface HandlerContext {
   /** Nothing of the request's bytes is needed any more once the answer is there: their memory may be
    * used again. Only for who is sure; by default it is left to the garbage collector. */
   releaseFrame(): void
+  /** Called when the client has the answer: the memory that it was sent from may be used again. */
+  onSent(listener: () => void): void
 }
 
 /** The client expects no answer (acks=0). */

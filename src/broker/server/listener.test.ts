@@ -4,6 +4,7 @@ import { connect, type Socket } from 'node:net'
 import { describe, it, type TestContext } from 'node:test'
 import { memoryDisk } from '../../host/memory-disk.ts'
 import { nodeHost } from '../../host/node-host.ts'
+import { BufferPool } from './buffer-pool.ts'
 import type { Dispatch } from './dispatch.ts'
 import { Listener } from './listener.ts'
 import { RequestMemory } from './request-memory.ts'
@@ -37,6 +38,7 @@ async function listening(
     limits: { ...LIMITS, ...options.limits },
     memory: new RequestMemory(100_000),
     responses: new ResponseMemory(100_000),
+    buffers: new BufferPool(0),
     dispatch: options.dispatch ?? echo,
     log: { info: note, warn: note, error: note },
   })

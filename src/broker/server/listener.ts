@@ -5,10 +5,10 @@
 import type { Timer } from '../../host/clock.ts'
 import type { Host } from '../../host/host.ts'
 import type { NetServer, NetSocket } from '../../host/net.ts'
+import type { BufferPool } from './buffer-pool.ts'
 import { Connection, type ConnectionLimits } from './connection.ts'
 import type { Dispatch } from './dispatch.ts'
 import { SCRATCH_BYTES } from './frame-assembly.ts'
-import { FramePool } from './frame-pool.ts'
 import type { HostAndPort } from './handler.ts'
 import type { JsonLog } from './json-log.ts'
 import type { RequestMemory } from './request-memory.ts'
@@ -29,21 +29,19 @@ export interface ListenerOptions {
   readonly limits: ListenerLimits
   readonly memory: RequestMemory
   readonly responses: ResponseMemory
+  readonly buffers: BufferPool
   readonly dispatch: Dispatch
   readonly log: JsonLog
 }
 
 /** A drain that a peer holds up is cut short after this. */
 const DRAIN_MS = 5_000
-/** Memory of large requests that is kept for the next ones. */
-const IDLE_FRAME_BYTES = 16 * 1024 * 1024
 const MIN_SWEEP_MS = 10
 const MAX_SWEEP_MS = 5_000
 
 export class Listener {
   readonly #options: ListenerOptions
   readonly #connections = new Set<Connection>()
-  readonly #pool = new FramePool(IDLE_FRAME_BYTES)
   readonly #scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES)
   readonly #perAddress = new Map<string, number>()
   #server: NetServer | undefined
@@ -113,7 +111,7 @@ export class Listener {
   }
 
   #accept(socket: NetSocket): void {
-    const { limits, host, log, memory, responses, dispatch } = this.#options
+    const { limits, host, log, memory, responses, buffers, dispatch } = this.#options
     const address = socket.remoteAddress.replace(/:\d+$/, '')
     const fromAddress = this.#perAddress.get(address) ?? 0
     const isFull =
@@ -133,7 +131,7 @@ export class Listener {
       memory,
       responses,
       scratch: this.#scratch,
-      pool: this.#pool,
+      pool: buffers,
       log,
       clock: host.clock,
     })

@@ -18,6 +18,8 @@ export interface FetchPlan {
   readonly maxBytes: number
   readonly maxWaitMs: number
   readonly apiVersion: number
+  /** Gives the memory that is read into. */
+  readonly allocate: (bytes: number) => Buffer
 }
 
 interface EpochEnd {
@@ -138,7 +140,8 @@ async function read(
 
   const { atLeastOneBatch } = limit
   const { fetchOffset: fromOffset } = wanted
-  const pending = log.read({ fromOffset, maxBytes, upTo: plan.upTo, atLeastOneBatch })
+  const { upTo, allocate } = plan
+  const pending = log.read({ fromOffset, maxBytes, upTo, atLeastOneBatch, allocate })
   const outcome = pending instanceof Promise ? await pending : pending
   if (outcome.kind === 'out-of-range') return refused(wanted, ErrorCode.OFFSET_OUT_OF_RANGE)
   if (outcome.kind === 'offline') return refused(wanted, ErrorCode.KAFKA_STORAGE_ERROR)

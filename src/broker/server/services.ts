@@ -5,6 +5,7 @@
 import type { Host } from '../../host/host.ts'
 import type { BrokerConfig } from '../catalog/broker-config-keys.ts'
 import type { Catalog } from '../catalog/catalog.ts'
+import type { BufferPool } from './buffer-pool.ts'
 import type { CoordinatorRuntime } from './coordinator-runtime.ts'
 import type { DelayedFetches } from './delayed-fetch.ts'
 import type { FetchSessions } from './fetch-sessions.ts'
@@ -37,4 +38,6 @@ export interface BrokerServices {
   readonly delayedFetches: DelayedFetches
   readonly producerIds: ProducerIds
   readonly responses: ResponseMemory
+  /** Memory for large requests and reads. */
+  readonly buffers: BufferPool
 }

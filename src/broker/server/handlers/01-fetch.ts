@@ -73,8 +73,12 @@ function toSessionRequest(request: FetchRequest, usesTopicIds: boolean): FetchSe
 function toPlan(
   request: FetchRequest,
   session: Exclude<FetchContext, { kind: 'refused' }>,
-  { apiVersion, broker }: HandlerContext,
+  { apiVersion, broker, onSent }: HandlerContext,
 ): FetchPlan {
+  const taken: Buffer[] = []
+  onSent(() => {
+    for (const buffer of taken) broker.buffers.give(buffer)
+  })
   return {
     partitions: session.partitions,
     upTo: request.isolationLevel === READ_COMMITTED ? 'lastStableOffset' : 'highWatermark',
@@ -82,6 +86,11 @@ function toPlan(
     maxBytes: Math.min(request.maxBytes, broker.config.fetchMaxBytes),
     maxWaitMs: request.maxWaitMs,
     apiVersion,
+    allocate: (bytes) => {
+      const buffer = broker.buffers.take(bytes)
+      taken.push(buffer)
+      return buffer
+    },
   }
 }
 

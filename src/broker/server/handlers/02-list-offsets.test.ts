@@ -9,6 +9,7 @@ import {
 } from '../../../../test/support/test-broker.ts'
 import { buildBatch } from '../../batch/builder.ts'
 import { listOffsets } from '../../protocol/02-list-offsets.ts'
+import { deleteRecords } from '../../protocol/21-delete-records.ts'
 import { ErrorCode } from '../../wire/error-codes.ts'
 
 async function ask(
@@ -106,8 +107,13 @@ describe('ListOffsets', () => {
     const client = await connect()
     await makeTopic(client, 'orders')
     await produceAges(client, Date.now(), [[3, 2, 1]])
+    await client.send(deleteRecords, 2, {
+      topics: [{ name: 'orders', partitions: [{ partitionIndex: 0, offset: 2 }] }],
+      timeoutMs: 1000,
+    })
 
-    assert.equal((await ask(client, -4)).offset, 0)
+    assert.equal((await ask(client, -2)).offset, 2)
+    assert.equal((await ask(client, -4)).offset, 2)
     for (const timestamp of [-5, -6]) {
       const { errorCode, offset } = await ask(client, timestamp)
       assert.deepEqual([errorCode, offset], [ErrorCode.NONE, -1])

@@ -1,5 +1,5 @@
-// Memory for large requests, used again when a request no longer needs it. Without it every Produce
-// of 100 KB is an allocation of its own, which costs page faults and garbage collections.
+// Memory for large requests and large reads, used again when it is no longer needed. Without it every
+// Produce or Fetch of 100 KB is an allocation of its own, which costs page faults and collections.
 // Invariant: a buffer is given back only by the one who knows that nobody reads it any more; whoever
 // is not sure leaves it to the garbage collector. What lies unused is bounded.
 
@@ -8,7 +8,7 @@ const LARGEST_BYTES = 2 * 1024 * 1024
 /** Four sizes for each doubling: at most a fifth of a buffer is unused. */
 const STEPS_PER_DOUBLING = 4
 
-export class FramePool {
+export class BufferPool {
   readonly #maxIdleBytes: number
   readonly #idle = new Map<number, Buffer[]>()
   #idleBytes = 0
@@ -32,13 +32,13 @@ export class FramePool {
   }
 
   /** Nothing of what `take` returned is used any more. */
-  give(frame: Buffer): void {
-    const size = frame.buffer.byteLength
-    const isPooled = frame.length >= SMALLEST_BYTES && frame.length <= LARGEST_BYTES
-    if (!isPooled || frame.byteOffset !== 0 || size !== sizeFor(frame.length)) return
+  give(buffer: Buffer): void {
+    const size = buffer.buffer.byteLength
+    const isPooled = buffer.length >= SMALLEST_BYTES && buffer.length <= LARGEST_BYTES
+    if (!isPooled || buffer.byteOffset !== 0 || size !== sizeFor(buffer.length)) return
     if (this.#idleBytes + size > this.#maxIdleBytes) return
     const idle = this.#idle.get(size)
-    const whole = Buffer.from(frame.buffer, 0, size)
+    const whole = Buffer.from(buffer.buffer, 0, size)
     if (idle === undefined) this.#idle.set(size, [whole])
     else idle.push(whole)
     this.#idleBytes += size

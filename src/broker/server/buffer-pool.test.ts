@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { FramePool } from './frame-pool.ts'
+import { BufferPool } from './buffer-pool.ts'
 
 const KIB = 1024
 const MIB = 1024 * 1024
 
-describe('the frame pool', () => {
+describe('the buffer pool', () => {
   it('gives memory that was given back, for any frame of about that size', () => {
-    const pool = new FramePool(MIB)
+    const pool = new BufferPool(MIB)
     const first = pool.take(100_000)
     pool.give(first)
 
@@ -19,7 +19,7 @@ describe('the frame pool', () => {
   })
 
   it('never gives the same memory twice', () => {
-    const pool = new FramePool(MIB)
+    const pool = new BufferPool(MIB)
     const frames = [50_000, 50_000, 50_000].map((bytes) => pool.take(bytes))
     for (const frame of frames) pool.give(frame)
 
@@ -29,7 +29,7 @@ describe('the frame pool', () => {
   })
 
   it('is exact about lengths and wastes at most a fifth', () => {
-    const pool = new FramePool(0)
+    const pool = new BufferPool(0)
     for (let bytes = 1; bytes < 3 * MIB; bytes += 7919) {
       const frame = pool.take(bytes)
 
@@ -39,7 +39,7 @@ describe('the frame pool', () => {
   })
 
   it('keeps no more than its bound, and only what it gave', () => {
-    const pool = new FramePool(150_000)
+    const pool = new BufferPool(150_000)
     const frames = [100_000, 100_000].map((bytes) => pool.take(bytes))
 
     for (const frame of frames) pool.give(frame)
