@@ -1,0 +1,144 @@
+// What clients see of a stop and a start, clean or not.
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, describe, it, type TestContext } from 'node:test'
+import type { KafkaClient } from '../../test/support/kafka-client.ts'
+import {
+  batchOf,
+  fetchFrom,
+  fetchRequest,
+  makeTopic,
+  produceTo,
+  startTestBroker,
+  valuesIn,
+} from '../../test/support/test-broker.ts'
+import { fetch } from './protocol/01-fetch.ts'
+import { initProducerId } from './protocol/22-init-producer-id.ts'
+import { offsetForLeaderEpoch } from './protocol/23-offset-for-leader-epoch.ts'
+import { ErrorCode } from './wire/error-codes.ts'
+
+const temporary = mkdtempSync(join(tmpdir(), 'millrace-restart-'))
+after(() => rmSync(temporary, { recursive: true, force: true }))
+
+/** A broker that ran and has stopped, its folder as a stop or a crash leaves it. */
+async function ranBefore(
+  t: TestContext,
+  use: (client: KafkaClient) => Promise<void>,
+  { isClean = true } = {},
+) {
+  const folder = mkdtempSync(join(temporary, 'data-'))
+  const first = await startTestBroker(t, { folder })
+  await use(await first.connect())
+  await first.broker.close()
+  if (!isClean) await rm(join(folder, 'clean-stop'))
+  return startTestBroker(t, { folder })
+}
+
+async function fetchKnowing(
+  client: KafkaClient,
+  known: { currentLeaderEpoch?: number; lastFetchedEpoch?: number },
+  offset = 0,
+) {
+  const request = fetchRequest('orders', { offset })
+  const [topic] = request.topics
+  const partitions = [{ ...topic!.partitions[0]!, ...known }]
+  const body = { ...request, topics: [{ ...topic!, partitions }] }
+  const { responses } = await client.send(fetch, 12, body)
+  return responses[0]!.partitions[0]!
+}
+
+const twoRecords = async (client: KafkaClient) => {
+  await makeTopic(client, 'orders')
+  await produceTo(client, 'orders', batchOf(['a', 'b']))
+}
+
+describe('after a clean stop', () => {
+  it('clients go on with the leader epoch they know', async (t) => {
+    const { connect } = await ranBefore(t, twoRecords)
+    const client = await connect()
+
+    const { errorCode, records } = await fetchKnowing(client, {
+      currentLeaderEpoch: 0,
+      lastFetchedEpoch: 0,
+    })
+
+    assert.equal(errorCode, ErrorCode.NONE)
+    assert.deepEqual(valuesIn(records), ['a', 'b'])
+  })
+})
+
+describe('after a stop that was not clean', () => {
+  it('the leader epoch is a new one: older knowledge is fenced with 74', async (t) => {
+    const { connect } = await ranBefore(t, twoRecords, { isClean: false })
+    const client = await connect()
+
+    const known = await fetchKnowing(client, { currentLeaderEpoch: 0 })
+    const fresh = await fetchKnowing(client, { currentLeaderEpoch: 1 })
+
+    assert.equal(known.errorCode, ErrorCode.FENCED_LEADER_EPOCH)
+    assert.equal(fresh.errorCode, ErrorCode.NONE)
+    assert.deepEqual(valuesIn(fresh.records), ['a', 'b'])
+  })
+
+  it('a reader that saw what was lost is told where its epoch ends', async (t) => {
+    const { connect } = await ranBefore(t, twoRecords, { isClean: false })
+    const client = await connect()
+    await produceTo(client, 'orders', batchOf(['c']))
+
+    // Three records of epoch 0 it has read; two are left.
+    const { errorCode, divergingEpoch, records } = await fetchKnowing(
+      client,
+      { lastFetchedEpoch: 0 },
+      3,
+    )
+    const { topics } = await client.send(offsetForLeaderEpoch, 4, {
+      replicaId: -1,
+      topics: [
+        { topic: 'orders', partitions: [{ partition: 0, currentLeaderEpoch: 1, leaderEpoch: 0 }] },
+      ],
+    })
+
+    assert.equal(errorCode, ErrorCode.NONE)
+    assert.deepEqual(divergingEpoch, { epoch: 0, endOffset: 2 })
+    assert.deepEqual(records, Buffer.alloc(0))
+    assert.equal(topics[0]!.partitions[0]!.endOffset, 2)
+  })
+})
+
+describe('after either stop', () => {
+  for (const isClean of [true, false]) {
+    const kind = isClean ? 'clean' : 'unclean'
+
+    it(`no producer id is given again (${kind})`, async (t) => {
+      const idempotent = { transactionalId: null, transactionTimeoutMs: 0 }
+      const ids: number[] = []
+      const take = async (client: KafkaClient) => {
+        ids.push((await client.send(initProducerId, 4, idempotent)).producerId)
+      }
+
+      const { connect } = await ranBefore(t, take, { isClean })
+      await take(await connect())
+
+      assert.equal(new Set(ids).size, 2)
+    })
+
+    it(`a batch that is resent is answered with its first offset (${kind})`, async (t) => {
+      const sent = () => batchOf(['a'], { producerId: 4000, producerEpoch: 0, baseSequence: 0 })
+      const produceOnce = async (client: KafkaClient) => {
+        await makeTopic(client, 'orders')
+        await produceTo(client, 'orders', batchOf(['before']))
+        assert.equal((await produceTo(client, 'orders', sent())).baseOffset, 1)
+      }
+
+      const { connect } = await ranBefore(t, produceOnce, { isClean })
+      const client = await connect()
+      const again = await produceTo(client, 'orders', sent())
+
+      assert.deepEqual([again.errorCode, again.baseOffset], [ErrorCode.NONE, 1])
+      assert.deepEqual(valuesIn((await fetchFrom(client, 'orders')).records), ['before', 'a'])
+    })
+  }
+})
