@@ -163,9 +163,16 @@ export class Cluster {
 
   /** Like `topic`, but a broker that creates topics by itself may do so, and is given the time. */
   async topicOrNew(name: string): Promise<TopicInfo> {
-    const ask = () => this.describe({ topics: [name], allowAutoTopicCreation: true })
+    const ask = () =>
+      this.describe({ topics: [name], mayAppear: true, allowAutoTopicCreation: true })
     const timeoutMs = Math.min(this.timeoutMs, AUTO_CREATION_MS)
     const { topics } = await this.retrying(ask, { timeoutMs })
+    return topics[0]!
+  }
+
+  /** Like `topic`, of one that is known to have been created: its absence is worth a retry. */
+  async topicIfAppeared(name: string): Promise<TopicInfo> {
+    const { topics } = await this.describe({ topics: [name], mayAppear: true })
     return topics[0]!
   }
 
@@ -178,11 +185,16 @@ export class Cluster {
     this.#topics.delete(name)
   }
 
-  /** @param topics all of them when left out */
+  /** What the cluster says of itself and of topics: all of them, unless some are named. */
   async describe(
-    request: { topics?: readonly string[]; allowAutoTopicCreation?: boolean } = {},
+    request: {
+      topics?: readonly string[]
+      allowAutoTopicCreation?: boolean
+      /** A topic that isn't there may be about to: the error is a retriable one. */
+      mayAppear?: boolean
+    } = {},
   ): Promise<ClusterInfo> {
-    const { allowAutoTopicCreation = false } = request
+    const { allowAutoTopicCreation = false, mayAppear = false } = request
     const connection = await this.anyBroker()
     const answer = await connection.request(metadata, {
       topics: request.topics?.map((name) => ({ name, topicId: ZERO_UUID })) ?? null,
@@ -193,7 +205,7 @@ export class Cluster {
     const brokers = answer.brokers.map(({ nodeId, host, port }) => ({ nodeId, host, port }))
     this.#brokers.clear()
     for (const broker of brokers) this.#brokers.set(broker.nodeId, broker)
-    const topics = answer.topics.map((topic) => topicInfo(topic, allowAutoTopicCreation))
+    const topics = answer.topics.map((topic) => topicInfo(topic, mayAppear))
     for (const topic of topics) this.#topics.set(topic.name, topic)
     return { clusterId: answer.clusterId, controllerId: answer.controllerId, brokers, topics }
   }
@@ -256,7 +268,6 @@ export class Cluster {
   }
 }
 
-/** @param mayAppear the topic is being created: it is worth asking again */
 function topicInfo(
   topic: DecodedResponseOf<typeof metadata>['topics'][number],
   mayAppear: boolean,

@@ -52,6 +52,9 @@ export async function createTopic(
     assertAccepted(created.errorCode, `Topic ${topic.name}`, created.errorMessage)
     return created
   })
+  // The controller has it; the brokers of a cluster learn of it a moment later.
+  if (options.validateOnly !== true)
+    await cluster.retrying(() => cluster.topicIfAppeared(topic.name))
   const { topicId, numPartitions, replicationFactor } = answer
   return { topicId, partitions: numPartitions, replicationFactor }
 }
