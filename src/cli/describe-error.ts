@@ -41,7 +41,7 @@ const ADVICE = new Map<number, string>([
 ])
 
 export function describeError(error: unknown): ErrorDescription {
-  if (error === 'SIGINT' || error === 'SIGTERM' || isAbort(error)) {
+  if (isInterruption(error)) {
     return { message: undefined, exitCode: ExitCode.INTERRUPTED }
   }
   if (error instanceof CliError) return { message: error.message, exitCode: error.exitCode }
@@ -62,6 +62,8 @@ function exitCodeOf(error: ClientError): ExitCode {
   return isNetwork ? ExitCode.UNREACHABLE : ExitCode.FAILURE
 }
 
-function isAbort(error: unknown): boolean {
-  return error instanceof Error && error.name === 'AbortError'
+/** What the signal that interrupts was aborted with, or what was under way threw for it. */
+function isInterruption(error: unknown): boolean {
+  if (error instanceof Error) return error.name === 'AbortError'
+  return error === 'SIGINT' || error === 'SIGTERM' || error === 'SIGPIPE'
 }

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { createServer } from 'node:net'
+import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { runCommand } from '../../test/cli/memory-terminal.ts'
 import { verbs } from './verbs.ts'
@@ -80,6 +83,22 @@ describe('the command line', () => {
     assert.equal(await label({ NO_COLOR: '1', FORCE_COLOR: '1' }, false), red)
     assert.equal(await label({ NO_COLOR: '', FORCE_COLOR: '0' }, true), 'error:')
   })
+})
+
+it('a reader that has gone ends it, without a word', async () => {
+  const child = spawn(
+    process.execPath,
+    [join(import.meta.dirname, 'main.ts'), '--help', '--json'],
+    {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  )
+  child.stdout.destroy()
+
+  const stderr = (await child.stderr.toArray()).join('')
+  const exitCode = child.exitCode ?? (await once(child, 'exit'))[0]
+
+  assert.deepEqual({ exitCode, stderr }, { exitCode: 0, stderr: '' })
 })
 
 describe('a broker that does not answer', () => {

@@ -13,6 +13,7 @@ import { type Verb, verbs } from './verbs.ts'
 
 /** What Ctrl-C ends a shell command with: 128 + the signal's number. */
 const SIGNAL_EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const
+const BROKEN_PIPE = 'SIGPIPE'
 
 /** Runs the command line of this process and ends it. */
 export async function runProcess(): Promise<void> {
@@ -24,9 +25,10 @@ export async function runProcess(): Promise<void> {
       interrupt.abort(signal)
     })
   }
-  // Who reads us may stop when it has enough (`| head`): that is no failure.
-  const terminal = processTerminal(interrupt.signal, () => process.exit(ExitCode.OK))
-  process.exit(await run(process.argv.slice(2), terminal))
+  // Who reads us may stop when it has enough (`| head`): that ends us, and is no failure.
+  const terminal = processTerminal(interrupt.signal, () => interrupt.abort(BROKEN_PIPE))
+  const exitCode = await run(process.argv.slice(2), terminal)
+  process.exit(interrupt.signal.reason === BROKEN_PIPE ? ExitCode.OK : exitCode)
 }
 
 /** @param args the command line without node and script */

@@ -25,7 +25,7 @@ export interface Terminal {
   readonly stderr: Sink
   readonly stdin: Source
   readonly env: Readonly<Record<string, string | undefined>>
-  /** Aborts at the first Ctrl-C or SIGTERM; its reason is the signal's name. */
+  /** Aborts at the first Ctrl-C or SIGTERM, and when who reads us has gone; the reason is the name. */
   readonly interrupted: AbortSignal
 }
 
