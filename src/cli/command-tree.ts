@@ -13,9 +13,14 @@ const rootExamples: Examples = [
   ['millrace topic describe orders', 'see partitions and offsets'],
 ]
 
-/** All commands with their summaries; what they take is added by `defineVerb`. */
-export function buildProgram(): Command {
+/**
+ * All commands with their summaries; what they take is added by `defineVerb`.
+ * @param configure called first of all: a command inherits settings when it is made
+ */
+export function buildProgram(configure?: (program: Command) => void): Command {
   const program = new Command('millrace')
+  configure?.(program)
+  program
     .description('A Kafka-compatible broker on a durable log.')
     .version(VERSION, '-V, --version', 'print the version')
     .helpCommand(false)

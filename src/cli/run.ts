@@ -38,8 +38,7 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
   const verb = findVerb(words)
   try {
     if (words.includes('--help') && words.includes('--json')) return await printTree(session)
-    const program = buildProgram()
-    configure(program, terminal)
+    const program = buildProgram((root) => configure(root, terminal))
     if (verb !== undefined) defineVerb(program, await verb.load(), { verb, session })
     const action = program.parseAsync([...words], { from: 'user' })
     if (verb?.drains === true) await action

@@ -3,6 +3,11 @@
 import { run } from '../../src/cli/run.ts'
 import type { Sink, Terminal } from '../../src/cli/terminal.ts'
 
+// A command that ended the process would end the test file with it, as if all had passed.
+process.exit = () => {
+  throw new Error('a command ended the process instead of returning its exit code')
+}
+
 export interface RunOptions {
   /** What stdin holds; it ends after that. */
   input?: string | Buffer
