@@ -8,6 +8,8 @@ import { lockFolder } from '../host/folder-lock.ts'
 import type { Host } from '../host/host.ts'
 import { memoryDisk } from '../host/memory-disk.ts'
 import { nodeHost } from '../host/node-host.ts'
+import { openFilesLimit } from '../host/open-files.ts'
+import type { BrokerConfig } from './catalog/broker-config-keys.ts'
 import { BrokerSettings } from './catalog/broker-settings.ts'
 import { Catalog } from './catalog/catalog.ts'
 import { NODE_ID } from './catalog/decide-topic.ts'
@@ -66,6 +68,9 @@ export interface Broker extends AsyncDisposable {
 
 /** Memory of large requests and reads that is kept for the next ones. */
 const IDLE_BUFFER_BYTES = 16 * 1024 * 1024
+/** For the journal, the catalogue, the lock, index files on their way, and Node itself. */
+const SPARE_DESCRIPTORS = 96
+const MIN_CONNECTIONS = 16
 const DEFAULT_MEMORY_BYTES = 1024 * 1024 * 1024
 
 /**
@@ -252,7 +257,7 @@ async function listen(services: BrokerServices, closing: AsyncDisposableStack): 
       maxInFlightBytes: config.millraceConnectionInFlightBytes,
       maxInFlightRequests: config.millraceConnectionInFlightRequests,
       maxIdleMs: config.connectionsMaxIdleMs,
-      maxConnections: config.maxConnections,
+      maxConnections: await connectionsWithin(config, log),
       maxConnectionsPerIp: config.maxConnectionsPerIp,
     },
     memory: new RequestMemory(config.queuedMaxRequestBytes),
@@ -269,6 +274,17 @@ async function listen(services: BrokerServices, closing: AsyncDisposableStack): 
     await listener.drain()
   })
   return listener
+}
+
+/** Sockets must leave descriptors for the files of partitions: a flood would take those offline. */
+async function connectionsWithin(config: BrokerConfig, log: JsonLog): Promise<number> {
+  const { maxConnections, millraceMaxOpenFiles } = config
+  const limit = await openFilesLimit()
+  if (limit === undefined) return maxConnections
+  const left = Math.max(MIN_CONNECTIONS, limit - millraceMaxOpenFiles - SPARE_DESCRIPTORS)
+  if (left >= maxConnections) return maxConnections
+  log.info('connections-bounded', { 'max.connections': left, 'open files': limit })
+  return left
 }
 
 function settingsOf({ settings, config, listen, advertise }: BrokerOptions): StaticSettings {

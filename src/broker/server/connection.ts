@@ -9,7 +9,7 @@ import type { Clock } from '../../host/clock.ts'
 import type { NetReceiver, NetSocket } from '../../host/net.ts'
 import { ApiKey } from '../wire/api-keys.ts'
 import type { BufferPool } from './buffer-pool.ts'
-import { type Dispatch, RequestRefused } from './dispatch.ts'
+import { type Dispatch, type Dispatched, RequestRefused } from './dispatch.ts'
 import { FrameAssembly } from './frame-assembly.ts'
 import type { ClientConnection, HostAndPort } from './handler.ts'
 import { describeError, type JsonLog } from './json-log.ts'
@@ -144,9 +144,9 @@ export class Connection implements ClientConnection, MemoryWaiter, NetReceiver {
     this.#endIfDrained()
   }
 
-  /** Closes when nothing has moved for the idle time. A request that we are working on is not idle. */
+  /** Closes when nothing has moved for the idle time, unless it is we who hold things up. */
   closeIfIdle(nowMs: number): void {
-    const isOurTurn = this.#running.length > 0 && !this.#isWriteBlocked
+    const isOurTurn = (this.#running.length > 0 || this.#isPaused) && !this.#isWriteBlocked
     if (isOurTurn) this.#progressAtMs = nowMs
     if (nowMs - this.#progressAtMs < this.#limits.maxIdleMs) return
     const isMidway = this.#assembly.receivedBytes > 0 || this.#isWriteBlocked
@@ -205,23 +205,23 @@ export class Connection implements ClientConnection, MemoryWaiter, NetReceiver {
       if (last !== undefined && !(last.mayOverlap && next.mayOverlap)) return
       this.#waiting.shift()
       this.#running.push(next)
-      this.#dispatch(next.frame, this).then(
-        ({ chunks, isFrameFree, onSent }) => {
-          next.onSent = onSent
-          this.#finish(next, chunks)
-          if (isFrameFree) this.#pool.give(next.frame)
-        },
-        (error) => this.#fail(next, error),
-      )
+      this.#dispatch(next.frame, this)
+        .then(
+          (outcome) => this.#finish(next, outcome),
+          (error) => this.#fail(next, error),
+        )
+        .catch((error) => this.#closeForBug(error))
     }
   }
 
-  #finish(request: Request, answer: readonly Buffer[] | undefined): void {
+  #finish(request: Request, { chunks, onSent, isFrameFree }: Dispatched): void {
     request.isDone = true
-    request.answer = answer
+    request.answer = chunks
+    request.onSent = onSent
     // The frame lives until here: its batches were written from it.
     this.#inFlightBytes -= request.frame.length
     this.#memory.release(request.frame.length)
+    if (isFrameFree) this.#pool.give(request.frame)
     if (this.#isClosed || this.#isFlushScheduled || this.#running[0] !== request) return
     this.#isFlushScheduled = true
     // After all promises that the same sync settles: their answers leave in one write.
@@ -229,12 +229,13 @@ export class Connection implements ClientConnection, MemoryWaiter, NetReceiver {
   }
 
   #fail(request: Request, error: unknown): void {
-    this.#finish(request, undefined)
-    if (error instanceof RequestRefused) {
-      this.close(error.message, error)
-      return
-    }
-    this.#log.error('bug', { where: 'request', error: describeError(error) })
+    this.#finish(request, { chunks: undefined, isFrameFree: false })
+    if (error instanceof RequestRefused) this.close(error.message, error)
+    else this.#closeForBug(error)
+  }
+
+  #closeForBug(error: unknown): void {
+    this.#log.error('bug', { where: 'connection', error: describeError(error) })
     this.close('internal error')
   }
 
@@ -247,7 +248,7 @@ export class Connection implements ClientConnection, MemoryWaiter, NetReceiver {
     for (const { isDone, answer, onSent } of this.#running) {
       if (!isDone) break
       done++
-      if (answer !== undefined) chunks.push(...answer)
+      for (const chunk of answer ?? []) chunks.push(chunk)
       if (onSent !== undefined) sent.push(onSent)
     }
     this.#running.splice(0, done)
