@@ -41,7 +41,8 @@ const ADVICE = new Map<number, string>([
 ])
 
 export function describeError(error: unknown): ErrorDescription {
-  if (isInterruption(error)) {
+  // A prompt that was interrupted.
+  if (error instanceof Error && error.name === 'AbortError') {
     return { message: undefined, exitCode: ExitCode.INTERRUPTED }
   }
   if (error instanceof CliError) return { message: error.message, exitCode: error.exitCode }
@@ -60,10 +61,4 @@ function exitCodeOf(error: ClientError): ExitCode {
   }
   const isNetwork = ['unreachable', 'connection-lost', 'timeout'].includes(error.code)
   return isNetwork ? ExitCode.UNREACHABLE : ExitCode.FAILURE
-}
-
-/** What the signal that interrupts was aborted with, or what was under way threw for it. */
-function isInterruption(error: unknown): boolean {
-  if (error instanceof Error) return error.name === 'AbortError'
-  return error === 'SIGINT' || error === 'SIGTERM' || error === 'SIGPIPE'
 }

@@ -3,6 +3,7 @@
 
 import { type Command, CommanderError } from 'commander'
 import { keepProcessAlive } from '../host/keep-alive.ts'
+import { unlessAborted } from './client/unless-aborted.ts'
 import { buildProgram, defineVerb, describeCommands } from './command-tree.ts'
 import { describeError } from './describe-error.ts'
 import { ExitCode } from './exit-code.ts'
@@ -41,8 +42,8 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
     const program = buildProgram((root) => configure(root, terminal))
     if (verb !== undefined) defineVerb(program, await verb.load(), { verb, session })
     const action = program.parseAsync([...words], { from: 'user' })
-    if (verb?.drains === true) await action
-    else await unlessInterrupted(action, terminal.interrupted)
+    await (verb?.drains === true ? action : unlessAborted(action, terminal.interrupted))
+    if (terminal.interrupted.aborted && verb?.drains !== true) return ExitCode.INTERRUPTED
     return session.exitCode
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.OK : ExitCode.USAGE
@@ -96,18 +97,4 @@ function configure(program: Command, terminal: Terminal): void {
 
 function errorLabel(terminal: Terminal): string {
   return wantsColour(terminal.stderr, terminal.env) ? paint('red', 'error:') : 'error:'
-}
-
-async function unlessInterrupted(
-  action: Promise<unknown>,
-  interrupted: AbortSignal,
-): Promise<void> {
-  const { promise: interruption, reject } = Promise.withResolvers<never>()
-  const interrupt = (): void => reject(interrupted.reason)
-  interrupted.addEventListener('abort', interrupt, { once: true })
-  try {
-    await Promise.race([action, interruption])
-  } finally {
-    interrupted.removeEventListener('abort', interrupt)
-  }
 }

@@ -6,6 +6,7 @@ import { type Broker, startBroker } from '../broker/broker.ts'
 import { settingsWithoutEffect } from '../broker/catalog/static-settings.ts'
 import { nodeClock } from '../host/node-host.ts'
 import { type Address, formatAddress } from './client/address.ts'
+import { unlessAborted } from './client/unless-aborted.ts'
 import { CliError, ExitCode } from './exit-code.ts'
 import { paint, type Style } from './output.ts'
 import { readyScreen } from './ready-screen.ts'
@@ -40,13 +41,14 @@ export async function serve(
   }
   await warnAbout(plan, log)
 
-  const failure = await Promise.race([broker.failed, whenInterrupted(terminal.interrupted)])
-  if (failure instanceof Error) {
+  const failure = await unlessAborted(broker.failed, terminal.interrupted)
+  if (failure !== undefined) {
     const message = `The broker can't keep its promises any more and has stopped: ${failure.message}`
     throw new CliError(ExitCode.FAILURE, message, failure)
   }
-  await stop(broker, log, failure)
-  session.exitCode = failure === 'SIGINT' ? ExitCode.INTERRUPTED : ExitCode.OK
+  const signal: unknown = terminal.interrupted.reason
+  await stop(broker, log, signal)
+  session.exitCode = signal === 'SIGINT' ? ExitCode.INTERRUPTED : ExitCode.OK
 }
 
 async function open(
@@ -108,13 +110,6 @@ function exposureWarning(listen: Address): string {
 
 function isLoopback({ host }: Address): boolean {
   return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host)
-}
-
-function whenInterrupted(signal: AbortSignal): Promise<unknown> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve(signal.reason)
-    else signal.addEventListener('abort', () => resolve(signal.reason), { once: true })
-  })
 }
 
 async function stop(broker: Broker, log: ServeLog, signal: unknown): Promise<void> {

@@ -196,6 +196,21 @@ export function cliSuite(broker: () => string): void {
       assert.equal(await ok(['consume', topic, '--raw']), 'hello\n')
     })
 
+    it('a line that is no record ends it, after what came before has been written and told', async () => {
+      const topic = await newTopic()
+
+      const { exitCode, stdout, stderr } = await run(['produce', topic, '--input', 'jsonl'], {
+        input: '{"value":"a"}\n{"value":\n{"value":"c"}\n',
+      })
+
+      assert.deepEqual({ exitCode, stdout }, { exitCode: 2, stdout: '0@0\n' })
+      assert.match(
+        stderr,
+        /^error: A line of the input is no record, it is not JSON: \{"value":\n$/,
+      )
+      assert.equal(await ok(['consume', topic, '--raw']), 'a\n')
+    })
+
     it('a record that is too large fails with the reason, and what came before is told', async () => {
       const topic = await newTopic()
       await ok(['topic', 'config', 'set', topic, 'max.message.bytes=1000'])

@@ -20,6 +20,7 @@ import { abortedFilter } from './aborted-filter.ts'
 import { assertAccepted, ClientError } from './client-error.ts'
 import type { Cluster, TopicPartition } from './cluster.ts'
 import { byTopic, type Isolation, isolationLevels } from './offsets.ts'
+import { unlessAborted } from './unless-aborted.ts'
 
 /** From version 13 on topics go by id; names serve every broker. */
 const FETCH_BY_NAME_VERSION = 12
@@ -65,13 +66,12 @@ export async function* fetchRecords(
   options: FetchOptions = {},
 ): AsyncGenerator<FetchedRecords, void, undefined> {
   const cursors = openCursors(ranges)
-  const stopped = whenAborted(options.signal)
-  while (cursors.size > 0) {
+  while (cursors.size > 0 && options.signal?.aborted !== true) {
     const topics = [...new Set([...cursors.values()].map(({ topic }) => topic))]
     const poll = cluster.retrying(() => pollLeaders(cluster, [...cursors.values()], options), {
       topics,
     })
-    const answers = await Promise.race([poll, stopped])
+    const answers = await unlessAborted(poll, options.signal)
     if (answers === undefined) return
     for (const { topic, partitions } of answers) {
       for (const answer of partitions) {
@@ -188,12 +188,4 @@ function wantedRecords(cursor: Cursor, header: BatchHeader, batch: Buffer): Batc
   return [...readRecords(batch)].filter(
     ({ offset }) => offset >= cursor.nextOffset && offset < cursor.endOffset,
   )
-}
-
-/** Resolves when the signal aborts; never without one. */
-function whenAborted(signal: AbortSignal | undefined): Promise<undefined> {
-  return new Promise((resolve) => {
-    if (signal?.aborted === true) resolve(undefined)
-    else signal?.addEventListener('abort', () => resolve(undefined), { once: true })
-  })
 }

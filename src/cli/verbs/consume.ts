@@ -15,10 +15,12 @@ import type { Output } from '../output.ts'
 import { choosePartitions, parsePartitions } from '../partition-choice.ts'
 import { POSITION_GRAMMAR, type Position, parsePosition } from '../position.ts'
 import { resolvePositions } from '../resolve-position.ts'
+import { RowStream } from '../row-stream.ts'
 import type { Examples, Session } from '../session.ts'
 import { printable, relativeTime, tsvField } from '../text.ts'
 
 const LINE_FEED = Buffer.from('\n')
+const NO_BYTES = Buffer.alloc(0)
 const TIME_WIDTH = 10
 const PLACE_WIDTH = 10
 
@@ -115,57 +117,41 @@ class RecordPrinter {
   readonly #output: Output
   readonly #isRaw: boolean
   readonly #showsTopic: boolean
-  #recordCount = 0
+  readonly #rows: RowStream<JsonRecord>
+  #rawCount = 0
+  #nowMs = 0
 
   constructor(output: Output, options: { isRaw: boolean; topics: readonly string[] }) {
     this.#output = output
     this.#isRaw = options.isRaw
     this.#showsTopic = new Set(options.topics).size > 1
+    this.#rows = new RowStream(output, (record) =>
+      output.format === 'tsv' ? tsvRecord(record) : this.#lineForPeople(record),
+    )
   }
 
   get recordCount(): number {
-    return this.#recordCount
+    return this.#rawCount + this.#rows.rowCount
   }
 
   async print(place: TopicPartition, records: readonly BatchRecord[]): Promise<void> {
-    if (records.length === 0) return
-    if (this.#isRaw) {
-      const chunks = records.flatMap(({ value }) =>
-        value === null ? [LINE_FEED] : [value, LINE_FEED],
-      )
-      await this.#output.data(Buffer.concat(chunks))
-      this.#recordCount += records.length
-      return
+    if (!this.#isRaw) {
+      this.#nowMs = nodeClock.nowMs()
+      return this.#rows.write(records.map((record) => toJsonRecord(place, record)))
     }
-    const nowMs = nodeClock.nowMs()
-    const lines = records.map((record) => {
-      const line = this.#line(toJsonRecord(place, record), record.timestamp, nowMs)
-      this.#recordCount++
-      return line
-    })
-    await this.#output.data(lines.join(''))
+    if (records.length === 0) return
+    const chunks = records.flatMap(({ value }) => [value ?? NO_BYTES, LINE_FEED])
+    await this.#output.data(Buffer.concat(chunks))
+    this.#rawCount += records.length
   }
 
   async end(): Promise<void> {
-    if (this.#output.format !== 'json' || this.#isRaw) return
-    await this.#output.data(this.#recordCount > 0 ? '\n]\n' : '[]\n')
+    if (!this.#isRaw) await this.#rows.end()
   }
 
-  #line(record: JsonRecord, timeMs: number, nowMs: number): string {
-    switch (this.#output.format) {
-      case 'json':
-        return `${this.#recordCount > 0 ? ',\n' : '[\n'}  ${JSON.stringify(record)}`
-      case 'jsonl':
-        return `${JSON.stringify(record)}\n`
-      case 'tsv':
-        return tsvRecord(record)
-      case 'table':
-        return this.#lineForPeople(record, relativeTime(timeMs, nowMs))
-    }
-  }
-
-  #lineForPeople(record: JsonRecord, time: string): string {
-    const { topic, partition, offset, key, value, headers } = record
+  #lineForPeople(record: JsonRecord): string {
+    const { topic, partition, offset, timestamp, key, value, headers } = record
+    const time = timestamp === null ? '-' : relativeTime(Date.parse(timestamp), this.#nowMs)
     const place = `${this.#showsTopic ? `${topic} ` : ''}${partition}@${offset}`
     const parts = [
       this.#output.paint('dim', time.padStart(TIME_WIDTH)),

@@ -6,11 +6,13 @@ import type { Command } from 'commander'
 import type { Codec } from '../../host/codec.ts'
 import { addBrokerOptions, type BrokerOptions, withCluster } from '../broker-options.ts'
 import { type OutgoingRecord, Producer, type WrittenRecord } from '../client/producer.ts'
+import { unlessAborted } from '../client/unless-aborted.ts'
 import { ExitCode, usageError } from '../exit-code.ts'
 import { parseJsonRecord } from '../json-record.ts'
 import { collect, parseCount } from '../key-values.ts'
 import { linesOf } from '../lines.ts'
 import type { Output } from '../output.ts'
+import { RowStream } from '../row-stream.ts'
 import type { Examples, Session } from '../session.ts'
 import type { Terminal } from '../terminal.ts'
 import { count, isoTime } from '../text.ts'
@@ -29,7 +31,16 @@ interface Options extends BrokerOptions {
   keySeparator?: string
 }
 
+/** What the options say of every record. */
 type Template = Omit<OutgoingRecord, 'value'>
+
+interface Place {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+  /** RFC 3339 */
+  readonly timestamp: string | null
+}
 
 export const examples: Examples = [
   [`millrace produce orders '{"id":1}'`, 'one record'],
@@ -43,8 +54,12 @@ export function define(command: Command, session: Session): void {
   command
     .argument('<topic>', 'name of a topic')
     .argument('[value]', 'the value; without it, one record per line of the input')
-    .option('-k, --key <key>', 'key of every record')
-    .option('-H, --header <name:value>', 'header of every record, may be repeated', collect)
+    .option('-k, --key <key>', 'key of every record, unless its line has one')
+    .option(
+      '-H, --header <name:value>',
+      'header of every record, unless its line has some; may be repeated',
+      collect,
+    )
     .option('-p, --partition <n>', "the partition (default: by the key's hash)")
     .option('-z, --compression <codec>', CODECS.join(', '), 'none')
     .option('--acks <acks>', 'all: once durable, 1: once written, 0: no answer', 'all')
@@ -73,98 +88,98 @@ async function run(
   await withCluster(session, options, async (cluster, output) => {
     await cluster.topicOrNew(topic)
     const producer = await Producer.open(cluster, producerOptions)
-    const printer = new Printer(output)
-    if (value !== undefined || options.tombstone === true) {
-      const bytes = value === undefined ? null : Buffer.from(value)
-      printer.add([producer.send({ ...template, value: bytes })])
-    } else {
-      if (terminal.stdin.isTty) await output.note('One record per line; Ctrl-D ends.')
-      await sendLines(terminal, { producer, printer, parse: lineParser(template, options) })
+    const printer = new PlacePrinter(output)
+    try {
+      if (value !== undefined || options.tombstone === true) {
+        const bytes = value === undefined ? null : Buffer.from(value)
+        printer.add([producer.send({ ...template, value: bytes })])
+      } else {
+        if (terminal.stdin.isTty) await output.note('One record per line; Ctrl-D ends.')
+        await sendLines(terminal, { producer, printer, parse: lineParser(template, options) })
+      }
+    } finally {
+      await printer.end()
     }
-    await printer.end()
     await output.detail(`wrote ${count(printer.recordCount, 'record')}`)
     if (terminal.interrupted.aborted) session.exitCode = ExitCode.INTERRUPTED
   })
 }
 
+/** Reads until the input ends, a record fails, or the person interrupts. */
 async function sendLines(
   terminal: Terminal,
   {
     producer,
     printer,
     parse,
-  }: { producer: Producer; printer: Printer; parse: (line: Buffer) => OutgoingRecord },
+  }: { producer: Producer; printer: PlacePrinter; parse: (line: Buffer) => OutgoingRecord },
 ): Promise<void> {
-  const lines = linesOf(untilInterrupted(terminal))
-  for await (const batch of lines) {
-    // A record that can't be read or written ends it: what comes after must not overtake it.
-    printer.add(batch.map((line) => producer.send(parse(line))))
+  const { stdin, interrupted } = terminal
+  const stop = AbortSignal.any([printer.failed, interrupted])
+  for await (const lines of linesOf(takeUntil(stdin.chunks(), stop))) {
+    const sent: Promise<WrittenRecord>[] = []
+    try {
+      for (const line of lines) sent.push(producer.send(parse(line)))
+    } finally {
+      printer.add(sent)
+    }
     await producer.room()
-    if (printer.hasFailed) return
   }
 }
 
-async function* untilInterrupted({ stdin, interrupted }: Terminal): AsyncGenerator<Buffer> {
-  const chunks = stdin.chunks()[Symbol.asyncIterator]()
-  const { promise: interruption, resolve } = Promise.withResolvers<undefined>()
-  interrupted.addEventListener('abort', () => resolve(undefined), { once: true })
+async function* takeUntil<T>(items: AsyncIterable<T>, stop: AbortSignal): AsyncGenerator<T> {
+  const iterator = items[Symbol.asyncIterator]()
   for (;;) {
-    const next = await Promise.race([chunks.next(), interruption])
+    const next = await unlessAborted(iterator.next(), stop)
     if (next === undefined || next.done === true) return
     yield next.value
   }
 }
 
-/** Prints acknowledgements in the order of the input, as they come. */
-class Printer {
-  readonly #output: Output
+/** Prints where records have landed, in the order of the input, as it becomes known. */
+class PlacePrinter {
+  readonly #rows: RowStream<Place>
+  readonly #failure = new AbortController()
   #printed: Promise<void> = Promise.resolve()
-  #failure: { error: unknown } | undefined
-  #recordCount = 0
-  #hasPrinted = false
+  #error: { reason: unknown } | undefined
 
   constructor(output: Output) {
-    this.#output = output
+    this.#rows = new RowStream(output, ({ partition, offset }) => `${partition}@${offset}\n`)
   }
 
-  get hasFailed(): boolean {
-    return this.#failure !== undefined
+  /** Aborts with the first record that could not be written. */
+  get failed(): AbortSignal {
+    return this.#failure.signal
   }
 
   get recordCount(): number {
-    return this.#recordCount
+    return this.#rows.rowCount
   }
 
-  add(acknowledgements: readonly Promise<WrittenRecord>[]): void {
-    const settled = Promise.allSettled(acknowledgements)
+  add(sent: readonly Promise<WrittenRecord>[]): void {
+    const settled = Promise.allSettled(sent)
     this.#printed = this.#printed.then(async () => this.#print(await settled))
   }
 
-  /** Once all has been printed. @throws the first failure */
+  /** Once all has been printed. @throws what the first record failed with */
   async end(): Promise<void> {
     await this.#printed
-    if (this.#output.format === 'json') await this.#output.data(this.#hasPrinted ? '\n]\n' : '[]\n')
-    if (this.#failure !== undefined) throw this.#failure.error
+    await this.#rows.end()
+    if (this.#error !== undefined) throw this.#error.reason
   }
 
   async #print(results: readonly PromiseSettledResult<WrittenRecord>[]): Promise<void> {
-    const lines: string[] = []
+    const places: Place[] = []
     for (const result of results) {
-      if (result.status === 'rejected') this.#failure ??= { error: result.reason }
-      else lines.push(this.#line(result.value))
+      if (result.status === 'fulfilled') {
+        const { timestampMs, ...place } = result.value
+        places.push({ ...place, timestamp: isoTime(timestampMs) })
+      } else {
+        this.#error ??= { reason: result.reason }
+        this.#failure.abort()
+      }
     }
-    this.#recordCount += lines.length
-    if (lines.length > 0) await this.#output.data(lines.join(''))
-  }
-
-  #line({ topic, partition, offset, timestampMs }: WrittenRecord): string {
-    const isJson = this.#output.format === 'json' || this.#output.format === 'jsonl'
-    if (!isJson) return `${partition}@${offset}\n`
-    const line = JSON.stringify({ topic, partition, offset, timestamp: isoTime(timestampMs) })
-    if (this.#output.format === 'jsonl') return `${line}\n`
-    const separator = this.#hasPrinted ? ',\n' : '[\n'
-    this.#hasPrinted = true
-    return `${separator}  ${line}`
+    await this.#rows.write(places)
   }
 }
 
@@ -181,7 +196,15 @@ function templateOf(topic: string, options: Options): Template {
 function lineParser(template: Template, options: Options): (line: Buffer) => OutgoingRecord {
   const { input, keySeparator } = options
   if (input === 'jsonl') {
-    return (line) => ({ ...template, ...parseJsonRecord(line, template.topic) })
+    return (line) => {
+      const { key, headers = [], ...record } = parseJsonRecord(line, template.topic)
+      return {
+        ...template,
+        ...record,
+        key: key ?? template.key,
+        headers: headers.length === 0 ? (template.headers ?? []) : headers,
+      }
+    }
   }
   if (input !== 'text') throw usageError(`'${input}' is no form of input: give text or jsonl.`)
   if (keySeparator === undefined) return (line) => ({ ...template, value: line })
