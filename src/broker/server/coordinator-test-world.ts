@@ -75,6 +75,11 @@ export class ManualLog {
     await nextTurn()
   }
 
+  /** The power goes: what waits is never heard of again. */
+  lose(): void {
+    this.#waiting.length = 0
+  }
+
   async settleAll(errorCode: ErrorCode = ErrorCode.NONE): Promise<void> {
     while (this.#waiting.length > 0) await this.settle(errorCode)
   }
