@@ -84,7 +84,9 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   const log = createJsonLog({ clock: host.clock, write: options.onLog ?? (() => undefined) })
   const rooms = new AsyncDisposableStack()
   try {
-    return await start(options, { host, settings, log, health: new Health(log), closing: rooms })
+    const health = new Health(log)
+    const isInMemory = options.memory !== undefined && options.host === undefined
+    return await start(options, { host, isInMemory, settings, log, health, closing: rooms })
   } catch (error) {
     // What cannot be closed after a failed start is news for the log; the caller needs the reason.
     await rooms.disposeAsync().catch((second: unknown) => {
@@ -96,6 +98,7 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
 
 interface Opening {
   readonly host: Host
+  readonly isInMemory: boolean
   readonly settings: StaticSettings
   readonly log: JsonLog
   readonly health: Health
@@ -179,6 +182,7 @@ class RunningBroker implements Broker {
 
 async function openRooms({
   host,
+  isInMemory,
   settings,
   log,
   health,
@@ -202,7 +206,8 @@ async function openRooms({
     if (health.isStarted && !health.hasFailed) await markCleanStop(disk)
   })
   const { config } = new BrokerSettings(settings)
-  const syncEnabled = !config.millraceUnsafeSkipSync
+  // In memory there is nothing to wait for, and no reason to write twice.
+  const syncEnabled = !config.millraceUnsafeSkipSync && !isInMemory
   const commit = await GroupCommit.open({
     host,
     folder: 'journal',

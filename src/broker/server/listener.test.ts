@@ -75,13 +75,15 @@ describe('a listener', () => {
       told.push(connection.advertised.host)
       return echo(frame, connection)
     }
-    const { listener } = await listening(t, { dispatch, bindTo: '0.0.0.0' })
-    const socket = await connected(listener)
+    for (const bindTo of ['0.0.0.0', '::']) {
+      const { listener } = await listening(t, { dispatch, bindTo })
+      const socket = await connected(listener)
 
-    await ask(socket)
+      await ask(socket)
 
-    assert.deepEqual(told, ['127.0.0.1'])
-    socket.destroy()
+      socket.destroy()
+    }
+    assert.deepEqual(told, ['127.0.0.1', '127.0.0.1'])
   })
 
   it('closes connections beyond max.connections, and takes new ones when others have gone', async (t) => {

@@ -143,7 +143,7 @@ export class Listener {
   #reachedAt(socket: NetSocket): HostAndPort {
     const { host, port } = this.address
     const isWildcard = host === '0.0.0.0' || host === '::' || host === ''
-    return { host: isWildcard ? socket.localAddress : host, port }
+    return { host: isWildcard ? withoutMapping(socket.localAddress) : host, port }
   }
 
   #forget(connection: Connection, address: string): void {
@@ -164,4 +164,9 @@ export class Listener {
       this.#scheduleSweep()
     })
   }
+}
+
+/** An IPv4 address as an IPv6 socket shows it, `::ffff:10.0.0.1`. */
+function withoutMapping(address: string): string {
+  return address.replace(/^::ffff:(?=\d+\.)/, '')
 }

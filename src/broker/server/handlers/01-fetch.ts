@@ -28,13 +28,13 @@ const FIRST_VERSION_WITH_TOPIC_IDS = 13
 const READ_COMMITTED = 1
 const NO_SESSION = 0
 
-export const handler = defineHandler(fetch, async (request, context) => {
+export const handler = defineHandler(fetch, handle, { afterBug: refuse })
+
+async function handle(request: FetchRequest, context: HandlerContext) {
   const { broker } = context
   const usesTopicIds = context.apiVersion >= FIRST_VERSION_WITH_TOPIC_IDS
   const session = broker.fetchSessions.begin(toSessionRequest(request, usesTopicIds))
-  if (session.kind === 'refused') {
-    return { throttleTimeMs: 0, errorCode: session.errorCode, sessionId: NO_SESSION, responses: [] }
-  }
+  if (session.kind === 'refused') return refuse(session.errorCode)
   const plan = toPlan(request, session, context)
 
   let looks = lookAtAll(plan, broker)
@@ -46,7 +46,11 @@ export const handler = defineHandler(fetch, async (request, context) => {
   const answers = await readWithinMemory(plan, looks, context)
 
   return toResponse(answers, session, usesTopicIds, context)
-})
+}
+
+function refuse(errorCode: ErrorCode) {
+  return { throttleTimeMs: 0, errorCode, sessionId: NO_SESSION, responses: [] }
+}
 
 function toSessionRequest(request: FetchRequest, usesTopicIds: boolean): FetchSessionRequest {
   return {

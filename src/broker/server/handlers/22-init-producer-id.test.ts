@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { startTestBroker } from '../../../../test/support/test-broker.ts'
+import {
+  batchOf,
+  makeTopic,
+  produceTo,
+  startTestBroker,
+  until,
+} from '../../../../test/support/test-broker.ts'
 import { initProducerId } from '../../protocol/22-init-producer-id.ts'
 import { ErrorCode } from '../../wire/error-codes.ts'
 
@@ -47,6 +53,20 @@ describe('InitProducerId', () => {
       const answer = await client.send(initProducerId, 3, { ...IDEMPOTENT, ...half })
       assert.equal(answer.errorCode, ErrorCode.INVALID_REQUEST)
     }
+  })
+
+  it('asks to try again, with 15, while ids cannot be stored', async (t) => {
+    const { connect } = await startTestBroker(t, { memory: { maxBytes: 70_000 } })
+    const client = await connect()
+    await makeTopic(client, 'orders')
+    for (const bytes of [1000, 1]) {
+      const fill = () => produceTo(client, 'orders', batchOf(['x'.repeat(bytes)]))
+      await until(async () => (await fill()).errorCode === ErrorCode.KAFKA_STORAGE_ERROR)
+    }
+
+    const answer = await client.send(initProducerId, 4, IDEMPOTENT)
+
+    assert.equal(answer.errorCode, ErrorCode.COORDINATOR_NOT_AVAILABLE)
   })
 
   it('refuses a transactional id with 53 until transactions exist, and says so in the log', async (t) => {

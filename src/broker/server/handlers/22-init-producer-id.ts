@@ -9,6 +9,7 @@
 import { initProducerId } from '../../protocol/22-init-producer-id.ts'
 import { ErrorCode } from '../../wire/error-codes.ts'
 import { defineHandler } from '../handler.ts'
+import { describeError } from '../json-log.ts'
 
 const NO_PRODUCER_ID = -1
 const NO_PRODUCER_EPOCH = -1
@@ -21,8 +22,14 @@ export const handler = defineHandler(initProducerId, async (request, { broker, c
   const hasId = request.producerId !== NO_PRODUCER_ID
   const hasEpoch = request.producerEpoch !== NO_PRODUCER_EPOCH
   if (hasId !== hasEpoch) return refuse(ErrorCode.INVALID_REQUEST)
-  const producerId = await broker.producerIds.take()
-  return { throttleTimeMs: 0, errorCode: ErrorCode.NONE, producerId, producerEpoch: 0 }
+  try {
+    const producerId = await broker.producerIds.take()
+    return { throttleTimeMs: 0, errorCode: ErrorCode.NONE, producerId, producerEpoch: 0 }
+  } catch (error) {
+    // The disk may have room again in a while: a code that clients retry.
+    broker.log.error('producer-ids-not-stored', { error: describeError(error) })
+    return refuse(ErrorCode.COORDINATOR_NOT_AVAILABLE)
+  }
 })
 
 function refuse(errorCode: ErrorCode) {
