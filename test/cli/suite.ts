@@ -113,6 +113,18 @@ export function cliSuite(broker: () => string): void {
       )
     })
 
+    it('records are written with each of the three acks', async () => {
+      const topic = await newTopic()
+      for (const acks of ['all', '1']) {
+        assert.match(await ok(['produce', topic, '--acks', acks, acks]), /^0@\d\n$/)
+      }
+      // Without an answer nobody knows the offset.
+      assert.equal(await ok(['produce', topic, '--acks', '0', '0']), '0@-1\n')
+
+      const follow = ['consume', topic, '--raw', '--follow', '-n', '3']
+      assert.equal(await ok(follow), 'all\n1\n0\n')
+    })
+
     it('equal keys land in equal partitions, by the hash of the Java client', async () => {
       const topic = await newTopic(7)
 

@@ -17,7 +17,8 @@ import { ClientError } from './client-error.ts'
 const MAX_FRAME_BYTES = 256 * 1024 * 1024
 /** Shared by all connections: a frame is copied out of it. */
 const scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES)
-const CLIENT_SOFTWARE_NAME = 'millrace'
+/** What a broker's log may call us. */
+const SOFTWARE = { clientSoftwareName: 'millrace', clientSoftwareVersion: '1' }
 
 export interface ConnectionOptions {
   readonly address: Address
@@ -107,6 +108,11 @@ export class Connection {
     this.#write(api, version, body)
   }
 
+  /** Resolves when the broker has read all that was sent before. */
+  async ping(): Promise<void> {
+    await this.request(apiVersions, SOFTWARE)
+  }
+
   close(): void {
     this.#end('closed', 'was closed by this client')
   }
@@ -134,14 +140,13 @@ export class Connection {
   }
 
   async #negotiate(): Promise<void> {
-    const body = { clientSoftwareName: CLIENT_SOFTWARE_NAME, clientSoftwareVersion: '1' }
     const timeoutMs = this.#options.requestTimeoutMs
-    let answer = await this.#ask(apiVersions, apiVersions.versions[1], body, timeoutMs)
+    let answer = await this.#ask(apiVersions, apiVersions.versions[1], SOFTWARE, timeoutMs)
     if (answer.errorCode === ErrorCode.UNSUPPORTED_VERSION) {
       // KIP-511: the broker has told, in version 0, which versions of ApiVersions it serves.
       const served = answer.apiKeys.find(({ apiKey }) => apiKey === apiVersions.key)
       const version = Math.min(served?.maxVersion ?? 0, apiVersions.versions[1])
-      answer = await this.#ask(apiVersions, version, body, timeoutMs)
+      answer = await this.#ask(apiVersions, version, SOFTWARE, timeoutMs)
     }
     this.#versions = new Map(
       answer.apiKeys.map(({ apiKey, minVersion, maxVersion }) => [

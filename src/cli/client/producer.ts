@@ -13,6 +13,7 @@ import { ErrorCode } from '../../broker/wire/error-codes.ts'
 import type { Codec } from '../../host/codec.ts'
 import { assertAccepted, ClientError } from './client-error.ts'
 import type { Cluster, TopicPartition } from './cluster.ts'
+import type { Connection } from './connection.ts'
 import { partitionOfKey } from './murmur2.ts'
 
 /** From version 13 on topics go by id; names serve every broker. */
@@ -97,6 +98,8 @@ export class Producer {
   readonly #lanes = new Map<string, Lane>()
   readonly #intakes = new Map<string, Intake>()
   readonly #underWay = new Set<Promise<void>>()
+  /** Where batches with acks 0 went since the last flush. */
+  readonly #unanswered = new Set<Connection>()
   #bufferedBytes = 0
   #roomListeners: (() => void)[] = []
   #failure: ClientError | undefined
@@ -139,9 +142,16 @@ export class Producer {
     }
   }
 
-  /** Resolves when everything sent so far has settled, well or not. */
+  /**
+   * Resolves when everything sent so far has settled, well or not, and with acks 0 when the broker
+   * has read it. @throws ClientError when a connection with unanswered records was lost
+   */
   async flush(): Promise<void> {
     while (this.#underWay.size > 0) await Promise.all(this.#underWay)
+    const connections = [...this.#unanswered]
+    this.#unanswered.clear()
+    // What is asked after them on the same connection is answered after they were read.
+    await Promise.all(connections.map((connection) => connection.ping()))
   }
 
   #intake(topic: string): Intake {
@@ -263,6 +273,7 @@ export class Producer {
     const options = { maxVersion: PRODUCE_BY_NAME_VERSION }
     if (this.#acks === 0) {
       connection.send(produce, body, options)
+      this.#unanswered.add(connection)
       return { baseOffset: NO_OFFSET, logAppendTimeMs: -1 }
     }
     const answer = await connection.request(produce, body, options)

@@ -62,7 +62,7 @@ export function define(command: Command, session: Session): void {
     )
     .option('-p, --partition <n>', "the partition (default: by the key's hash)")
     .option('-z, --compression <codec>', CODECS.join(', '), 'none')
-    .option('--acks <acks>', 'all: once durable, 1: once written, 0: no answer', 'all')
+    .option('--acks <acks>', 'all: once durable, 1: once written, 0: no answer (offset -1)', 'all')
     .option('--tombstone', 'a record without a value, which deletes its key on compaction')
     .option('--input <form>', 'of each line of the input: text, jsonl', 'text')
     .option('--key-separator <text>', 'what stands between key and value in a line of text')
@@ -78,16 +78,14 @@ async function run(
 ): Promise<void> {
   const { terminal } = session
   const template = templateOf(topic, options)
-  const producerOptions = {
-    acks: parseAcks(options.acks),
-    compression: parseCodec(options.compression),
-  }
+  const acks = parseAcks(options.acks)
+  const compression = parseCodec(options.compression)
   if (options.tombstone === true && (value !== undefined || template.key === null)) {
     throw usageError('--tombstone takes a --key and no value.')
   }
   await withCluster(session, options, async (cluster, output) => {
     await cluster.topicOrNew(topic)
-    const producer = await Producer.open(cluster, producerOptions)
+    const producer = await Producer.open(cluster, { acks, compression, isIdempotent: acks === -1 })
     const printer = new PlacePrinter(output)
     try {
       if (value !== undefined || options.tombstone === true) {
@@ -100,6 +98,7 @@ async function run(
     } finally {
       await printer.end()
     }
+    await producer.flush()
     await output.detail(`wrote ${count(printer.recordCount, 'record')}`)
     if (terminal.interrupted.aborted) session.exitCode = ExitCode.INTERRUPTED
   })
