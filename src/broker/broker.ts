@@ -128,6 +128,8 @@ class Health {
   hasFailed = false
   /** Everything was opened: a stop may call itself clean. */
   isStarted = false
+  /** Something could not be closed as it should. */
+  isUnclean = false
 
   constructor(log: JsonLog) {
     this.#log = log
@@ -165,7 +167,7 @@ class RunningBroker implements Broker {
     this.#rooms = rooms
     this.failed = health.failed.then(async (error) => {
       listener?.closeNow()
-      await this.close().catch(() => undefined) // what fails to close has failed already
+      await this.close()
       return error
     })
   }
@@ -194,8 +196,9 @@ async function openRooms({
       try {
         await close()
       } catch (error) {
-        health.fail(error) // so that the stop does not call itself clean
-        throw error
+        // A full disk, for one: what was acknowledged is durable, and the next start looks for itself.
+        health.isUnclean = true
+        log.error('close-failed', { error: describeError(error) })
       }
     })
   }
@@ -203,7 +206,8 @@ async function openRooms({
 
   const wasCleanStop = await takeCleanStop(disk)
   later(async () => {
-    if (health.isStarted && !health.hasFailed) await markCleanStop(disk)
+    const isClean = health.isStarted && !health.hasFailed && !health.isUnclean
+    if (isClean) await markCleanStop(disk)
   })
   const { config } = new BrokerSettings(settings)
   // In memory there is nothing to wait for, and no reason to write twice.
