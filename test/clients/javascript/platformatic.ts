@@ -9,6 +9,7 @@ import {
   type Message,
   type MessagesStream,
   type MessageToProduce,
+  ProduceAcks,
   Producer,
 } from '@platformatic/kafka'
 import type { JsonRecord, Position } from '../contract.ts'
@@ -35,7 +36,8 @@ async function produce(command: Command) {
     autocreateTopics: true,
   })
   try {
-    const { offsets } = await producer.send({ messages: command.records.map(toMessage(command)) })
+    const messages = command.records.map(toMessage(command))
+    const { offsets } = await producer.send({ messages, acks: ProduceAcks.ALL })
     const bases = offsets!.map((each) => [each.partition, Number(each.offset)] as const)
     return { positions: positionsFrom(command.records, new Map(bases)) }
   } finally {

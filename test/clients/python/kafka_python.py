@@ -105,6 +105,8 @@ class Member(contract.Member, ConsumerRebalanceListener):
             heartbeat_interval_ms=300,
             **settings,
         )
+        # Version 3, where it leads a group before it has metadata, can give out nothing and stay so.
+        self.consumer.partitions_for_topic(self.arguments["topic"])
         self.consumer.subscribe([self.arguments["topic"]], listener=self)
 
     def on_partitions_assigned(self, assigned):
