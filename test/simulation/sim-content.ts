@@ -27,6 +27,7 @@ export class SimContent {
   readonly #now = new Bytes()
   readonly #durable = new Bytes()
   #pending: Operation[] = []
+  readonly #lostSectors = new Set<number>()
   #nextId = 1
   modifiedMs = 0
 
@@ -44,8 +45,12 @@ export class SimContent {
   }
 
   write(bytes: Buffer, at: number): void {
+    if (bytes.length === 0) return
     this.#now.write(bytes, at)
-    this.#pending.push({ kind: 'write', id: this.#nextId++, at, bytes: Buffer.from(bytes) })
+    const from = this.#writesAlong(at) ? at - (at % SECTOR_BYTES) : at
+    const whole = Buffer.alloc(at - from + bytes.length)
+    this.#now.read(whole, from)
+    this.#pending.push({ kind: 'write', id: this.#nextId++, at: from, bytes: whole })
   }
 
   resize(size: number): void {
@@ -65,7 +70,16 @@ export class SimContent {
    * sync writes them again. Truncations are metadata, and stay to be written.
    */
   loseUpTo(operation: number): void {
+    for (const lost of this.#pending) {
+      if (lost.kind !== 'write' || lost.id > operation) continue
+      for (const [sector] of sectorsOf(lost)) this.#lostSectors.add(sector)
+    }
     this.#pending = this.#pending.filter(({ id, kind }) => id > operation || kind === 'truncate')
+  }
+
+  /** A sector is written back as a whole: with what was lost of it, when a new write touches it. */
+  #writesAlong(at: number): boolean {
+    return this.#lostSectors.delete(Math.floor(at / SECTOR_BYTES))
   }
 
   crash(random: SeededRandom): CrashReport {
@@ -73,6 +87,7 @@ export class SimContent {
     const kept = chooseKept(operations, random)
     replay(this.#durable, operations, kept)
     this.#pending = []
+    this.#lostSectors.clear()
     this.#now.copyFrom(this.#durable)
     return report(operations, kept)
   }

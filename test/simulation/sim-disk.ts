@@ -175,15 +175,16 @@ export class SimDisk implements Disk {
   writeContent(path: string, content: SimContent, bytes: Buffer, at: number): void {
     const { capacityBytes } = this.#storage
     const more = Math.max(0, at + bytes.length - content.size)
-    const free = capacityBytes === undefined ? more : capacityBytes - this.#storage.usedBytes
+    const free =
+      capacityBytes === undefined ? more : Math.max(0, capacityBytes - this.#storage.usedBytes)
     content.modifiedMs = this.#world.clock.nowMs()
     if (more <= free) {
       content.write(bytes, at)
       return
     }
     this.#count('no space')
-    const written = bytes.length - more + Math.max(0, Math.min(more, free))
-    if (written > 0) content.write(bytes.subarray(0, this.#world.random.below(written + 1)), at)
+    const fitting = bytes.length - more + free
+    content.write(bytes.subarray(0, this.#world.random.below(fitting + 1)), at)
     throw new DiskError('no-space', path, new Error('the simulated disk is full'))
   }
 

@@ -3,7 +3,6 @@
 // nextTick), then the next. Nothing takes real time, and the same seed gives the same run.
 // When the power is cut the world stops: no event runs any more, and what was awaited never comes.
 
-import { crc32c } from '../../src/broker/bytes/crc32c.ts'
 import type { Clock, Timer, Timers } from '../../src/host/clock.ts'
 import { SeededRandom } from './seeded-random.ts'
 
@@ -58,13 +57,18 @@ export class SimWorld {
     return this.#isCut
   }
 
+  /** Hears everything that is noted: for looking at a run that failed. */
+  onNote: ((line: string) => void) | undefined
+
   /** Sums up everything that was noted: equal for runs that did the same in the same order. */
   get trace(): number {
     return this.#trace
   }
 
   note(event: string): void {
-    this.#trace = crc32c(Buffer.from(`${this.#nowMs} ${event}\n`), this.#trace)
+    const line = `${this.#nowMs} ${event}`
+    this.#trace = hash(line, this.#trace)
+    this.onNote?.(line)
   }
 
   cutPower(): void {
@@ -73,9 +77,9 @@ export class SimWorld {
     this.#heap.length = 0
   }
 
-  /** Ends `run` with this error: for what happens where nobody waits. */
+  /** Ends `run` with this error: for what happens where nobody waits. Without power, nothing does. */
   fail(error: unknown): void {
-    this.#failure ??= { error }
+    if (!this.#isCut) this.#failure ??= { error }
   }
 
   after(delayMs: number, run: () => void): Timer {
@@ -114,19 +118,35 @@ export class SimWorld {
       if (event === undefined) throw new Error('the simulation stands still: nobody will go on')
       if (event.isCancelled) continue
       this.#nowMs = Math.max(this.#nowMs, event.atMs)
-      event.run()
+      this.#runEvent(event)
       await settle()
     }
+    if (this.#isCut) return 'cut'
     if (this.#failure !== undefined) throw this.#failure.error
-    if (this.#isCut || outcome === undefined) return 'cut'
+    if (outcome === undefined) return 'cut'
     if ('error' in outcome) throw outcome.error
     return outcome.result
+  }
+
+  #runEvent(event: Event): void {
+    try {
+      event.run()
+    } catch (error) {
+      this.fail(error)
+    }
   }
 }
 
 /** Lets everything happen that waits for nothing: promises and `nextTick`, however long the chain. */
 function settle(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
+}
+
+/** FNV-1a over UTF-16. */
+function hash(text: string, before: number): number {
+  let sum = before ^ 0x811c_9dc5
+  for (let at = 0; at < text.length; at++) sum = Math.imul(sum ^ text.charCodeAt(at), 0x0100_0193)
+  return sum >>> 0
 }
 
 function isBefore(a: Event, b: Event): boolean {

@@ -73,16 +73,22 @@ export async function writeCheckpoint(
   await disk.replaceFile(path, Buffer.concat([head, body]))
 }
 
-/** By log key, the lines as they stand: few of them are ever looked at at once. */
-export async function readCheckpoint(disk: Disk, path: string): Promise<Map<string, string>> {
+/**
+ * By log key, the lines as they stand: few of them are ever looked at at once. undefined when the
+ * file is missing or damaged.
+ */
+export async function readCheckpoint(
+  disk: Disk,
+  path: string,
+): Promise<Map<string, string> | undefined> {
   const content = await disk.readFile(path)
+  if (content === undefined) return undefined
   const lines = new Map<string, string>()
-  if (content === undefined) return lines
   const text = content.toString()
   const bodyAt = FIRST_LINE.length + 10
   const body = content.subarray(bodyAt)
   const head = `${FIRST_LINE}\n${checksum(body)}\n`
-  if (!text.startsWith(head)) return lines
+  if (!text.startsWith(head)) return undefined
   for (const line of text.slice(bodyAt).split('\n')) {
     const match = /^\["([\w-]{22})",(\d+),/.exec(line)
     if (match !== null) lines.set(logKey(match[1]!, Number(match[2])), line)

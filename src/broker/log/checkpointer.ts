@@ -29,6 +29,8 @@ export interface CheckpointerOptions {
 }
 
 export class Checkpointer {
+  /** Whether there was one that could be read. */
+  readonly hasCheckpoint: boolean
   readonly #disk: Disk
   readonly #path: string
   readonly #faults: LogFaults
@@ -41,11 +43,12 @@ export class Checkpointer {
   #saving: Promise<void> | undefined
   #nextSave: Promise<void> | undefined
 
-  private constructor(options: CheckpointerOptions, lines: Map<string, string>) {
+  private constructor(options: CheckpointerOptions, lines: Map<string, string> | undefined) {
     this.#disk = options.disk
     this.#path = options.path
     this.#faults = options.faults
-    this.#lines = lines
+    this.hasCheckpoint = lines !== undefined
+    this.#lines = lines ?? new Map()
   }
 
   static async open(options: CheckpointerOptions): Promise<Checkpointer> {

@@ -1,16 +1,17 @@
 // Bytes that are no good batch: the torn end of a write that a crash cut short, or damage to what was
 // once durable? The first is cut off, the second must never be: it would take good batches with it.
-// Torn: no good batch follows, or the hole is a page that never reached the disk. A file system shows
-// such a page as zeros up to a sector's border; rot does not come in whole sectors of zeros.
+// Torn: no good batch follows, or the hole is a page that never reached the disk. Such a sector shows
+// what it held before: in a file that only grows, zeros from the end of an older write, so from the
+// start of a batch, up to the sector's border. Rot does not come in whole sectors of zeros.
 
 import type { Timers } from '../../host/clock.ts'
-import { BATCH_OVERHEAD_BYTES, readBaseOffset } from '../batch/header.ts'
+import { BATCH_OVERHEAD_BYTES, readBaseOffset, writeBaseOffset } from '../batch/header.ts'
 import { hasSaneHeader, isIntactBatch } from './intact-batch.ts'
 import type { Segment } from './segment.ts'
 
 const SECTOR_BYTES = 512
-/** Fewer zeros than this at the start of a sector may well be data. */
-const MIN_ZEROS = 32
+/** A batch's offset and length: the length at least is never zero. */
+const PREFIX_BYTES = 12
 const WINDOW_BYTES = 1024 * 1024
 
 export type DamageKind =
@@ -43,7 +44,7 @@ export async function judgeDamage(segment: Segment, site: DamageSite): Promise<D
   const nextGoodPosition = await findGoodBatch(segment, site)
   if (nextGoodPosition < 0) return { kind: 'torn-tail', position, nextGoodPosition }
   const end = Math.min(nextGoodPosition, endPosition)
-  const isLost = await hasLostPage(segment, { position, end, timers: site.timers })
+  const isLost = await hasLostPage(segment, { ...site, endPosition: end })
   return { kind: isLost ? 'lost-page' : 'corruption', position, nextGoodPosition }
 }
 
@@ -77,26 +78,32 @@ async function isGood(segment: Segment, position: number, endPosition: number): 
   return isIntactBatch(await segment.read(position, size), 0)
 }
 
-/** Whether some sector of the stretch is zeros from where the stretch enters it to its border. */
-async function hasLostPage(
-  segment: Segment,
-  { position, end, timers }: { position: number; end: number; timers: Timers },
-): Promise<boolean> {
-  let at = position
-  while (at < end) {
-    const window = await segment.read(at, Math.min(WINDOW_BYTES, end - at))
-    let start = 0
-    while (start < window.length) {
-      const border = SECTOR_BYTES - ((at + start) % SECTOR_BYTES)
-      const piece = window.subarray(start, start + border)
-      if (piece.length >= MIN_ZEROS && isZero(piece)) return true
-      start += border
+/** Whether a sector of the stretch is zeros from where the stretch enters it to its border. */
+async function hasLostPage(segment: Segment, site: DamageSite): Promise<boolean> {
+  const { position, endPosition, offset, timers } = site
+  let at = position + SECTOR_BYTES - (position % SECTOR_BYTES)
+  if (at > endPosition) return false
+  if (isUnwrittenStart(await segment.read(position, at - position), offset)) return true
+  while (at + SECTOR_BYTES <= endPosition) {
+    const length = Math.min(WINDOW_BYTES, endPosition - at)
+    const window = await segment.read(at, length - (length % SECTOR_BYTES))
+    if (window.length < SECTOR_BYTES) return false
+    for (let start = 0; start < window.length; start += SECTOR_BYTES) {
+      if (isZero(window.subarray(start, start + SECTOR_BYTES))) return true
     }
     at += window.length
-    if (window.length === 0) return false
     await timers.yield()
   }
   return false
+}
+
+/** Zeros where the batch of that offset would start, and where it would not itself be zeros. */
+function isUnwrittenStart(piece: Buffer, offset: number): boolean {
+  if (!isZero(piece)) return false
+  if (piece.length >= PREFIX_BYTES) return true
+  const written = Buffer.alloc(PREFIX_BYTES)
+  writeBaseOffset(written, 0, offset)
+  return !isZero(written.subarray(0, piece.length))
 }
 
 function isZero(bytes: Buffer): boolean {

@@ -137,6 +137,11 @@ export class GroupCommit {
     return this.#checkpointer.noteOf(topicId, partition)
   }
 
+  /** Whether an earlier run left a checkpoint that can be read. */
+  get hasCheckpoint(): boolean {
+    return this.#checkpointer.hasCheckpoint
+  }
+
   /** Whether start-up is over: a partition without a note is a new one from then on. */
   get isRecovered(): boolean {
     return this.#isRecovered
@@ -317,13 +322,11 @@ export class GroupCommit {
   /** @returns false when the journal cannot take the group, which then syncs its files */
   async #commitByJournal(group: readonly LogWriter[]): Promise<boolean> {
     if (!this.#isRecovered) return false
-    const unready = group.filter((writer) => !writer.canReadBack)
-    await eachLimited(unready, PARALLEL_WRITES, (writer) => writer.openForReadBack())
     const ends = new Map<LogWriter, number>()
     const entries: JournalEntry[] = []
     let totalBytes = 0
     for (const writer of group) {
-      const { endOffset, ...stretch } = writer.journalEntry()
+      const { endOffset, ...stretch } = await writer.journalEntry()
       const { topicId, partition } = writer
       const entry = { topicId, partition, leaderEpoch: writer.leaderEpoch, ...stretch }
       if (stretch.bytes.length === 0) continue

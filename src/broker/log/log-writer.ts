@@ -51,6 +51,13 @@ interface Undurable {
   readonly bytes: Buffer | undefined
 }
 
+/** Whole batches in pieces, and the offsets from the first to behind the last. */
+export interface StretchOfLog {
+  readonly baseOffset: number
+  readonly endOffset: number
+  readonly bytes: Buffer[]
+}
+
 export interface LogWriterOptions {
   readonly topicId: string
   readonly partition: number
@@ -256,21 +263,15 @@ export class LogWriter {
   }
 
   /** What the journal must hold of this partition: everything that is not durable, taken included. */
-  journalEntry(): { baseOffset: number; bytes: Buffer[]; endOffset: number } {
-    const bytes: Buffer[] = []
-    for (const stretch of this.#undurable) bytes.push(stretch.bytes ?? readBack(stretch))
-    for (const append of this.#taken) bytes.push(append.bytes)
-    const endOffset = this.#takenEndOffset
-    return { baseOffset: this.#durableEndOffset, bytes, endOffset }
-  }
-
-  /** Every file that `journalEntry` reads back from is open. */
-  async openForReadBack(): Promise<void> {
-    for (const segment of this.undurableSegments()) await segment.file.use(() => undefined)
-  }
-
-  get canReadBack(): boolean {
-    return this.undurableSegments().every((segment) => segment.openNow !== undefined)
+  journalEntry(): StretchOfLog | Promise<StretchOfLog> {
+    const stretch = { baseOffset: this.#durableEndOffset, endOffset: this.#takenEndOffset }
+    const taken = this.#taken.map((append) => append.bytes)
+    const written = this.#undurable.map((part) => part.bytes ?? readBack(part))
+    // Few partitions have to read back, and of those not all need to open their files.
+    if (written.every((part) => Buffer.isBuffer(part))) {
+      return { ...stretch, bytes: [...written, ...taken] }
+    }
+    return Promise.all(written).then((parts) => ({ ...stretch, bytes: [...parts, ...taken] }))
   }
 
   /** The taken appends are in the journal from now on, synced or about to be. */
@@ -424,11 +425,13 @@ export class LogWriter {
   }
 }
 
-function readBack({ segment, position, sizeBytes }: Undurable): Buffer {
-  const file = segment.openNow
-  if (file === undefined) throw new Error(`${segment.file.path}: not open to be read back`)
+function readBack({ segment, position, sizeBytes }: Undurable): Buffer | Promise<Buffer> {
   const bytes = Buffer.allocUnsafe(sizeBytes)
-  const read = file.readSync(bytes, position)
-  if (read !== sizeBytes) throw new Error(`${segment.file.path}: ends before what was written`)
-  return bytes
+  const checked = (read: number) => {
+    if (read === sizeBytes) return bytes
+    throw new Error(`${segment.file.path}: ends before what was written`)
+  }
+  const file = segment.openNow
+  if (file !== undefined) return checked(file.readSync(bytes, position))
+  return segment.file.use((opened) => opened.read(bytes, position)).then(checked)
 }

@@ -132,6 +132,7 @@ export class PartitionLog {
       config,
       note,
       wasCleanStop,
+      hasCheckpoint: commit.hasCheckpoint,
       isNew: note === undefined && commit.isRecovered,
       replay: commit.replayOf(topicId, partition),
       ignoreCrc: commit.faults.ignoreCrc === true,

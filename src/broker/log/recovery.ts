@@ -14,7 +14,7 @@ import type { ReplayEntry } from './journal.ts'
 import { LeaderEpochs } from './leader-epochs.ts'
 import { learnBatch, learnSegment } from './learn-segment.ts'
 import { settleLeftovers } from './leftovers.ts'
-import type { LogConfig } from './log-config.ts'
+import { isCompacted, type LogConfig } from './log-config.ts'
 import { loadNewestSnapshot, removeSnapshotsBeyond } from './producer-snapshots.ts'
 import { ProducerTable } from './producer-table.ts'
 import { recoveryCounters as counters } from './recovery-counters.ts'
@@ -29,6 +29,8 @@ export interface RecoveryOptions {
   readonly config: LogConfig
   /** What the last checkpoint said. */
   readonly note: LogNote | undefined
+  /** Whether there was one at all: then what has no note is newer, and nothing of it durable. */
+  readonly hasCheckpoint: boolean
   readonly wasCleanStop: boolean
   /** No folder can be there: nothing is looked for. */
   readonly isNew: boolean
@@ -167,7 +169,9 @@ class Recovery {
     for (const segment of [...this.#segments]) {
       if (this.#offlineReason !== undefined) break
       if (segment.endOffset > segment.baseOffset && segment.endOffset <= fromOffset) continue
-      if (this.#segments.includes(segment)) await this.#learn(segment, fromOffset)
+      if (!this.#segments.includes(segment)) continue
+      await this.#learn(segment, fromOffset)
+      await this.#cutBehindGap(segment)
     }
     if (this.#offlineReason === undefined) {
       if (await removeSnapshotsBeyond(files.disk, folder, this.#endOffset)) {
@@ -230,7 +234,9 @@ class Recovery {
     this.#endOffset = Math.max(this.#endOffset, this.#segments[0]?.baseOffset ?? 0)
     for (const { baseOffset, endOffset } of note?.segments ?? []) {
       const path = segmentPath(folder, baseOffset, 'log')
-      const isExpected = endOffset <= this.#recoveryPoint && !bases.includes(baseOffset)
+      // One that was still empty may have had no durable name.
+      const isDurable = baseOffset < endOffset && endOffset <= this.#recoveryPoint
+      const isExpected = isDurable && !bases.includes(baseOffset)
       const wasRemoved = names.includes(`${baseName(path)}${DELETED_SUFFIX}`)
       if (isExpected && !wasRemoved) this.#goOffline(`segment ${path} is missing`)
     }
@@ -283,6 +289,27 @@ class Recovery {
     else counters.lostPagesCut += 1
     await segment.file.use((file) => file.truncate(segment.sizeBytes))
     for (const gone of later) await this.#remove(gone)
+  }
+
+  /**
+   * The next segment reached the disk, the end of this one did not: a file is no barrier for another.
+   * All that follows was unsynced; what was acknowledged of it is in the journal.
+   */
+  async #cutBehindGap(segment: Segment): Promise<void> {
+    const later = this.#segments.slice(this.#segments.indexOf(segment) + 1)
+    const next = later[0]
+    if (next === undefined || !this.#isLost({ from: this.#endOffset, to: next.baseOffset })) return
+    counters.lostPagesCut += 1
+    for (const gone of later) await this.#remove(gone)
+  }
+
+  /** Whether offsets are missing that compaction did not take: it takes durable ones only. */
+  #isLost({ from, to }: { from: number; to: number }): boolean {
+    if (from >= to || this.#offlineReason !== undefined) return false
+    const { note, replay, config, hasCheckpoint } = this.#options
+    if (note !== undefined) return to > this.#recoveryPoint
+    if (hasCheckpoint && !isCompacted(config)) return true
+    return replay.some((entry) => holdsBatchWithin(entry, from, to))
   }
 
   #goOffline(reason: string): void {
@@ -343,6 +370,14 @@ class Recovery {
     this.#endOffset = header.lastOffset + 1
     counters.journalBatchesReplayed += 1
   }
+}
+
+function holdsBatchWithin({ bytes }: ReplayEntry, from: number, to: number): boolean {
+  for (let at = 0; at < bytes.length; at += readBatchSize(bytes, at)) {
+    const baseOffset = readBaseOffset(bytes, at)
+    if (baseOffset >= from && baseOffset < to) return true
+  }
+  return false
 }
 
 function baseName(path: string): string {

@@ -1,0 +1,87 @@
+// The power goes at every write and every sync of workloads on the log, and nothing that was promised
+// is broken; and each of the mistakes that this test is there to find makes it fail.
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { recoveryCounters } from '../../../src/broker/log/recovery-counters.ts'
+import { Campaign, describeFinding } from './campaign.ts'
+import { BreachError } from './ledger.ts'
+import { type RunOptions, runOnce } from './log-run.ts'
+
+const SEEDS = 8
+/** Of one workload; where there are more places, some are left to the long version. */
+const MAX_CUTS = 100
+const MAX_PLANTED_RUNS = 400
+
+describe('the log, when the power goes', () => {
+  it('keeps every promise, wherever it goes', async () => {
+    const campaign = new Campaign()
+
+    for (let seed = 0; seed < SEEDS; seed++) await campaign.everyCut({ seed }, MAX_CUTS)
+
+    assert.equal(campaign.findings.map(describeFinding).join('\n\n'), '')
+    // A green run must not be an empty one.
+    const { counts, losses } = campaign
+    assert.ok(campaign.runs > 400, `${campaign.runs} runs`)
+    assert.ok(campaign.acknowledged > 10_000 && campaign.read > 10_000)
+    for (const [name, count] of Object.entries(losses)) assert.ok(count > 0, `${name}: ${count}`)
+    for (const cut of ['cut before', 'cut after']) assert.ok(counts[cut]! > 50, cut)
+    const branches = [
+      'segmentsScanned',
+      'tornTailsCut',
+      'lostPagesCut',
+      'journalBatchesReplayed',
+      'journalBatchesSkipped',
+      'cleanOpens',
+      'snapshotsUsed',
+      'indexesRebuilt',
+    ] as const
+    for (const name of branches) assert.ok(recoveryCounters[name] > 0, `never reached: ${name}`)
+    assert.equal(recoveryCounters.corruptionsFound, 0, 'a power cut was taken for damage')
+  })
+
+  it('does exactly the same again from the same seed', async () => {
+    const options = { seed: 3, cutAt: { action: 'sync', index: 5 } } as const
+
+    const first = await runOnce(options)
+    const second = await runOnce(options)
+
+    assert.deepEqual(second, first)
+  })
+})
+
+describe('a planted mistake is found', () => {
+  // What makes the journal go round while its partitions stay unsynced.
+  const journalHeavy = {
+    partitions: 4,
+    producersPerPartition: 1,
+    recordsPerBatch: 1,
+    valueBytes: 900,
+    batchesPerProducer: 10,
+    maxInFlight: 1,
+    segmentBytes: 1_000_000,
+    journalFileBytes: 9_000,
+    checkpointIntervalMs: 60_000,
+  }
+  const mistakes: Record<string, Omit<RunOptions, 'seed'>> = {
+    'sync does nothing': { diskFaults: { syncDoesNothing: true } },
+    'a folder sync does nothing': { diskFaults: { folderSyncDoesNothing: true } },
+    'folders are not synced': { logFaults: { skipFolderSync: true } },
+    'acknowledged before the sync': { logFaults: { acknowledgeBeforeSync: true } },
+    'the journal is emptied early': {
+      logFaults: { journalEmptiedEarly: true },
+      settings: journalHeavy,
+    },
+    'the CRC is ignored': { logFaults: { ignoreCrc: true } },
+    'a duplicate is acknowledged early': { logFaults: { duplicateAcknowledgedEarly: true } },
+  }
+  for (const [mistake, options] of Object.entries(mistakes)) {
+    it(mistake, async () => {
+      const campaign = new Campaign()
+
+      const finding = await campaign.firstFinding(options, MAX_PLANTED_RUNS)
+
+      assert.ok(finding !== undefined, `not found in ${campaign.runs} runs`)
+      assert.ok(finding.error instanceof BreachError, describeFinding(finding))
+    })
+  }
+})
