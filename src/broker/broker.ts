@@ -296,11 +296,18 @@ async function connectionsWithin(config: BrokerConfig, log: JsonLog): Promise<nu
   return left
 }
 
-function settingsOf({ settings, config, listen, advertise }: BrokerOptions): StaticSettings {
+function settingsOf({
+  settings,
+  config,
+  folder,
+  listen,
+  advertise,
+}: BrokerOptions): StaticSettings {
   if (settings !== undefined) return settings
   const flags = Object.entries(config ?? {}).map(([key, text]) => {
     return { flag: `config '${key}'`, key, text }
   })
+  if (folder !== undefined) flags.push({ flag: 'folder', key: 'log.dirs', text: folder })
   if (typeof listen === 'string') flags.push({ flag: 'listen', key: 'listeners', text: listen })
   if (advertise !== undefined) {
     flags.push({ flag: 'advertise', key: 'advertised.listeners', text: advertise })

@@ -15,7 +15,7 @@ import type { BrokerConfig } from './broker-config-keys.ts'
 import { BrokerSettings } from './broker-settings.ts'
 import { type CatalogRecord, type ConfigOwner, encodeRecord } from './catalog-record.ts'
 import { CatalogState, type Topic, topicOf } from './catalog-state.ts'
-import type { ConfigDecision, ResourceType } from './decide-configs.ts'
+import { type ConfigDecision, ownerNames, type ResourceType } from './decide-configs.ts'
 import {
   decidePartitions,
   decideTopic,
@@ -455,7 +455,11 @@ export class Catalog {
         `There is no broker '${name}': it is ${NODE_ID}, or empty for every broker.`,
       )
     }
-    if (name === '') return refuse(ErrorCode.INVALID_REQUEST, `A ${type} needs a name.`)
+    if (name === '')
+      return refuse(
+        ErrorCode.INVALID_REQUEST,
+        `A resource of type ${ownerNames[type]} needs a name.`,
+      )
     if (type !== 'topic' || this.#state.topic(name) !== undefined) return undefined
     return refuse(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `There is no topic '${name}'.`)
   }

@@ -20,12 +20,29 @@ const ownFallbackTraits: Readonly<Record<string, Partial<ConfigKey>>> = {
   'log.roll.jitter.hours': { type: 'int', defaultText: '0', altersAtRunTime: false },
 }
 
+/** Keys that Kafka's tools set and delete on running brokers, and that no broker lists by itself. */
+const throttleKeys: readonly ConfigKey[] = [
+  'leader.replication.throttled.rate',
+  'follower.replication.throttled.rate',
+  'replica.alter.log.dirs.io.max.bytes.per.second',
+].map((name) => ({
+  name,
+  type: 'long',
+  defaultText: '9223372036854775807',
+  effect: 'none',
+  about: 'There is one node: nothing is replicated or moved.',
+  altersAtRunTime: true,
+  fallbacks: [],
+  isInternal: true,
+}))
+
 export const brokerConfigKeys: ReadonlyMap<string, ConfigKey> = new Map(
   [
     ...actingBrokerConfigKeys,
     ...fallbackKeys(),
     ...inertKeys(inertConfigKeys, 'none'),
     ...inertKeys(refusedConfigKeys, 'refused'),
+    ...throttleKeys,
   ].map((key) => [key.name, key]),
 )
 

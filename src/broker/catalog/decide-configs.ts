@@ -32,6 +32,13 @@ export const configKeysOf: Readonly<Record<ResourceType, ReadonlyMap<string, Con
   'client-metrics': clientMetricsConfigKeys,
 }
 
+export const ownerNames: Readonly<Record<ResourceType, string>> = {
+  topic: 'topic',
+  broker: 'broker',
+  group: 'group',
+  'client-metrics': 'client metrics',
+}
+
 /** The configurations of a topic that is to be made. */
 export function checkTopicConfigs(entries: readonly ConfigEntry[]): ConfigDecision {
   const twice = firstTwice(entries)
@@ -91,7 +98,8 @@ export function alterConfigs(
         : list.filter((entry) => !entries.includes(entry))
     changed.push({ name, value: result.join(',') })
   }
-  const fixed = type === 'broker' ? explainFixedAtStart(operations) : undefined
+  // To delete what is not there is nothing, whatever its name: tools tidy up that way.
+  const fixed = type === 'broker' ? explainFixedAtStart(changed) : undefined
   return fixed === undefined ? checkAll(type, next, changed) : fixed
 }
 
@@ -146,7 +154,7 @@ function explainFixedAtStart(entries: readonly { readonly name: string }[]): Ref
 function refuseUnknown(type: ResourceType, name: string): Refusal {
   const nearest = nearestKey(name, configKeysOf[type].keys())
   const hint = nearest === undefined ? '' : ` Did you mean '${nearest}'?`
-  const message = `There is no ${type} configuration '${name}'.${hint}`
+  const message = `There is no ${ownerNames[type]} configuration '${name}'.${hint}`
   // Kafka has a different code for each of the two.
   const isRequest = type === 'client-metrics'
   return refuse(isRequest ? ErrorCode.INVALID_REQUEST : ErrorCode.INVALID_CONFIG, message)

@@ -20,6 +20,8 @@ const LONG_MAX = '9223372036854775807'
 
 const NOT_RECOMPRESSED =
   'batches are stored as the producer compressed them; the broker does not compress them anew yet.'
+const SYNCED_AT_ONCE =
+  'whatever is written, with any acks, is synced by the next commit, sooner than an interval could ask.'
 const NOT_REPLICATED = 'there is one node, so nothing is replicated.'
 const NOT_TIERED = 'there is no tiered storage: the log is one folder on one disk.'
 
@@ -66,26 +68,6 @@ const acting: readonly Row[] = [
     check: atLeast(0),
     fallbacks: ['log.segment.delete.delay.ms'],
     does: 'How long the files of a removed segment or topic stay on the disk.',
-  },
-  {
-    name: 'flush.messages',
-    type: 'long',
-    default: LONG_MAX,
-    check: atLeast(1),
-    fallbacks: ['log.flush.interval.messages'],
-    does: 'Syncs data written with acks 0 or 1 after so many records. acks=all is always synced before it is answered.',
-  },
-  {
-    name: 'flush.ms',
-    type: 'long',
-    default: '10',
-    check: atLeast(0),
-    fallbacks: ['log.flush.interval.ms'],
-    does: 'Syncs data written with acks 0 or 1 after so long at the latest. acks=all is always synced before it is answered.',
-    differs: {
-      kafkaDefault: LONG_MAX,
-      why: 'consumers read only what is synced, so data must not wait for the operating system.',
-    },
   },
   {
     name: 'index.interval.bytes',
@@ -251,6 +233,26 @@ const inert: readonly Row[] = [
     check: between(-131_072, 22),
     fallbacks: ['compression.zstd.level'],
     does: NOT_RECOMPRESSED,
+  },
+  {
+    name: 'flush.messages',
+    type: 'long',
+    default: LONG_MAX,
+    check: atLeast(1),
+    fallbacks: ['log.flush.interval.messages'],
+    does: SYNCED_AT_ONCE,
+  },
+  {
+    name: 'flush.ms',
+    type: 'long',
+    default: '10',
+    check: atLeast(0),
+    fallbacks: ['log.flush.interval.ms'],
+    does: SYNCED_AT_ONCE,
+    differs: {
+      kafkaDefault: LONG_MAX,
+      why: 'consumers read only what is synced, so data must not wait for the operating system.',
+    },
   },
   {
     name: 'follower.replication.throttled.replicas',

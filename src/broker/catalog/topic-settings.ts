@@ -22,6 +22,7 @@ export function logConfigOf(own: ConfigTexts, settings: BrokerSettings): LogConf
     ),
     segmentBytes: Number(value('internal.segment.bytes') ?? value('segment.bytes')),
     segmentMs: number('segment.ms'),
+    segmentJitterMs: number('segment.jitter.ms'),
     segmentIndexBytes: number('segment.index.bytes'),
     indexIntervalBytes: number('index.interval.bytes'),
     retentionBytes: number('retention.bytes'),

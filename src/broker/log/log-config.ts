@@ -7,6 +7,8 @@ export interface LogConfig {
   readonly cleanupPolicy: readonly ('delete' | 'compact')[]
   readonly segmentBytes: number
   readonly segmentMs: number
+  /** Up to so much earlier, so that the segments of many partitions do not all roll at once. */
+  readonly segmentJitterMs: number
   /** Index entries of a segment are bounded by this; each takes 8 bytes in the offset index. */
   readonly segmentIndexBytes: number
   readonly indexIntervalBytes: number
@@ -41,6 +43,7 @@ export const DEFAULT_LOG_CONFIG: LogConfig = {
   cleanupPolicy: ['delete'],
   segmentBytes: 1_073_741_824,
   segmentMs: 7 * DAY_MS,
+  segmentJitterMs: 0,
   segmentIndexBytes: 10_485_760,
   indexIntervalBytes: 4096,
   retentionBytes: -1,

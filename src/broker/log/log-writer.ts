@@ -362,7 +362,7 @@ export class LogWriter {
 
   #mustRollBefore(append: PendingAppend, active: Segment, sizeBytes: number): boolean {
     if (sizeBytes === 0) return false
-    const { segmentBytes, segmentMs, segmentIndexBytes } = this.#owner.config()
+    const { segmentBytes, segmentMs, segmentJitterMs, segmentIndexBytes } = this.#owner.config()
     if (sizeBytes + append.bytes.length > segmentBytes) return true
     if (append.lastOffset - active.baseOffset > MAX_RELATIVE_OFFSET) return true
     const indexBytes = active.indexesNow?.offsets.sizeBytes ?? 0
@@ -371,7 +371,8 @@ export class LogWriter {
       active.firstTimestamp >= 0 && append.maxTimestamp >= 0
         ? append.maxTimestamp - active.firstTimestamp
         : this.#owner.nowMs() - active.createdMs
-    return ageMs > segmentMs
+    const jitterMs = Math.min(segmentMs, segmentJitterMs)
+    return ageMs > segmentMs - jitterMs * spread(this.partition, active.baseOffset)
   }
 
   /** The first `count` taken appends stand in the segment's file now. */
@@ -434,4 +435,9 @@ function readBack({ segment, position, sizeBytes }: Undurable): Buffer | Promise
   const file = segment.openNow
   if (file !== undefined) return checked(file.readSync(bytes, position))
   return segment.file.use((opened) => opened.read(bytes, position)).then(checked)
+}
+
+/** From 0 to below 1, different for each segment and the same at every look. */
+function spread(partition: number, baseOffset: number): number {
+  return (Math.imul(baseOffset ^ Math.imul(partition + 1, 0x9e3779b1), 0x85ebca6b) >>> 0) / 2 ** 32
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Disk } from '../../host/disk.ts'
 import { memoryDisk } from '../../host/memory-disk.ts'
+import { buildBatch } from '../batch/builder.ts'
 import type { HandlerWorld } from './handler-test-world.ts'
 import { openHandlerWorld } from './handler-test-world.ts'
 
@@ -80,6 +81,33 @@ describe('partitions', () => {
 
     await alter('topic', 'orders', {})
     assert.deepEqual([limitOf('orders'), limitOf('plain')], [2000, 2000])
+  })
+
+  it('roll their segments at different times when segment.jitter.ms says so', async () => {
+    await using world = await openHandlerWorld()
+    const partitions = 8
+    const segmentMs = { 'segment.ms': '10000' }
+    await create(world, 'even', { partitions, configs: segmentMs })
+    const jitter = { 'segment.jitter.ms': '10000' }
+    await create(world, 'uneven', { partitions, configs: { ...segmentMs, ...jitter } })
+    const rolledOf = async (topic: string) => {
+      let rolled = 0
+      for (let partition = 0; partition < partitions; partition++) {
+        const log = world.partitions.get(topic, partition)!
+        for (const ageMs of [0, 5000]) {
+          const record = { timestamp: Date.now() - 60_000 + ageMs, key: null, value: null }
+          await log.append(buildBatch({ records: [record] }), { acks: -1, origin: 'client' })
+        }
+        const files = await world.disk.list(`topics/${topic}-${partition}`)
+        if (files.filter((file) => file.endsWith('.log')).length > 1) rolled += 1
+      }
+      return rolled
+    }
+
+    const uneven = await rolledOf('uneven')
+
+    assert.equal(await rolledOf('even'), 0)
+    assert.ok(uneven > 0 && uneven < partitions, `${uneven} of ${partitions} rolled`)
   })
 
   it('have their data after a restart', async () => {

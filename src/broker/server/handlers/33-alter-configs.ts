@@ -1,7 +1,9 @@
 // Versions   0-2.
 // Behaviour  Replaces the whole set of a resource: what is not named goes back to its default. Each
 //            resource is altered as a whole or not at all; with `validate_only` only checked.
-// Differs    Loggers cannot be configured here. An unknown key of the broker is refused; Kafka keeps it.
+// Differs    Loggers cannot be configured here. An unknown key of the broker is refused, Kafka keeps
+//            it; a wrong value of one is 40 as for topics, where Kafka says 42. Keys that do not act
+//            on one node cannot be altered at run time, because they change nothing.
 
 import { replaceConfigs } from '../../catalog/decide-configs.ts'
 import { refuse } from '../../catalog/refusal.ts'

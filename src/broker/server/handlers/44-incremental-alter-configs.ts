@@ -2,7 +2,9 @@
 // Behaviour  SET, DELETE, APPEND and SUBTRACT on single keys; the rest stays. Lists begin with the
 //            value in effect. Each resource is altered as a whole or not at all; with `validate_only`
 //            only checked. A key or a resource named twice: 42.
-// Differs    Loggers cannot be configured here. An unknown key of the broker is refused; Kafka keeps it.
+// Differs    Loggers cannot be configured here. An unknown key of the broker is refused, Kafka keeps
+//            it; a wrong value of one is 40 as for topics, where Kafka says 42. Keys that do not act
+//            on one node cannot be altered at run time, because they change nothing.
 
 import {
   alterConfigs,
