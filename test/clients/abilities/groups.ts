@@ -30,8 +30,7 @@ const groupOfTwo: Ability = {
     await settled(bench, one)
     const before = await both(bench, one, other)
     await produce(bench, topic, 10)
-    await until('both together have the second forty', async () => {
-      const { seen } = await both(bench, one, other)
+    await untilBoth(bench, [one, other], 'have the second forty', ({ seen }) => {
       return distinct(seen) === 80
     })
     const after = await both(bench, one, other)
@@ -150,7 +149,12 @@ async function produce(bench: Bench, topic: string, countEach: number): Promise<
   await bench.driver.call('produce', { topic, clientId: bench.client.id, records })
 }
 
-async function both({ driver }: Bench, one: string, other: string) {
+interface BothStatus {
+  readonly assigned: readonly number[][]
+  readonly seen: readonly Position[]
+}
+
+async function both({ driver }: Bench, one: string, other: string): Promise<BothStatus> {
   const statuses: MemberStatus[] = [
     await driver.call('member', { member: one }),
     await driver.call('member', { member: other }),
@@ -179,9 +183,26 @@ async function untilMember(
   }
 }
 
+/** The same for two members together. */
+async function untilBoth(
+  bench: Bench,
+  members: readonly [string, string],
+  what: string,
+  isTrue: (status: BothStatus) => boolean,
+): Promise<void> {
+  let last: BothStatus | undefined
+  try {
+    await until(`${members.join(' and ')} ${what}`, async () => {
+      last = await both(bench, ...members)
+      return isTrue(last)
+    })
+  } catch (error) {
+    throw new Error(`${error}, they said last: ${JSON.stringify(last)}`)
+  }
+}
+
 async function untilShared(bench: Bench, one: string, other: string): Promise<void> {
-  await until('the two share the partitions', async () => {
-    const { assigned } = await both(bench, one, other)
+  await untilBoth(bench, [one, other], 'share the partitions', ({ assigned }) => {
     const isHalved = assigned.every(({ length }) => length === PARTITIONS / 2)
     return isHalved && new Set(assigned.flat()).size === PARTITIONS
   })

@@ -108,6 +108,8 @@ class Member(contract.Member, ConsumerRebalanceListener):
         # Version 3, where it leads a group before it has metadata, can give out nothing and stay so.
         self.consumer.partitions_for_topic(self.arguments["topic"])
         self.consumer.subscribe([self.arguments["topic"]], listener=self)
+        # Version 3 sometimes gets stuck, with any broker, where it joins before it knows the topic.
+        self.consumer.partitions_for_topic(self.arguments["topic"])
 
     def on_partitions_assigned(self, assigned):
         self.assignments += 1
