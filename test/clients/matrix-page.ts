@@ -25,7 +25,7 @@ export function matrixPage(): string {
   return `# Clients
 
 Unmodified clients that are run against Millrace by \`npm run test:clients\`, each cell a pass or a
-limit of the client itself, numbered below. The same cells pass against Apache Kafka, with
+limit of the client itself, numbered below. The same holds against Apache Kafka 4.3.1, with
 \`npm run test:clients -- --target kafka\`. This page is written by \`npm run test:clients -- --write\`.
 
 | | ${columns.join(' | ')} |
