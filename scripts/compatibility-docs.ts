@@ -41,6 +41,7 @@ Millrace speaks the protocol of Apache Kafka 4.3.1, as a cluster of one node. Fo
 - **One node.** Node id 1 leads every partition. A replication factor above 1 is refused (38), unless \`--accept-any-replication-factor\` is given, for development.
 - **The leader epoch** is one number for all partitions and rises after every unclean stop ([decision 4](decisions/0004-one-global-leader-epoch.md)).
 - **int64 values beyond 2^53-1** in magnitude are refused as malformed, except where Kafka's clients use the largest long for "no limit" ([decision 2](decisions/0002-int64-as-number.md)).
+- **No compaction yet**: \`cleanup.policy=compact\` is taken and its keys are checked, but every record is kept.
 - **No transactions yet**: a transactional id is answered with 53, a transactional batch with 48, and neither \`transaction.version\` nor \`group.version\` is finalized, so clients use neither.
 - **No access control yet**: listeners are plain, and by default on 127.0.0.1 only ([SECURITY.md](../SECURITY.md)).
 - **A request that cannot be answered** (unknown API, version, or malformed) closes its connection, as in Kafka, with a line in the log that names client, API, version and reason.

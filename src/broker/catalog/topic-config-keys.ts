@@ -51,7 +51,7 @@ const acting: readonly Row[] = [
     default: 'delete',
     check: listOf('compact', 'delete'),
     fallbacks: ['log.cleanup.policy'],
-    does: '`delete` removes old segments by time and size, `compact` keeps the last record of each key; both together do both.',
+    does: '`delete` removes old segments by time and size, `compact` asks for a key with every record; compaction itself is not there yet, so all of them are kept.',
   },
   {
     name: 'delete.retention.ms',
