@@ -4,6 +4,7 @@
 import { nodeClock } from '../host/node-host.ts'
 import { paint } from './output.ts'
 import { type Terminal, wantsColour } from './terminal.ts'
+import { printable } from './text.ts'
 
 export class ServeLog {
   readonly #terminal: Terminal
@@ -54,7 +55,9 @@ export class ServeLog {
     const { event, level, time: _, ...fields } = parseEntry(line)
     const isAlarming = level === 'warn' || level === 'error'
     if (!isAlarming && !this.#isVerbose) return ''
-    const facts = Object.entries(fields).map(([name, value]) => `${name}=${String(value)}`)
+    const facts = Object.entries(fields).map(
+      ([name, value]) => `${name}=${printable(String(value))}`,
+    )
     const label = isAlarming
       ? this.#label(level === 'error' ? 'red' : 'yellow', level === 'error' ? 'error' : 'warning')
       : 'info:'
