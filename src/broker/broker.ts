@@ -237,6 +237,7 @@ async function openRooms({
   const delayedFetches = new DelayedFetches(host.timers)
   const { clock, random } = host
   const maxSessions = config.maxIncrementalFetchSessionCacheSlots
+  const maxPartitions = config.millraceMaxFetchSessionPartitions
   return {
     nodeId: NODE_ID,
     host,
@@ -248,7 +249,7 @@ async function openRooms({
     groups,
     servedApis,
     delayedFetches,
-    fetchSessions: new FetchSessions({ maxSessions, clock, random }),
+    fetchSessions: new FetchSessions({ maxSessions, maxPartitions, clock, random }),
     producerIds: new ProducerIds(() => catalog.takeProducerIdBlock()),
     responses: new ResponseMemory(config.millraceQueuedMaxResponseBytes),
     buffers: new BufferPool(IDLE_BUFFER_BYTES),

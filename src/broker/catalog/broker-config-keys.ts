@@ -140,6 +140,12 @@ const rows = {
     check: atLeast(0),
     about: 'Fetch sessions that are remembered.',
   },
+  'millrace.max.fetch.session.partitions': {
+    type: 'int',
+    default: '500000',
+    check: atLeast(0),
+    about: 'Partitions in all fetch sessions together; beyond, clients are served without one.',
+  },
   'max.request.partition.size.limit': {
     type: 'int',
     default: '2000',

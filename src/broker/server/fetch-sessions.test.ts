@@ -12,14 +12,14 @@ const NEWS = {
   isDiverging: false,
 }
 
-function sessionsOf(maxSessions = 3) {
+function sessionsOf(maxSessions = 3, maxPartitions = 100) {
   const clock = { nowMs: () => 0, monotonicMs: () => clock.time, time: 0 }
   let seed = 0
   const random = {
     bytes: (length: number) => Buffer.alloc(length, ++seed),
     uuid: () => ZERO_UUID,
   }
-  return { clock, sessions: new FetchSessions({ maxSessions, clock, random }) }
+  return { clock, sessions: new FetchSessions({ maxSessions, maxPartitions, clock, random }) }
 }
 
 function wanted(partition: number, fetchOffset = 0): FetchPartition {
@@ -177,5 +177,19 @@ describe('fetch sessions', () => {
     assert.equal(sessions.begin(request(younger.id, 1)).kind, 'refused', 'the idle one went')
     assert.equal(sessions.begin(request(oldest.id, 2)).kind, 'incremental')
     assert.equal(sessions.begin(request(fresh.id, 1)).kind, 'incremental')
+  })
+
+  it('all sessions together hold no more partitions than their bound', () => {
+    const { sessions } = sessionsOf(3, 4)
+    const first = create(sessions, [wanted(0), wanted(1)])
+    const second = create(sessions, [wanted(0)])
+
+    assert.equal(sessions.create(false, [wanted(0), wanted(1)]), undefined)
+    const grown = sessions.begin(request(second.id, 1, { partitions: [wanted(1), wanted(2)] }))
+
+    const notFound = { kind: 'refused', errorCode: ErrorCode.FETCH_SESSION_ID_NOT_FOUND }
+    assert.deepEqual(grown, notFound)
+    assert.equal(sessions.begin(request(first.id, 1)).kind, 'incremental', 'others go on')
+    create(sessions, [wanted(0), wanted(1)])
   })
 })

@@ -2,7 +2,8 @@
 // requests name only what changed, and answers leave out partitions with nothing new.
 // Invariant: a session is as the client believes it to be, or the client is told 70 or 71 and starts
 // over. Partitions that gave data go to the end of the order, so that none starves under
-// `max_bytes`. The cache is bounded (`max.incremental.fetch.session.cache.slots`).
+// `max_bytes`. Sessions are bounded (`max.incremental.fetch.session.cache.slots`), and so are the
+// partitions in all of them (`millrace.max.fetch.session.partitions`).
 
 import type { Clock } from '../../host/clock.ts'
 import type { Random } from '../../host/random.ts'
@@ -124,13 +125,22 @@ export class FetchSession {
 
 export class FetchSessions {
   readonly #maxSessions: number
+  readonly #maxPartitions: number
   readonly #clock: Clock
   readonly #random: Random
   /** In the order of their last use. */
   readonly #sessions = new Map<number, FetchSession>()
+  /** Of all sessions. */
+  #partitionCount = 0
 
-  constructor(options: { maxSessions: number; clock: Clock; random: Random }) {
+  constructor(options: {
+    maxSessions: number
+    maxPartitions: number
+    clock: Clock
+    random: Random
+  }) {
     this.#maxSessions = options.maxSessions
+    this.#maxPartitions = options.maxPartitions
     this.#clock = options.clock
     this.#random = options.random
   }
@@ -143,7 +153,7 @@ export class FetchSessions {
   begin(request: FetchSessionRequest): FetchContext {
     const { sessionId, sessionEpoch, partitions } = request
     if (sessionEpoch === FINAL_EPOCH || sessionEpoch === INITIAL_EPOCH) {
-      this.#sessions.delete(sessionId)
+      this.#remove(this.#sessions.get(sessionId))
       return { kind: sessionEpoch === FINAL_EPOCH ? 'sessionless' : 'new', partitions }
     }
     const session = this.#sessions.get(sessionId)
@@ -162,22 +172,38 @@ export class FetchSessions {
   /** Remembers a new session after its first answer. undefined: the cache is full of live ones. */
   create(usesTopicIds: boolean, partitions: readonly FetchPartition[]): FetchSession | undefined {
     if (partitions.length === 0 || !this.#makeRoom()) return undefined
+    if (this.#partitionCount + partitions.length > this.#maxPartitions) return undefined
     const nowMs = this.#clock.monotonicMs()
     const session = new FetchSession({ id: this.#freeId(), usesTopicIds, nowMs })
     for (const wanted of partitions) session.put(wanted)
-    this.#sessions.set(session.id, session)
+    this.#add(session)
     return session
   }
 
   #moveOn(session: FetchSession, request: FetchSessionRequest): FetchContext {
+    this.#remove(session)
     for (const wanted of request.partitions) session.put(wanted)
     for (const forgotten of request.forgotten) session.forget(forgotten)
-    this.#sessions.delete(session.id)
     if (session.size === 0) return { kind: 'sessionless', partitions: [] }
+    if (this.#partitionCount + session.size > this.#maxPartitions) {
+      // The client starts over, and is then served without a session.
+      return { kind: 'refused', errorCode: ErrorCode.FETCH_SESSION_ID_NOT_FOUND }
+    }
     session.epoch = session.epoch === MAX_INT32 ? 1 : session.epoch + 1
     session.lastUsedMs = this.#clock.monotonicMs()
-    this.#sessions.set(session.id, session)
+    this.#add(session)
     return { kind: 'incremental', partitions: session.wanted(), session }
+  }
+
+  #add(session: FetchSession): void {
+    this.#sessions.set(session.id, session)
+    this.#partitionCount += session.size
+  }
+
+  #remove(session: FetchSession | undefined): void {
+    if (session === undefined) return
+    this.#sessions.delete(session.id)
+    this.#partitionCount -= session.size
   }
 
   #makeRoom(): boolean {
@@ -185,7 +211,7 @@ export class FetchSessions {
     const [oldest] = this.#sessions.values()
     if (oldest === undefined) return false
     if (this.#clock.monotonicMs() - oldest.lastUsedMs < EVICT_AFTER_MS) return false
-    this.#sessions.delete(oldest.id)
+    this.#remove(oldest)
     return true
   }
 

@@ -9,7 +9,9 @@ import {
   startTestBroker,
   valuesIn,
 } from '../../../../test/support/test-broker.ts'
+import { buildBatch } from '../../batch/builder.ts'
 import { writeBatchCrc } from '../../batch/header.ts'
+import { MAX_DECOMPRESSED_BYTES } from '../../batch/records.ts'
 import { ZERO_UUID } from '../../bytes/uuid.ts'
 import { produce } from '../../protocol/00-produce.ts'
 import { ErrorCode } from '../../wire/error-codes.ts'
@@ -260,7 +262,9 @@ describe('a batch that is not what it says', () => {
     const { connect } = await startTestBroker(t)
     const client = await connect()
     await makeTopic(client, 'orders')
-    const bomb = batchOf([' '.repeat(400 * 1024 * 1024)], { compression: 'zstd' })
+    const value = Buffer.alloc(MAX_DECOMPRESSED_BYTES + 1)
+    const records = [{ timestamp: Date.now(), key: null, value }]
+    const bomb = buildBatch({ records, compression: 'zstd' })
     assert.ok(bomb.length < 1_000_000)
 
     const { errorCode } = await produceTo(client, 'orders', bomb)
