@@ -346,7 +346,7 @@ export class HostedGroup {
   }
 }
 
-/** Answers as a group that does not exist, where there is not even a partition to keep it. */
+/** Answers as a group that does not exist. */
 export function unknownGroup(groupId: string, host: Pick<Host, 'clock' | 'timers'>): HostedGroup {
   const settings = {
     minSessionTimeoutMs: 0,

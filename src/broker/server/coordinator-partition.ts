@@ -61,7 +61,7 @@ export class CoordinatorPartition {
     for (const group of [...this.#groups.values()]) group.restore()
   }
 
-  /** The group of that id, known or not: a group that stays without content forgets itself. */
+  /** The group of that id, made when there is none: one that stays without content goes again. */
   group(groupId: string): HostedGroup {
     const known = this.#groups.get(groupId)
     if (known !== undefined) return known

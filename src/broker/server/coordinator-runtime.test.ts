@@ -307,6 +307,24 @@ describe('groups', () => {
     assert.ok(world.events.includes('group-refused'))
   })
 
+  it('that do not exist leave nothing behind when they are asked for', async () => {
+    await using world = await World.open(newDisk(), { 'millrace.max.groups': '1' })
+    await world.createTopic('events')
+    await world.commit('payments', 'events', 1)
+    await world.groups.delete('payments')
+
+    for (const groupId of ['a', 'b', 'c']) {
+      assert.equal(world.groups.describe(groupId).errorCode, ErrorCode.GROUP_ID_NOT_FOUND)
+      assert.equal(await world.committed(groupId, 'events'), undefined)
+      world.groups.heartbeat({ groupId, ...NOBODY })
+      await world.groups.leave(groupId, [NOBODY])
+      await world.groups.delete(groupId)
+      await world.groups.deleteOffsets(groupId, [{ topic: 'events', partition: 0 }])
+    }
+
+    assert.deepEqual(await world.commit('orders', 'events', 1), [ErrorCode.NONE])
+  })
+
   it('are not served when their log cannot be understood; others are', async () => {
     const disk = newDisk()
     const before = await World.open(disk)

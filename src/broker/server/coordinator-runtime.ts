@@ -98,6 +98,7 @@ export class CoordinatorRuntime {
     this.#stopListening()
     await this.#creating
     await Promise.all(this.#partitions.map((partition) => partition.close()))
+    await this.#loading
   }
 
   async join(call: JoinCall): Promise<JoinReply> {
@@ -191,12 +192,14 @@ export class CoordinatorRuntime {
 
   readonly #topicIdOf = (name: string) => this.#needs.catalog.topic(name)?.id
 
+  /** A group as it is; one that does not exist answers so, and leaves nothing behind. */
   #group(groupId: string, mayBeNameless = false): HostedGroup | ErrorCode {
     if (groupId === '' && !mayBeNameless) return ErrorCode.INVALID_GROUP_ID
     if (this.#isClosed) return ErrorCode.COORDINATOR_NOT_AVAILABLE
     const partition = this.#partitionOf(groupId)
-    if (partition === undefined) return unknownGroup(groupId, this.#needs.host)
-    return partition.errorCode === ErrorCode.NONE ? partition.group(groupId) : partition.errorCode
+    const errorCode = partition?.errorCode ?? ErrorCode.NONE
+    if (errorCode !== ErrorCode.NONE) return errorCode
+    return partition?.groups.get(groupId) ?? unknownGroup(groupId, this.#needs.host)
   }
 
   /** For requests that may bring a group into being, and with the first the topic. */
@@ -207,12 +210,14 @@ export class CoordinatorRuntime {
       const errorCode = await this.#creating
       if (errorCode !== ErrorCode.NONE) return errorCode
     }
-    if (this.#isTooMany(groupId)) return ErrorCode.POLICY_VIOLATION
-    return this.#group(groupId, mayBeNameless)
+    const partition = this.#partitionOf(groupId)
+    if (partition === undefined || this.#isClosed) return ErrorCode.COORDINATOR_NOT_AVAILABLE
+    if (partition.errorCode !== ErrorCode.NONE) return partition.errorCode
+    if (!partition.groups.has(groupId) && this.#isFull(groupId)) return ErrorCode.POLICY_VIOLATION
+    return partition.group(groupId)
   }
 
-  #isTooMany(groupId: string): boolean {
-    if (this.#partitionOf(groupId)?.groups.has(groupId)) return false
+  #isFull(groupId: string): boolean {
     const { millraceMaxGroups } = this.#needs.config
     if (this.#countGroups() < millraceMaxGroups) return false
     this.#needs.log.warn('group-refused', { groupId, 'millrace.max.groups': millraceMaxGroups })
