@@ -17,6 +17,8 @@ export interface RecoveryCounters {
   /** Already in the partition's file, or below its start. */
   journalBatchesSkipped: number
   journalGaps: number
+  /** A segment ended before the next one begins and the journal could not help: cut there. */
+  gapsCut: number
   /** Opened without looking at a file. */
   cleanOpens: number
   leftoversRemoved: number
@@ -34,6 +36,7 @@ export const recoveryCounters: RecoveryCounters = {
   journalBatchesReplayed: 0,
   journalBatchesSkipped: 0,
   journalGaps: 0,
+  gapsCut: 0,
   cleanOpens: 0,
   leftoversRemoved: 0,
   swapsCompleted: 0,

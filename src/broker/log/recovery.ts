@@ -161,7 +161,7 @@ class Recovery {
   }
 
   async run(): Promise<RecoveredLog> {
-    const { files, folder, replay } = this.#options
+    const { files, folder } = this.#options
     await settleLeftovers(files.disk, folder)
     const names = await files.disk.list(folder)
     const fromOffset = await this.#loadProducers()
@@ -170,14 +170,15 @@ class Recovery {
       if (this.#offlineReason !== undefined) break
       if (segment.endOffset > segment.baseOffset && segment.endOffset <= fromOffset) continue
       if (!this.#segments.includes(segment)) continue
-      await this.#learn(segment, fromOffset)
-      await this.#cutBehindGap(segment)
+      const isDamaged = await this.#learn(segment, fromOffset)
+      await this.#fillUpToNext(segment)
+      await this.#cutBehindGap(segment, isDamaged)
     }
     if (this.#offlineReason === undefined) {
       if (await removeSnapshotsBeyond(files.disk, folder, this.#endOffset)) {
         await files.disk.syncFolder(folder)
       }
-      await this.#replay(replay)
+      await this.#replay()
     }
     const first = this.#segments[0]
     const logStartOffset = Math.max(this.#logStartOffset, first?.baseOffset ?? 0)
@@ -249,8 +250,11 @@ class Recovery {
     this.#goOffline(`${segment.file.path} has ${stat?.size} bytes, ${noted.sizeBytes} were durable`)
   }
 
-  /** Reads and checks a segment's batches from the offset on. */
-  async #learn(segment: Segment, fromOffset: number): Promise<void> {
+  /**
+   * Reads and checks a segment's batches from the offset on, and cuts off what is none.
+   * @returns whether there was something to cut off
+   */
+  async #learn(segment: Segment, fromOffset: number): Promise<boolean> {
     const { timers, config, ignoreCrc } = this.#options
     const fileBytes = await segment.file.use((file) => file.size())
     counters.segmentsScanned += 1
@@ -267,6 +271,7 @@ class Recovery {
     this.#endOffset = Math.max(this.#endOffset, scan.endOffset)
     segment.hasDurableName = segment.baseOffset < this.#recoveryPoint
     if (scan.isDamaged) await this.#judge(segment, fileBytes)
+    return scan.isDamaged
   }
 
   async #judge(segment: Segment, fileBytes: number): Promise<void> {
@@ -276,9 +281,9 @@ class Recovery {
       offset: this.#endOffset,
       endPosition: fileBytes,
     })
-    const later = this.#segments.slice(this.#segments.indexOf(segment) + 1)
+    const isLast = segment === this.#segments.at(-1)
     const wasDurable = this.#endOffset < this.#recoveryPoint
-    if (kind === 'corruption' || (wasDurable && (kind === 'lost-page' || later.length > 0))) {
+    if (kind === 'corruption' || (wasDurable && (kind === 'lost-page' || !isLast))) {
       counters.corruptionsFound += 1
       this.#goOffline(
         `damaged at offset ${this.#endOffset} (${segment.file.path}, byte ${position}) with good data behind it`,
@@ -288,28 +293,41 @@ class Recovery {
     if (kind === 'torn-tail') counters.tornTailsCut += 1
     else counters.lostPagesCut += 1
     await segment.file.use((file) => file.truncate(segment.sizeBytes))
-    for (const gone of later) await this.#remove(gone)
   }
 
   /**
    * The next segment reached the disk, the end of this one did not: a file is no barrier for another.
-   * All that follows was unsynced; what was acknowledged of it is in the journal.
+   * The next one may have been synced directly, so what this one lacks was acknowledged by the
+   * journal, or nothing that follows was acknowledged at all.
    */
-  async #cutBehindGap(segment: Segment): Promise<void> {
+  async #fillUpToNext(segment: Segment): Promise<void> {
+    const next = this.#segments[this.#segments.indexOf(segment) + 1]
+    if (next === undefined || this.#offlineReason !== undefined) return
+    for (const batch of this.#journaled()) {
+      if (this.#endOffset >= next.baseOffset) return
+      if (batch.baseOffset === this.#endOffset) await this.#write(batch, segment)
+    }
+  }
+
+  async #cutBehindGap(segment: Segment, isDamaged: boolean): Promise<void> {
     const later = this.#segments.slice(this.#segments.indexOf(segment) + 1)
     const next = later[0]
-    if (next === undefined || !this.#isLost({ from: this.#endOffset, to: next.baseOffset })) return
-    counters.lostPagesCut += 1
+    if (next === undefined || this.#endOffset >= next.baseOffset) return
+    if (this.#offlineReason !== undefined) return
+    if (!isDamaged && !this.#isLost({ from: this.#endOffset, to: next.baseOffset })) return
+    counters.gapsCut += 1
     for (const gone of later) await this.#remove(gone)
   }
 
   /** Whether offsets are missing that compaction did not take: it takes durable ones only. */
   #isLost({ from, to }: { from: number; to: number }): boolean {
-    if (from >= to || this.#offlineReason !== undefined) return false
-    const { note, replay, config, hasCheckpoint } = this.#options
+    const { note, config, hasCheckpoint } = this.#options
     if (note !== undefined) return to > this.#recoveryPoint
     if (hasCheckpoint && !isCompacted(config)) return true
-    return replay.some((entry) => holdsBatchWithin(entry, from, to))
+    for (const { baseOffset } of this.#journaled()) {
+      if (baseOffset >= from && baseOffset < to) return true
+    }
+    return false
   }
 
   #goOffline(reason: string): void {
@@ -322,62 +340,58 @@ class Recovery {
     await segment.removeFiles()
   }
 
-  /** Adds what the journal holds beyond the end of the files. */
-  async #replay(entries: readonly ReplayEntry[]): Promise<void> {
-    for (const entry of entries) {
-      for (let at = 0; at < entry.bytes.length; ) {
-        const size = readBatchSize(entry.bytes, at)
-        const batch = entry.bytes.subarray(at, at + size)
-        const baseOffset = readBaseOffset(batch, 0)
-        at += size
-        if (baseOffset < this.#endOffset || baseOffset < this.#logStartOffset) {
-          counters.journalBatchesSkipped += 1
-          continue
-        }
-        if (baseOffset > this.#endOffset && this.#endOffset > this.#logStartOffset) {
-          counters.journalGaps += 1
-          this.#goOffline(`offsets ${this.#endOffset} to ${baseOffset - 1} are missing`)
-          return
-        }
-        await this.#append(batch, baseOffset)
+  /** The batches that the journal holds of this log, in order. */
+  *#journaled(): Generator<{ baseOffset: number; bytes: Buffer }> {
+    for (const { bytes } of this.#options.replay) {
+      for (let at = 0; at < bytes.length; at += readBatchSize(bytes, at)) {
+        const batch = bytes.subarray(at, at + readBatchSize(bytes, at))
+        yield { baseOffset: readBaseOffset(batch, 0), bytes: batch }
       }
     }
   }
 
-  async #append(batch: Buffer, baseOffset: number): Promise<void> {
-    const { files, folder, config, nowMs } = this.#options
-    let active = this.#segments.at(-1)
-    const isFull = active !== undefined && active.sizeBytes + batch.length > config.segmentBytes
-    if (active === undefined || baseOffset > this.#endOffset || isFull) {
-      if (active !== undefined && active.sizeBytes === 0) await this.#remove(active)
-      active = new Segment(files, folder, baseOffset, nowMs)
-      await files.disk.makeFolder(folder)
-      await active.create()
-      this.#segments.push(active)
+  /** Adds what the journal holds beyond the end of the files. */
+  async #replay(): Promise<void> {
+    for (const batch of this.#journaled()) {
+      const { baseOffset } = batch
+      if (baseOffset < this.#endOffset || baseOffset < this.#logStartOffset) {
+        counters.journalBatchesSkipped += 1
+        continue
+      }
+      if (baseOffset > this.#endOffset && this.#endOffset > this.#logStartOffset) {
+        counters.journalGaps += 1
+        this.#goOffline(`offsets ${this.#endOffset} to ${baseOffset - 1} are missing`)
+        return
+      }
+      await this.#write(batch, await this.#segmentFor(batch))
     }
-    const position = active.sizeBytes
-    await active.file.use((file) => file.write([batch], position))
-    const header = readBatchHeader(batch, 0)
-    learnBatch(
-      active,
-      { header, bytes: batch, position },
-      {
-        config,
-        producers: this.#producers,
-        epochs: this.#epochs,
-      },
-    )
+  }
+
+  async #segmentFor(batch: { baseOffset: number; bytes: Buffer }): Promise<Segment> {
+    const { files, folder, config, nowMs } = this.#options
+    const { baseOffset, bytes } = batch
+    const active = this.#segments.at(-1)
+    const isFull = active !== undefined && active.sizeBytes + bytes.length > config.segmentBytes
+    if (active !== undefined && baseOffset === this.#endOffset && !isFull) return active
+    if (active !== undefined && active.sizeBytes === 0) await this.#remove(active)
+    const next = new Segment(files, folder, baseOffset, nowMs)
+    await files.disk.makeFolder(folder)
+    await next.create()
+    this.#segments.push(next)
+    return next
+  }
+
+  /** Puts a batch of the journal at the end of a segment. */
+  async #write({ bytes }: { bytes: Buffer }, segment: Segment): Promise<void> {
+    const { config } = this.#options
+    const position = segment.sizeBytes
+    await segment.file.use((file) => file.write([bytes], position))
+    const header = readBatchHeader(bytes, 0)
+    const learn = { config, producers: this.#producers, epochs: this.#epochs }
+    learnBatch(segment, { header, bytes, position }, learn)
     this.#endOffset = header.lastOffset + 1
     counters.journalBatchesReplayed += 1
   }
-}
-
-function holdsBatchWithin({ bytes }: ReplayEntry, from: number, to: number): boolean {
-  for (let at = 0; at < bytes.length; at += readBatchSize(bytes, at)) {
-    const baseOffset = readBaseOffset(bytes, at)
-    if (baseOffset >= from && baseOffset < to) return true
-  }
-  return false
 }
 
 function baseName(path: string): string {

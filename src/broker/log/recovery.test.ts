@@ -1,0 +1,153 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import type { Disk } from '../../host/disk.ts'
+import { memoryDisk } from '../../host/memory-disk.ts'
+import { nodeTimers } from '../../host/node-host.ts'
+import { buildBatch } from '../batch/builder.ts'
+import { writeBaseOffset, writePartitionLeaderEpoch } from '../batch/header.ts'
+import type { LogNote } from './checkpoint-file.ts'
+import { FileCache } from './file-cache.ts'
+import type { ReplayEntry } from './journal.ts'
+import { DEFAULT_LOG_CONFIG, type LogConfig } from './log-config.ts'
+import { type RecoveredLog, recoverLog } from './recovery.ts'
+
+const FOLDER = 'topics/orders-0'
+const TOPIC_ID = 'AAAAAAAAAAAAAAAAAAAABA'
+
+describe('after a power cut, a log whose segments were not all synced', () => {
+  it('gets back from the journal what an empty segment should hold before the next one', async () => {
+    const log = await recover({
+      segments: { 0: [batch(0), batch(1)], 2: [], 4: [batch(4)] },
+      journal: [batch(2), batch(3)],
+    })
+
+    assert.deepEqual(await offsetsOf(log), { 0: [0, 1], 2: [2, 3], 4: [4] })
+    assert.equal(log.endOffset, 5)
+  })
+
+  it('gets back the end of a segment that is whole batches, but too few', async () => {
+    const log = await recover({
+      segments: { 0: [batch(0)], 3: [batch(3)] },
+      journal: [batch(1), batch(2)],
+    })
+
+    assert.deepEqual(await offsetsOf(log), { 0: [0, 1, 2], 3: [3] })
+    assert.equal(log.endOffset, 4)
+  })
+
+  it('gets back the end of a segment that is torn, and keeps the next one', async () => {
+    const log = await recover({
+      segments: { 0: [batch(0), batch(1).subarray(0, 50)], 2: [batch(2)] },
+      journal: [batch(1)],
+    })
+
+    assert.deepEqual(await offsetsOf(log), { 0: [0, 1], 2: [2] })
+    assert.equal(log.endOffset, 3)
+  })
+
+  it('goes on with what the journal holds behind the last segment', async () => {
+    const log = await recover({
+      segments: { 0: [batch(0)], 2: [batch(2)] },
+      journal: [batch(1), batch(2), batch(3)],
+    })
+
+    assert.deepEqual(await offsetsOf(log), { 0: [0, 1], 2: [2, 3] })
+    assert.equal(log.endOffset, 4)
+  })
+
+  it('ends where the journal cannot help: nothing behind was ever acknowledged', async () => {
+    const log = await recover({
+      segments: { 0: [batch(0)], 3: [batch(3)] },
+      journal: [batch(1)],
+    })
+
+    assert.deepEqual(await offsetsOf(log), { 0: [0, 1] })
+    assert.equal(log.endOffset, 2)
+    assert.equal(log.offlineReason, undefined)
+  })
+
+  it('keeps gaps below what was durable, and in a folder without notes: compaction makes them', async () => {
+    const below = await recover({
+      segments: { 0: [batch(0)], 3: [batch(3)] },
+      journal: [],
+      recoveryPoint: 4,
+    })
+    const foreign = await recover({ segments: { 0: [batch(0)], 3: [batch(3)] }, note: undefined })
+
+    assert.equal(below.endOffset, 4)
+    assert.equal(foreign.endOffset, 4)
+  })
+})
+
+/** Opens a folder as it is after a crash. */
+async function recover(crashed: {
+  segments: Readonly<Record<number, readonly Buffer[]>>
+  journal?: readonly Buffer[]
+  recoveryPoint?: number
+  note?: LogNote | undefined
+  config?: Partial<LogConfig>
+}): Promise<RecoveredLog> {
+  const disk = memoryDisk({ maxBytes: 16 * 1024 * 1024 })
+  await disk.makeFolder(FOLDER)
+  for (const [base, batches] of Object.entries(crashed.segments)) {
+    await writeFile(disk, `${FOLDER}/${base.padStart(20, '0')}.log`, Buffer.concat(batches))
+  }
+  const replay = (crashed.journal ?? []).map((bytes): ReplayEntry => {
+    const baseOffset = Number(bytes.readBigInt64BE(0))
+    return { topicId: TOPIC_ID, partition: 0, leaderEpoch: 0, baseOffset, bytes }
+  })
+  const { recoveryPoint = 0 } = crashed
+  return recoverLog({
+    files: new FileCache({ disk, maxOpenFiles: 10 }),
+    timers: nodeTimers,
+    nowMs: 0,
+    folder: FOLDER,
+    config: { ...DEFAULT_LOG_CONFIG, ...crashed.config },
+    note: 'note' in crashed ? crashed.note : noteOf(recoveryPoint),
+    hasCheckpoint: !('note' in crashed),
+    wasCleanStop: false,
+    isNew: false,
+    replay,
+  })
+}
+
+/** By segment, the base offsets of the batches that stand in its file. */
+async function offsetsOf({ segments }: RecoveredLog): Promise<Record<number, number[]>> {
+  const found: Record<number, number[]> = {}
+  for (const { baseOffset, file } of segments) {
+    const offsets: number[] = []
+    const bytes = Buffer.alloc(await file.use((open) => open.size()))
+    await file.use((open) => open.read(bytes, 0))
+    for (let at = 0; at < bytes.length; at += 12 + bytes.readInt32BE(at + 8)) {
+      offsets.push(Number(bytes.readBigInt64BE(at)))
+    }
+    found[baseOffset] = offsets
+  }
+  return found
+}
+
+function batch(offset: number): Buffer {
+  const record = { timestamp: 1_700_000_000_000, key: null, value: Buffer.from(`record ${offset}`) }
+  const bytes = buildBatch({ records: [record] })
+  writeBaseOffset(bytes, 0, offset)
+  writePartitionLeaderEpoch(bytes, 0, 0)
+  return bytes
+}
+
+function noteOf(recoveryPoint: number): LogNote {
+  return {
+    topicId: TOPIC_ID,
+    partition: 0,
+    logStartOffset: 0,
+    recoveryPoint,
+    firstOpenOffset: -1,
+    epochs: [],
+    segments: [],
+  }
+}
+
+async function writeFile(disk: Disk, path: string, content: Buffer): Promise<void> {
+  const file = await disk.open(path, { create: true })
+  await file.write([content], 0)
+  await file.close()
+}
