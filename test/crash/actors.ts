@@ -23,6 +23,9 @@ const MAX_RECORDS_PER_BATCH = 8
 /** The last versions that name topics instead of giving their ids. */
 const NAMED = { produce: 12, fetch: 12, offsetCommit: 9, offsetFetch: 9 }
 
+/** The disk is gone, and the broker says so: no fault of the broker's where a test takes it away. */
+class DiskGone extends Error {}
+
 /** Whoever lives through kills: `run` is called again after each lost connection until the stop. */
 abstract class Actor {
   #isStopped = false
@@ -85,6 +88,7 @@ export class CrashProducer extends Actor {
   readonly #partition: number
   readonly #ledger: Ledger
   readonly #random: () => number
+  readonly #diskMayGo: boolean
   #producer: { id: number; epoch: number } | undefined
   #pending: PendingBatch[] = []
   #nextSequence = 0
@@ -99,6 +103,8 @@ export class CrashProducer extends Actor {
     partition: number
     ledger: Ledger
     random: () => number
+    /** Whether storage errors are to be expected; a batch that met one is sent again. */
+    diskMayGo?: boolean
   }) {
     super(options.port)
     this.#name = options.name
@@ -106,6 +112,7 @@ export class CrashProducer extends Actor {
     this.#partition = options.partition
     this.#ledger = options.ledger
     this.#random = options.random
+    this.#diskMayGo = options.diskMayGo ?? false
   }
 
   protected async run(connection: Connection): Promise<void> {
@@ -169,6 +176,7 @@ export class CrashProducer extends Actor {
     )
     const result = answer.responses[0]!.partitionResponses[0]!
     const meaning = `${this.#name}: sequence ${batch.baseSequence}: ${errorName(result.errorCode)}`
+    if (this.#diskMayGo) throwIfDiskGone(result.errorCode)
     assert.equal(result.errorCode, ErrorCode.NONE, meaning)
     this.#pending = this.#pending.filter((pending) => pending !== batch)
     batch.values.forEach((value, index) => {
@@ -182,22 +190,32 @@ export class CrashConsumer extends Actor {
   readonly #topic: string
   readonly #partition: number
   readonly #ledger: Ledger
+  readonly #diskMayGo: boolean
   /** Everything that was ever shown: none of it may be gone later. */
   readonly shown: StoredRecord[] = []
   commits = 0
 
-  constructor(options: { port: number; topic: string; partition: number; ledger: Ledger }) {
+  constructor(options: {
+    port: number
+    topic: string
+    partition: number
+    ledger: Ledger
+    diskMayGo?: boolean
+  }) {
     super(options.port)
     this.#topic = options.topic
     this.#partition = options.partition
     this.#ledger = options.ledger
+    this.#diskMayGo = options.diskMayGo ?? false
   }
 
   protected async run(connection: Connection): Promise<void> {
     await this.#checkCommitted(connection)
     while (!this.isStopped) {
       const position = this.shown.length
-      const records = await fetchRecords(connection, this.#topic, this.#partition, position)
+      const records = await fetchRecords(connection, this.#topic, this.#partition, position, {
+        diskMayGo: this.#diskMayGo,
+      })
       for (const record of records) if (record.offset >= position) this.shown.push(record)
       if (records.length > 0) await this.#commit(connection)
     }
@@ -247,7 +265,7 @@ export async function readPartition(
   const connection = await openConnection(port)
   const all: StoredRecord[] = []
   for (;;) {
-    const records = await fetchRecords(connection, topic, partition, all.length, 0)
+    const records = await fetchRecords(connection, topic, partition, all.length, { maxWaitMs: 0 })
     if (records.length === 0) break
     for (const record of records) if (record.offset >= all.length) all.push(record)
   }
@@ -314,7 +332,7 @@ async function fetchRecords(
   topic: string,
   partition: number,
   fetchOffset: number,
-  maxWaitMs = 100,
+  { maxWaitMs = 100, diskMayGo = false } = {},
 ): Promise<StoredRecord[]> {
   const answer = await connection.request(
     fetch,
@@ -338,6 +356,7 @@ async function fetchRecords(
     { maxVersion: NAMED.fetch },
   )
   const result = answer.responses[0]!.partitions[0]!
+  if (diskMayGo) throwIfDiskGone(result.errorCode)
   // An offset that was shown as readable may never be out of range later.
   assert.equal(result.errorCode, ErrorCode.NONE, `fetch at ${fetchOffset}`)
   const records: StoredRecord[] = []
@@ -349,6 +368,10 @@ async function fetchRecords(
     }
   }
   return records
+}
+
+function throwIfDiskGone(errorCode: number): void {
+  if (errorCode === ErrorCode.KAFKA_STORAGE_ERROR) throw new DiskGone()
 }
 
 function pause(): Promise<void> {

@@ -34,7 +34,7 @@ export class BrokerProcess {
         ...[main, 'start', '--data', options.folder, '--listen', `127.0.0.1:${options.port}`],
         ...configs.flatMap(([key, value]) => ['-c', `${key}=${value}`]),
       ],
-      { stdio: ['ignore', 'pipe', 'pipe'] },
+      { stdio: ['ignore', 'pipe', 'pipe'], env: withoutSettings(process.env) },
     )
     const startedAt = performance.now()
     const lines: string[] = []
@@ -73,6 +73,17 @@ export class BrokerProcess {
     return this.#child.exitCode !== null || this.#child.signalCode !== null
   }
 
+  /** Resolves with its exit code, null after a signal, or undefined when it still runs by then. */
+  async exitWithin(deadlineMs: number): Promise<number | null | undefined> {
+    if (this.hasEnded) return this.#child.exitCode
+    try {
+      await once(this.#child, 'exit', { signal: AbortSignal.timeout(deadlineMs) })
+      return this.#child.exitCode
+    } catch {
+      return undefined
+    }
+  }
+
   async kill(): Promise<void> {
     await this.#end('SIGKILL')
   }
@@ -87,6 +98,12 @@ export class BrokerProcess {
     this.#child.kill(signal)
     await exited
   }
+}
+
+/** A variable of the test's own (rounds, seed) would be taken for a setting that does not exist. */
+function withoutSettings(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const own = Object.entries(environment).filter(([name]) => !name.startsWith('MILLRACE_'))
+  return Object.fromEntries(own)
 }
 
 function parse(line: string): Record<string, unknown> | undefined {
