@@ -12,8 +12,11 @@ const MEMORY_BYTES = 256 * 1024 * 1024
 
 export interface FaultyBroker extends TestBroker {
   readonly disk: FaultyDisk
-  /** Closes this one, heals the disk, and starts a new one on it. */
-  restart(): Promise<TestBroker>
+  /**
+   * Closes this one, heals the disk, and starts a new one on it.
+   * @param options.isClean false: as if it had been killed after it had finished everything
+   */
+  restart(options?: { isClean?: boolean }): Promise<TestBroker>
 }
 
 export async function startFaultyBroker(
@@ -23,9 +26,10 @@ export async function startFaultyBroker(
 ): Promise<FaultyBroker> {
   const disk = new FaultyDisk(below)
   const started = await startTestBroker(t, { ...options, host: nodeHost({ disk }) })
-  const restart = async () => {
+  const restart = async ({ isClean = true } = {}) => {
     await started.broker.close().catch(() => undefined) // one that has failed may fail to close
     disk.healAll()
+    if (!isClean) await disk.remove('clean-stop')
     return startTestBroker(t, { ...options, host: nodeHost({ disk }) })
   }
   return { ...started, disk, restart }
