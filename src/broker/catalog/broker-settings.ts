@@ -71,6 +71,9 @@ export class BrokerSettings {
     const chain = key.fallbacks.flatMap(({ name }) => this.layers(name))
     layers.push(...chain.filter((layer) => layer.source !== 'default'))
     layers.push(...chain.filter((layer) => layer.source === 'default'))
+    if (source === 'group' && key.fallbacks.length === 0 && key.defaultText !== null) {
+      layers.push({ name: key.name, text: key.defaultText, source: 'default' })
+    }
     return layers
   }
 

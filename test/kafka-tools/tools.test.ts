@@ -1,0 +1,41 @@
+// Kafka's command-line tools and its Admin client get from this broker what they get from Kafka 4.3.1
+// (kafka-4.3.1.txt, written by record.ts), but for the differences that are named here with a reason.
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { describe, it } from 'node:test'
+import { startBroker } from '../../src/broker/broker.ts'
+import { differences } from './differences.ts'
+import { parseOutcomes, recordedPath, runAgainst } from './setup.ts'
+
+const services = resolve(import.meta.dirname, '../../scripts/services')
+
+describe("Kafka's own tools", () => {
+  it('print what they print of Apache Kafka, but for the named differences', async (t) => {
+    execFileSync(services, ['prepare', 'kafka'], { stdio: 'inherit' })
+    const libraries = execFileSync(services, ['path', 'kafka'], { encoding: 'utf8' }).trim()
+    const folder = await mkdtemp(join(tmpdir(), 'millrace-tools-'))
+    t.after(() => rm(folder, { recursive: true }))
+    await using broker = await startBroker({ folder, listen: '127.0.0.1:0' })
+    const [address] = broker.addresses
+    const kafka = parseOutcomes(await readFile(recordedPath, 'utf8'))
+
+    const ours = await runAgainst(`${address!.host}:${address!.port}`, `${libraries}/lib`)
+
+    assert.deepEqual([...ours.keys()], [...kafka.keys()])
+    const needless = new Set(differences)
+    for (const [name, outcome] of ours) {
+      let expected = kafka.get(name) ?? ''
+      for (const difference of differences) {
+        const isHere = difference.inCase === undefined || difference.inCase === name
+        if (!isHere || !expected.includes(difference.kafka)) continue
+        needless.delete(difference)
+        expected = expected.replaceAll(difference.kafka, difference.ours)
+      }
+      assert.equal(outcome, expected, name)
+    }
+    assert.deepEqual([...needless], [], 'these do not differ any more')
+  })
+})
