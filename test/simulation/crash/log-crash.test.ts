@@ -7,9 +7,9 @@ import { Campaign, describeFinding } from './campaign.ts'
 import { BreachError } from './ledger.ts'
 import { type RunOptions, runOnce } from './log-run.ts'
 
-const SEEDS = 8
+const SEEDS = 16
 /** Of one workload; where there are more places, some are left to the long version. */
-const MAX_CUTS = 100
+const MAX_CUTS = 60
 const MAX_PLANTED_RUNS = 400
 
 describe('the log, when the power goes', () => {
