@@ -105,8 +105,6 @@ class Member(contract.Member, ConsumerRebalanceListener):
             heartbeat_interval_ms=300,
             **settings,
         )
-        # Version 3, where it leads a group before it has metadata, can give out nothing and stay so.
-        self.consumer.partitions_for_topic(self.arguments["topic"])
         self.consumer.subscribe([self.arguments["topic"]], listener=self)
         # Version 3 sometimes gets stuck, with any broker, where it joins before it knows the topic.
         self.consumer.partitions_for_topic(self.arguments["topic"])
