@@ -81,8 +81,9 @@ export class Checkpointer {
     this.#lines.clear()
   }
 
+  /** More was written to this partition's files. */
   noteWritten(writer: LogWriter): void {
-    this.noteSegments(writer, writer.undurableSegments())
+    this.noteSegments(writer, writer.dirtySegments())
   }
 
   noteSegments(writer: LogWriter, segments: readonly Segment[]): void {
@@ -97,13 +98,12 @@ export class Checkpointer {
   /** A round: everything that is dirty now becomes durable, and the checkpoint file says so. */
   async checkpoint(): Promise<void> {
     const due = [...this.#keepers.values()].filter((keeper) => keeper.isSnapshotDue)
-    const captured = due.map((keeper) => [keeper, keeper.capture()] as const)
+    for (const keeper of due) keeper.capture()
     await this.syncAll()
-    for (const [keeper, snapshot] of captured) {
-      if (snapshot === undefined) continue
+    for (const keeper of due) {
       await ignoringDisk(async () => {
         await keeper.writeActiveIndexes()
-        await keeper.write(snapshot)
+        await keeper.writeCaptured()
       })
     }
     await this.save()
@@ -121,12 +121,13 @@ export class Checkpointer {
   /** A segment is full: it and what helps to read it go to the disk, in the background. */
   async settleSealed(segment: Segment, writer: LogWriter): Promise<void> {
     const keeper = this.#keepers.get(writer)
-    const snapshot = keeper?.capture()
+    await ignoringDisk(async () => keeper?.writeCaptured())
+    keeper?.capture()
     await this.#syncEach([[segment, writer]])
     await ignoringDisk(async () => {
       if (writer.isOffline || !writer.segments.includes(segment)) return
       await segment.writeIndexes()
-      if (snapshot !== undefined) await keeper?.write(snapshot)
+      await keeper?.writeCaptured()
     })
   }
 

@@ -1,6 +1,6 @@
 // One commit for all partitions: what waits is written, one sync makes it durable, and while that
 // sync runs the next group gathers. The sync itself is the batching delay; there are no timers.
-// A group of at most two files whose names are durable syncs those files; any other goes into the
+// A group of at most two files whose names are durable syncs those files; any other goes through the
 // shared journal, so that a group costs at most two syncs however many partitions it touches.
 // Invariant: a partition hears of durability only after the sync that covers its bytes returned.
 // A failed sync of a partition's file puts that partition offline; of the journal, the broker ends.
@@ -11,9 +11,11 @@ import type { Host } from '../../host/host.ts'
 import { type LogNote, logKey } from './checkpoint-file.ts'
 import { Checkpointer, eachLimited, type WrittenSegment } from './checkpointer.ts'
 import type { LogFaults } from './faults.ts'
-import { Journal, type JournalEntry, journalBytes, type ReplayEntry } from './journal.ts'
+import { GroupWriter } from './group-writer.ts'
+import { Journal, type ReplayEntry } from './journal.ts'
 import type { LogWriter, PendingAppend } from './log-writer.ts'
 import type { Segment } from './segment.ts'
+import { SharedJournal } from './shared-journal.ts'
 import type { StateKeeper } from './state-keeper.ts'
 
 export interface GroupCommitConfig {
@@ -34,9 +36,12 @@ export const DEFAULT_GROUP_COMMIT_CONFIG: GroupCommitConfig = {
   checkpointIntervalMs: 60_000,
 }
 
+/** What the log needs of the outside world. */
+export type LogHost = Omit<Host, 'net'>
+
 export interface GroupCommitOptions {
-  readonly host: Host
-  /** Where the journal lives, below the data folder. */
+  readonly host: LogHost
+  /** Where the journal and the checkpoint live, below the data folder. */
   readonly folder: string
   readonly config?: Partial<GroupCommitConfig>
   readonly faults?: LogFaults
@@ -44,45 +49,35 @@ export interface GroupCommitOptions {
   readonly onFatal: (error: unknown) => void
 }
 
-/** A group up to this size is written on the event loop's turn; a larger one by the thread pool. */
-const SYNC_WRITE_BYTES = 256 * 1024
 /** While a sync runs, so much waiting is worth writing at once. */
 const EAGER_WRITE_BYTES = 64 * 1024
-/** A synchronous write that took longer froze the event loop: for a while the pool writes. */
-const SLOW_WRITE_MS = 2
-const SLOW_DISK_PENALTY_MS = 1000
 const MAX_DIRECT_SYNCS = 2
-const PARALLEL_WRITES = 8
+/** How often overdue answers go out, and what is in the journal only goes to its files. */
 const TICK_MS = 100
 const CHECKPOINT_FILE = 'checkpoint'
 /** Sealed segments move recovery points up, but the file is not written for each of them. */
 const MIN_SAVE_INTERVAL_MS = 5000
-const STALLED_RETRY_MS = 1000
 
 type CommitState = 'idle' | 'writing' | 'syncing'
 
 export class GroupCommit {
-  readonly #host: Host
+  readonly #host: LogHost
   readonly #config: GroupCommitConfig
   readonly #faults: LogFaults
   readonly #onFatal: (error: unknown) => void
-  readonly #journal: Journal
   readonly #checkpointer: Checkpointer
+  readonly #groupWriter: GroupWriter
+  readonly #journal: SharedJournal
   readonly #pending = new Set<LogWriter>()
-  /** In the journal, but without space for their own files: tried again now and then. */
-  readonly #stalled = new Set<LogWriter>()
-  #nextRetryMs = 0
+  readonly #background = new Set<Promise<void>>()
   #replay: Map<string, ReplayEntry[]>
   #isRecovered = false
   #state: CommitState = 'idle'
   #loop: Promise<void> | undefined
   #eager: Promise<void> | undefined
   #waitingBytes = 0
-  #slowUntilMs = 0
+  #takenBytes = 0
   #tick: Timer | undefined
-  /** Ends when the journal file not in use may be used again. */
-  #otherFileFree: Promise<void> = Promise.resolve()
-  readonly #background = new Set<Promise<void>>()
   #nextCheckpoint: Timer | undefined
   #savedAtMs = Number.NEGATIVE_INFINITY
   #isDead = false
@@ -94,32 +89,35 @@ export class GroupCommit {
     checkpointer: Checkpointer,
     replay: ReplayEntry[],
   ) {
-    this.#host = options.host
+    const { host } = options
+    this.#host = host
     this.#config = { ...DEFAULT_GROUP_COMMIT_CONFIG, ...options.config }
     this.#faults = options.faults ?? {}
     this.#onFatal = options.onFatal
-    this.#journal = journal
     this.#replay = Map.groupBy(replay, (entry) => logKey(entry.topicId, entry.partition))
     this.#checkpointer = checkpointer
+    this.#groupWriter = new GroupWriter(host.clock, checkpointer)
+    this.#journal = new SharedJournal({
+      journal,
+      checkpointer,
+      groupWriter: this.#groupWriter,
+      timers: host.timers,
+      faults: this.#faults,
+      onError: (error) => this.#die(error),
+    })
   }
 
   /** Reads what the journal holds; `replayOf` hands it to the partitions as they are opened. */
   static async open(options: GroupCommitOptions): Promise<GroupCommit> {
-    const { host, folder } = options
-    await host.disk.makeFolder(folder)
-    await host.disk.syncFolder('.')
+    const { host, folder, faults = {} } = options
+    const { disk, random } = host
     const config = { ...DEFAULT_GROUP_COMMIT_CONFIG, ...options.config }
-    const { journal, entries } = await Journal.open({
-      disk: host.disk,
-      random: host.random,
-      folder,
-      fileBytes: config.journalFileBytes,
-    })
-    const checkpointer = await Checkpointer.open({
-      disk: host.disk,
-      path: `${folder}/${CHECKPOINT_FILE}`,
-      faults: options.faults ?? {},
-    })
+    await disk.makeFolder(folder)
+    await disk.syncFolder('.')
+    const fileBytes = config.journalFileBytes
+    const { journal, entries } = await Journal.open({ disk, random, folder, fileBytes })
+    const path = `${folder}/${CHECKPOINT_FILE}`
+    const checkpointer = await Checkpointer.open({ disk, path, faults })
     return new GroupCommit(options, journal, checkpointer, entries)
   }
 
@@ -161,6 +159,11 @@ export class GroupCommit {
     this.#scheduleCheckpoint()
   }
 
+  /** A partition was opened: from now on the checkpoint speaks of it. */
+  register(writer: LogWriter, keeper: StateKeeper): void {
+    this.#checkpointer.register(writer, keeper)
+  }
+
   /** Queues an append; the writer's owner hears when it is written and when it is durable. */
   enqueue(writer: LogWriter, append: PendingAppend): void {
     writer.enqueue(append)
@@ -170,18 +173,14 @@ export class GroupCommit {
     else if (append.acks !== -1 || this.#waitingBytes >= EAGER_WRITE_BYTES) this.#writeEagerly()
   }
 
-  /** A partition was opened: from now on the checkpoint speaks of it. */
-  register(writer: LogWriter, keeper: StateKeeper): void {
-    this.#checkpointer.register(writer, keeper)
-  }
-
-  /** Makes the writer's next segment begin; its files are touched by nobody else. */
+  /** Lets a writer's next segment begin; its files are touched by nobody else. */
   requestRoll(writer: LogWriter): void {
+    writer.roll()
     this.#pending.add(writer)
     if (this.#state === 'idle') this.#start()
   }
 
-  /** A segment is full; what follows it needs no waiting for. */
+  /** A segment is full: its sync, its indexes and the producers' snapshot need no waiting for. */
   sealed(segment: Segment, writer: LogWriter): void {
     this.#inBackground(async () => {
       await this.#checkpointer.settleSealed(segment, writer)
@@ -202,21 +201,25 @@ export class GroupCommit {
     return this.#checkpointer.save()
   }
 
-  /** Makes everything durable in the partitions' own files, and notes it. */
-  checkpoint(): Promise<void> {
-    return this.#checkpointer.checkpoint()
+  /** Waits until everything that was appended to this partition stands in its own files. */
+  async settle(writer: LogWriter): Promise<void> {
+    while ((writer.isPending || writer.hasUnwritten) && !writer.isStalled) {
+      if (this.#isDead || writer.isOffline) return
+      if (writer.isPending) await this.#loop
+      else await this.#journal.flush()
+    }
   }
 
-  /** Waits until everything that was appended to this partition is durable in its own files. */
+  /** As `settle`, and makes those files durable. */
   async flush(writer: LogWriter): Promise<void> {
-    while (this.#pending.has(writer) && !this.#isDead) await this.#loop
+    await this.settle(writer)
     await this.#checkpointer.syncWriter(writer)
   }
 
   /** The partition is closed. Nothing may be queued for it. */
   unregister(writer: LogWriter, { isGone }: { isGone: boolean }): void {
     this.#pending.delete(writer)
-    this.#stalled.delete(writer)
+    this.#journal.forget(writer)
     this.#checkpointer.unregister(writer, isGone)
   }
 
@@ -226,24 +229,25 @@ export class GroupCommit {
     this.#tick?.cancel()
     this.#nextCheckpoint?.cancel()
     this.#isClosed = true
-    await Promise.all([...this.#background, this.#otherFileFree])
-    if (!this.#isDead && this.#isRecovered) {
-      await this.#checkpointer.syncAll()
-      await this.#checkpointer.save()
-      if (this.#journal.hasBegun && this.#stalled.size === 0) await this.#journal.empty()
+    await Promise.all(this.#background)
+    if (this.#isDead || !this.#isRecovered) {
+      await this.#journal.abandon()
+      return
     }
     await this.#journal.close()
+    await this.#checkpointer.save()
   }
 
   #start(): void {
+    if (this.#isDead) return
     this.#state = 'writing'
-    this.#tick ??= this.#host.timers.after(TICK_MS, () => this.#onTick())
+    this.#scheduleTick()
     this.#loop = this.#run()
       .catch((error) => this.#die(error))
       .finally(() => {
         this.#state = 'idle'
         this.#loop = undefined
-        if (this.#pending.size > 0 && !this.#isDead) this.#start()
+        if (this.#pending.size > 0) this.#start()
       })
   }
 
@@ -252,44 +256,39 @@ export class GroupCommit {
     await this.#host.timers.yield()
     while (this.#pending.size > 0 && !this.#isDead) {
       while (this.#eager !== undefined) await this.#eager
+      this.#state = 'writing'
       const group = this.#takeGroup()
-      if (group.length === 0) return
       await this.#commit(group)
-      for (const writer of group) this.#settlePending(writer)
+      for (const writer of group) if (!writer.isPending) this.#pending.delete(writer)
     }
   }
 
   /** Everyone with something that is not durable; of what waits, a bounded part. */
   #takeGroup(): LogWriter[] {
-    const group: LogWriter[] = []
     let budget = this.#config.maxGroupBytes
     for (const writer of this.#pending) {
-      if (writer.hasQueued && budget > 0 && !writer.isStalled) {
-        const taken = writer.take(budget)
-        budget -= taken
-        this.#waitingBytes -= taken
-      }
-      if (writer.hasTaken || writer.hasUndurable || writer.isRollRequested) group.push(writer)
+      if (!writer.hasQueued || budget <= 0) continue
+      budget -= writer.take(budget)
     }
-    return group
+    this.#takenBytes = this.#config.maxGroupBytes - budget
+    this.#waitingBytes = Math.max(0, this.#waitingBytes - this.#takenBytes)
+    return [...this.#pending]
   }
 
   async #commit(group: readonly LogWriter[]): Promise<void> {
-    this.#state = 'writing'
     if (!this.#config.syncEnabled) {
       await this.#write(group)
       for (const writer of group) writer.durable(writer.writtenEndOffset)
       return
     }
-    if (group.length > MAX_DIRECT_SYNCS && (await this.#commitByJournal(group))) return
-    await this.#write(group)
-    if (this.#faults.acknowledgeBeforeSync) {
-      for (const writer of group) writer.durable(writer.writtenEndOffset)
+    const mustJournal = group.some((writer) => writer.hasUnsyncedJournal)
+    if (group.length > MAX_DIRECT_SYNCS || mustJournal) {
+      if (await this.#commitByJournal(group)) return
     }
+    await this.#write(group)
     const segments = group.flatMap((writer) =>
       writer.undurableSegments().map((segment) => [segment, writer] as const),
     )
-    if (segments.length === 0) return
     const isDirect =
       segments.length <= MAX_DIRECT_SYNCS &&
       segments.every(([segment, writer]) => segment.hasDurableName && !writer.hasOlderDirt)
@@ -309,109 +308,77 @@ export class GroupCommit {
     segments: readonly WrittenSegment[],
   ): Promise<void> {
     const ends = group.map((writer) => writer.writtenEndOffset)
+    this.#acknowledgeEarly(group, ends)
     this.#state = 'syncing'
-    if (segments.some(([segment]) => !segment.hasDurableName)) {
-      await this.#checkpointer.syncNames(segments)
-    }
-    await eachLimited(segments, 4, async ([segment, writer]) => {
-      await this.#checkpointer.syncSegment(segment, writer)
-    })
+    await this.#checkpointer.syncNames(segments)
+    await eachLimited(segments, MAX_DIRECT_SYNCS, ([segment, writer]) =>
+      this.#checkpointer.syncSegment(segment, writer),
+    )
     for (const [i, writer] of group.entries()) writer.durable(ends[i]!)
   }
 
   /** @returns false when the journal cannot take the group, which then syncs its files */
   async #commitByJournal(group: readonly LogWriter[]): Promise<boolean> {
     if (!this.#isRecovered) return false
-    const ends = new Map<LogWriter, number>()
-    const entries: JournalEntry[] = []
-    let totalBytes = 0
-    for (const writer of group) {
-      const { endOffset, ...stretch } = await writer.journalEntry()
-      const { topicId, partition } = writer
-      const entry = { topicId, partition, leaderEpoch: writer.leaderEpoch, ...stretch }
-      if (stretch.bytes.length === 0) continue
-      entries.push(entry)
-      ends.set(writer, endOffset)
-      totalBytes += journalBytes(entry)
-    }
-    if (!(await this.#makeRoom(totalBytes))) return false
-    await this.#journal.append(entries)
-    for (const [writer, end] of ends) writer.journaled(end)
+    const journaled = await this.#journal.cover(group)
+    if (journaled === undefined) return false
+    const writers = [...journaled.ends.keys()]
+    const ends = [...journaled.ends.values()]
     const synced = this.#journal.sync()
     // A failure is awaited below; until then it must not count as unhandled.
     synced.catch(() => undefined)
-    await this.#write(group)
-    if (this.#faults.acknowledgeBeforeSync) for (const [w, end] of ends) w.durable(end)
+    const hasRoll = group.some((writer) => writer.isRollRequested)
+    if (journaled.isToBeWritten || hasRoll) await this.#write(group)
+    this.#acknowledgeEarly(writers, ends)
     this.#state = 'syncing'
     await synced
-    for (const [writer, end] of ends) writer.durable(end)
+    for (const [i, writer] of writers.entries()) writer.durable(ends[i]!)
     return true
   }
 
-  /** Room in the journal, switching to its other file if need be; waits while neither is free. */
-  async #makeRoom(bytes: number): Promise<boolean> {
-    const journal = this.#journal
-    if (!journal.canHold(bytes)) return false
-    try {
-      if (!journal.hasBegun) await journal.begin()
-      if (journal.fits(bytes)) return true
-      await this.#otherFileFree
-      if (this.#faults.journalEmptiedEarly !== true) {
-        this.#otherFileFree = this.#checkpointer.syncAll()
-        this.#otherFileFree.catch((error) => this.#die(error))
-      }
-      await journal.switch()
-      return true
-    } catch (error) {
-      if (error instanceof DiskError && error.code === 'no-space') return false
-      throw error
-    }
+  #acknowledgeEarly(writers: readonly LogWriter[], ends: readonly number[]): void {
+    if (this.#faults.acknowledgeBeforeSync !== true) return
+    for (const [i, writer] of writers.entries()) writer.durable(ends[i]!)
   }
 
-  /** Writes what the group has taken. Small groups do not leave this turn of the event loop. */
   async #write(group: readonly LogWriter[]): Promise<void> {
-    const clock = this.#host.clock
-    let takenBytes = 0
-    for (const writer of group) takenBytes += writer.takenBytes
-    if (takenBytes > 0 || group.some((writer) => writer.isRollRequested)) {
-      const startMs = clock.monotonicMs()
-      const mayBlock = takenBytes <= SYNC_WRITE_BYTES && startMs >= this.#slowUntilMs
-      const later: LogWriter[] = []
-      for (const writer of group) {
-        if (mayBlock && writer.isReady) writer.writeTakenNow()
-        else if (writer.hasTaken || writer.isRollRequested) later.push(writer)
-      }
-      const tookMs = clock.monotonicMs() - startMs
-      if (mayBlock && tookMs > SLOW_WRITE_MS + group.length * 0.02) {
-        this.#slowUntilMs = startMs + SLOW_DISK_PENALTY_MS
-      }
-      if (later.length > 0) {
-        await eachLimited(later, PARALLEL_WRITES, (writer) => writer.writeTaken())
-      }
-    }
-    for (const writer of group) this.#checkpointer.noteWritten(writer)
+    await this.#groupWriter.write(group, { scope: 'taken', totalBytes: this.#takenBytes })
   }
 
-  /** While a sync runs: what waits is written, so that the next sync covers it. */
+  /** While a sync runs: what waits is handed on, so that the next sync covers it. */
   #writeEagerly(): void {
     if (this.#eager !== undefined || this.#state !== 'syncing') return
     this.#eager = this.#host.timers
       .yield()
-      .then(() => (this.#state === 'syncing' ? this.#write(this.#takeGroup()) : undefined))
+      .then(() => this.#handOn())
       .catch((error) => this.#die(error))
       .finally(() => {
         this.#eager = undefined
       })
   }
 
-  #settlePending(writer: LogWriter): void {
-    if (writer.isStalled) {
-      this.#pending.delete(writer)
-      this.#stalled.add(writer)
-      return
+  async #handOn(): Promise<void> {
+    if (this.#state !== 'syncing') return
+    const group = this.#takeGroup()
+    const isForJournal = group.length > MAX_DIRECT_SYNCS && this.#config.syncEnabled
+    if (isForJournal && this.#isRecovered) {
+      const journaled = await this.#journal.cover(group)
+      if (journaled !== undefined && !journaled.isToBeWritten) return
     }
-    const isBusy = writer.hasQueued || writer.hasTaken || writer.hasUndurable
-    if (writer.isOffline || !(isBusy || writer.isRollRequested)) this.#pending.delete(writer)
+    await this.#write(group)
+  }
+
+  #scheduleTick(): void {
+    this.#tick ??= this.#host.timers.after(TICK_MS, () => this.#onTick())
+  }
+
+  #onTick(): void {
+    this.#tick = undefined
+    if (this.#isDead || this.#isClosed) return
+    const nowMs = this.#host.clock.monotonicMs()
+    for (const writer of this.#pending) writer.tick(nowMs)
+    if (this.#journal.hasBehind) this.#journal.flushSoon()
+    if (this.#pending.size > 0 || this.#journal.hasBehind) this.#scheduleTick()
   }
 
   #scheduleCheckpoint(): void {
@@ -430,25 +397,6 @@ export class GroupCommit {
       })
       .finally(() => this.#background.delete(running))
     this.#background.add(running)
-  }
-
-  #onTick(): void {
-    this.#tick = undefined
-    const nowMs = this.#host.clock.monotonicMs()
-    for (const writer of [...this.#pending, ...this.#stalled]) writer.tick(nowMs)
-    this.#retryStalled(nowMs)
-    if (this.#pending.size + this.#stalled.size > 0 && !this.#isDead) {
-      this.#tick = this.#host.timers.after(TICK_MS, () => this.#onTick())
-    }
-  }
-
-  /** Space may have come back. */
-  #retryStalled(nowMs: number): void {
-    if (this.#stalled.size === 0 || nowMs < this.#nextRetryMs) return
-    this.#nextRetryMs = nowMs + STALLED_RETRY_MS
-    for (const writer of this.#stalled) this.#pending.add(writer)
-    this.#stalled.clear()
-    if (this.#state === 'idle') this.#start()
   }
 
   #die(error: unknown): void {

@@ -30,8 +30,6 @@ const HEADER_BYTES = 68
 const CRC_FROM = 12
 const MAGIC = Buffer.from('MRJ1')
 const NONCE_BYTES = 8
-/** Up to this much is written on the event loop's turn; more goes through the thread pool. */
-const SYNC_WRITE_BYTES = 256 * 1024
 
 export interface JournalEntry {
   readonly topicId: string
@@ -39,7 +37,9 @@ export interface JournalEntry {
   readonly leaderEpoch: number
   readonly baseOffset: number
   /** Whole batches, in pieces. */
-  readonly bytes: readonly Buffer[]
+  readonly pieces: readonly Buffer[]
+  /** Of the pieces together. */
+  readonly sizeBytes: number
 }
 
 /** An entry found at start; its batches passed their checks. */
@@ -136,23 +136,45 @@ export class Journal {
     target.sequence = 0
   }
 
-  /** Writes one commit group. It must fit. Durable only after `sync`. */
-  async append(entries: readonly JournalEntry[]): Promise<void> {
+  /**
+   * Writes one small commit group in one piece. It must fit. Durable only after `sync`.
+   * @returns for each entry its batches, in memory that is nobody else's
+   */
+  appendCopied(entries: readonly JournalEntry[], totalBytes: number): Buffer[] {
     const target = this.#files[this.#current]
-    const buffers: Buffer[] = []
-    let total = 0
+    const block = Buffer.allocUnsafeSlow(totalBytes)
+    const copies: Buffer[] = []
+    let at = 0
     for (const entry of entries) {
-      const length = entry.bytes.reduce((sum, piece) => sum + piece.length, 0)
-      buffers.push(encodeHeader(entry, length, target), ...entry.bytes)
+      const from = at + HEADER_BYTES
+      writeHeader(block, at, entry, target)
+      at = from
+      for (const piece of entry.pieces) at += piece.copy(block, at)
+      copies.push(block.subarray(from, at))
       target.sequence += 1
-      total += HEADER_BYTES + length
     }
     const { position } = target
-    target.position += total
-    if (total <= SYNC_WRITE_BYTES) target.file!.writeSync(buffers, position)
-    else await target.file!.write(buffers, position)
+    target.position += totalBytes
+    target.file!.writeSync([block], position)
+    return copies
   }
 
+  /** Writes one large commit group, without copying it. */
+  async append(entries: readonly JournalEntry[], totalBytes: number): Promise<void> {
+    const target = this.#files[this.#current]
+    const buffers: Buffer[] = []
+    for (const entry of entries) {
+      const header = Buffer.allocUnsafe(HEADER_BYTES)
+      writeHeader(header, 0, entry, target)
+      buffers.push(header, ...entry.pieces)
+      target.sequence += 1
+    }
+    const { position } = target
+    target.position += totalBytes
+    await target.file!.write(buffers, position)
+  }
+
+  /** Makes everything durable that the file in use was given before this call. */
   async sync(): Promise<void> {
     await this.#files[this.#current].file!.sync()
   }
@@ -180,7 +202,7 @@ export class Journal {
 }
 
 export function journalBytes(entry: JournalEntry): number {
-  return HEADER_BYTES + entry.bytes.reduce((sum, piece) => sum + piece.length, 0)
+  return HEADER_BYTES + entry.sizeBytes
 }
 
 function emptyFile(path: string): JournalFile {
@@ -194,19 +216,17 @@ function emptyFile(path: string): JournalFile {
   }
 }
 
-function encodeHeader(entry: JournalEntry, length: number, target: JournalFile): Buffer {
-  const header = Buffer.allocUnsafe(HEADER_BYTES)
-  MAGIC.copy(header)
-  header.writeInt32BE(length, 4)
-  writeInt64(header, 12, target.generation)
-  target.nonce.copy(header, 20)
-  writeInt64(header, 28, target.sequence)
-  writeUuid(header, entry.topicId, 36)
-  header.writeInt32BE(entry.partition, 52)
-  header.writeInt32BE(entry.leaderEpoch, 56)
-  writeInt64(header, 60, entry.baseOffset)
-  header.writeUInt32BE(crc32c(header.subarray(CRC_FROM)), 8)
-  return header
+function writeHeader(target: Buffer, at: number, entry: JournalEntry, file: JournalFile): void {
+  MAGIC.copy(target, at)
+  target.writeInt32BE(entry.sizeBytes, at + 4)
+  writeInt64(target, at + 12, file.generation)
+  file.nonce.copy(target, at + 20)
+  writeInt64(target, at + 28, file.sequence)
+  writeUuid(target, entry.topicId, at + 36)
+  target.writeInt32BE(entry.partition, at + 52)
+  target.writeInt32BE(entry.leaderEpoch, at + 56)
+  writeInt64(target, at + 60, entry.baseOffset)
+  target.writeUInt32BE(crc32c(target.subarray(at + CRC_FROM, at + HEADER_BYTES)), at + 8)
 }
 
 interface Filling {

@@ -78,7 +78,6 @@ async function whereToBegin(
 ): Promise<{ position: number }> {
   const isInside = fromOffset > segment.baseOffset
   const indexes = isInside ? await segment.loadIndexes(endPosition) : undefined
-  if (isInside && indexes === undefined) counters.indexesRebuilt += 1
   const entry = indexes?.offsets.entryFor(fromOffset - segment.baseOffset)
   if (entry === undefined || !(await isTrue(entry, segment))) {
     segment.beginAnew()
@@ -95,6 +94,6 @@ async function isTrue(entry: OffsetIndexEntry, segment: Segment): Promise<boolea
   const isBatch = hasSaneHeader(header, 0)
   if (isBatch && readLastOffset(header, 0) === segment.baseOffset + entry.relativeOffset)
     return true
-  counters.indexesRebuilt += 1
+  counters.indexesRefused += 1
   return false
 }

@@ -1,24 +1,26 @@
 // The writing side of one partition: appends wait here in offset order until the group commit takes
-// them, go to the active segment, and stay known until a sync or the journal covers them.
-// Invariant: durableEndOffset <= writtenEndOffset <= the end of what is queued; what lies between
-// durable and written is listed in #undurable without a gap, so that a journal entry can carry it.
+// them; they become durable by the journal or by the file, and stand in the active segment's file
+// sooner or later. What is in the journal only is kept in memory, and read from there.
+// Invariant: offsets pass, in order, through queue, unwritten and file. Whatever is below
+// durableEndOffset is covered by a sync of the file or of the journal; what is in the file and in
+// not covered is listed in #undurable without a gap, so that a journal entry can carry it.
 
 import { DiskError } from '../../host/disk.ts'
 import type { FileCache } from './file-cache.ts'
 import type { LogConfig } from './log-config.ts'
 import type { LogPosition } from './log-reader.ts'
 import type { PartitionFolder } from './partition-folder.ts'
-import { MAX_RELATIVE_OFFSET, Segment } from './segment.ts'
+import { mustRoll, Segment } from './segment.ts'
 import type { AbortedTransaction } from './transaction-index.ts'
 
-/** One batch on its way to the disk; its bytes stay untouched until it is settled. */
+/** One batch on its way to the disk; its bytes stay untouched until it is answered. */
 export interface PendingAppend {
   readonly bytes: Buffer
   readonly baseOffset: number
   /** Inclusive. */
   readonly lastOffset: number
   readonly maxTimestamp: number
-  /** -1 waits for the sync; 0 and 1 are settled after the write, and their bytes let go. */
+  /** -1 waits for the sync; 0 and 1 are answered after the write, and their bytes let go. */
   readonly acks: -1 | 0 | 1
   readonly abortedTransaction?: AbortedTransaction | undefined
 }
@@ -28,8 +30,8 @@ export interface WriterOwner {
   config(): LogConfig
   leaderEpoch(): number
   nowMs(): number
-  /** Written to the operating system: acks 0 and 1 may be answered. */
-  onWritten(): void
+  /** More was handed to the operating system: see `acceptedEndOffset`. */
+  onAccepted(): void
   /** Everything below survives a power cut. */
   onDurable(endOffset: number): void
   /** No space: nothing from this one on was kept; offsets go on from its base offset. */
@@ -40,22 +42,34 @@ export interface WriterOwner {
   onTick(monotonicMs: number): void
 }
 
-/** A stretch of a segment that is written and not durable yet. */
+/** Taken from the queue and not in the file yet. */
+interface Unwritten {
+  readonly append: PendingAppend
+  /** The producer's own bytes, or once journaled a copy that stays. */
+  bytes: Buffer
+}
+
+/** A stretch of a file that is not durable yet; below `journaledEndOffset` the journal will cover it. */
 interface Undurable {
   readonly segment: Segment
   readonly position: number
   readonly sizeBytes: number
   readonly baseOffset: number
   readonly lastOffset: number
-  /** Kept while nobody else may use them again; else read back from the file. */
-  readonly bytes: Buffer | undefined
+  /** Kept while nobody else may use them again; else read back from the file when needed. */
+  bytes: Buffer | undefined
 }
 
-/** Whole batches in pieces, and the offsets from the first to behind the last. */
-export interface StretchOfLog {
+/** All that was taken, or only what is in the journal with bytes of our own. */
+export type WriteScope = 'taken' | 'journaled'
+
+/** What the journal has to carry of a partition. */
+export interface Uncovered {
   readonly baseOffset: number
+  /** Exclusive. */
   readonly endOffset: number
-  readonly bytes: Buffer[]
+  readonly pieces: readonly Buffer[]
+  readonly sizeBytes: number
 }
 
 export interface LogWriterOptions {
@@ -77,18 +91,22 @@ export class LogWriter {
   readonly #files: FileCache
   readonly #owner: WriterOwner
   #queue: PendingAppend[] = []
-  #taken: PendingAppend[] = []
+  #unwritten: Unwritten[] = []
   #undurable: Undurable[] = []
-  /** Set when the taken appends are in the journal: durable, whatever becomes of the file. */
-  #journaledEndOffset = -1
-  #bytesWritten = 0
   readonly #sealedDirty = new Set<Segment>()
-  #isRollRequested = false
   #writtenEndOffset: number
+  /** Exclusive; in the journal, synced or about to be. */
+  #journaledEndOffset = 0
+  /** Exclusive; in the journal, with bytes of our own: may be answered and written later. */
+  #copiedEndOffset = 0
   #durableEndOffset: number
+  /** Of what a sync of the file has covered. */
   #durableEnd: LogPosition | undefined
-  /** Under way: cutting what a failed write left. */
+  #bytesWritten = 0
+  /** Under way: one write at a time, and before it the cutting of what a failed one left. */
+  #writing: Promise<void> | undefined
   #repair: Promise<void> | undefined
+  #isRollRequested = false
   #isStalled = false
   #isOffline = false
 
@@ -108,6 +126,45 @@ export class LogWriter {
     return this.segments.at(-1)
   }
 
+  get leaderEpoch(): number {
+    return this.#owner.leaderEpoch()
+  }
+
+  /** Exclusive: in the file. */
+  get writtenEndOffset(): number {
+    return this.#writtenEndOffset
+  }
+
+  /** Exclusive: handed to the operating system, in the file or in the journal. */
+  get acceptedEndOffset(): number {
+    return Math.max(this.#writtenEndOffset, this.#copiedEndOffset)
+  }
+
+  /** Exclusive: in the journal, synced or about to be. */
+  get journaledEndOffset(): number {
+    return this.#journaledEndOffset
+  }
+
+  /** In the journal, and its sync has not returned. */
+  get hasUnsyncedJournal(): boolean {
+    return this.#journaledEndOffset > this.#durableEndOffset
+  }
+
+  /** Exclusive: survives a power cut. */
+  get durableEndOffset(): number {
+    return this.#durableEndOffset
+  }
+
+  get writtenEnd(): LogPosition | undefined {
+    const { active } = this
+    return active === undefined ? undefined : { segment: active, position: active.sizeBytes }
+  }
+
+  /** Where the durable bytes end that stand in the file. */
+  get durableEnd(): LogPosition | undefined {
+    return this.#durableEndOffset >= this.#writtenEndOffset ? this.writtenEnd : this.#durableEnd
+  }
+
   /** Every file is durable below it, by name and content. */
   get recoveryPoint(): number {
     const dirty = this.segments.find((segment) => segment.isDirty)
@@ -118,6 +175,39 @@ export class LogWriter {
   /** Since this run began. */
   get bytesWritten(): number {
     return this.#bytesWritten
+  }
+
+  get hasQueued(): boolean {
+    return this.#queue.length > 0
+  }
+
+  /** Something waits that no sync has covered. */
+  get isPending(): boolean {
+    if (this.#isOffline || this.#isStalled) return false
+    return this.hasQueued || this.hasUncovered || this.#isRollRequested
+  }
+
+  /** Something was taken, or written, that is not durable. */
+  get hasUncovered(): boolean {
+    return this.#takenEndOffset > this.#durableEndOffset
+  }
+
+  /** Taken, or in the journal, and not in the file yet. */
+  get hasUnwritten(): boolean {
+    return this.#unwritten.length > 0
+  }
+
+  get isOffline(): boolean {
+    return this.#isOffline
+  }
+
+  /** Journaled appends could not be written for want of space: nothing else may be, before them. */
+  get isStalled(): boolean {
+    return this.#isStalled
+  }
+
+  get isRollRequested(): boolean {
+    return this.#isRollRequested && !this.#isOffline
   }
 
   /** A segment behind the undurable ones is not synced: then only the journal keeps the order. */
@@ -131,79 +221,23 @@ export class LogWriter {
     return false
   }
 
-  get writtenEndOffset(): number {
-    return this.#writtenEndOffset
-  }
-
-  get durableEndOffset(): number {
-    return this.#durableEndOffset
-  }
-
-  get hasQueued(): boolean {
-    return this.#queue.length > 0
-  }
-
-  /** Taken from the queue and not in the file yet. */
-  get hasTaken(): boolean {
-    return this.#taken.length > 0
-  }
-
-  get takenBytes(): number {
-    let bytes = 0
-    for (const append of this.#taken) bytes += append.bytes.length
-    return bytes
-  }
-
-  get hasUndurable(): boolean {
-    return this.#undurable.length > 0
-  }
-
-  get isOffline(): boolean {
-    return this.#isOffline
-  }
-
-  /** Journaled appends could not be written for want of space: nothing else may be, before them. */
-  get isStalled(): boolean {
-    return this.#isStalled
-  }
-
   enqueue(append: PendingAppend): void {
     this.#queue.push(append)
   }
 
-  /** Takes waiting appends for writing, at least one. @returns their bytes */
+  /** Takes waiting appends, at least one. @returns their bytes */
   take(maxBytes: number): number {
     let bytes = 0
     let count = 0
-    while (count < this.#queue.length) {
-      const size = this.#queue[count]!.bytes.length
-      if (count > 0 && bytes + size > maxBytes) break
-      bytes += size
+    for (const append of this.#queue) {
+      if (count > 0 && bytes + append.bytes.length > maxBytes) break
+      bytes += append.bytes.length
+      this.#unwritten.push({ append, bytes: append.bytes })
       count += 1
     }
-    const rest = this.#queue.splice(count)
-    this.#taken.push(...this.#queue)
-    this.#queue = rest
+    if (count === this.#queue.length) this.#queue = []
+    else this.#queue.splice(0, count)
     return bytes
-  }
-
-  /** Of the first batch that a journal entry would carry; replay takes it from the batches. */
-  get leaderEpoch(): number {
-    return this.#owner.leaderEpoch()
-  }
-
-  /** Where the durable bytes end. */
-  get durableEnd(): LogPosition | undefined {
-    return this.#durableEnd
-  }
-
-  get writtenEnd(): LogPosition | undefined {
-    const { active } = this
-    return active === undefined ? undefined : { segment: active, position: active.sizeBytes }
-  }
-
-  get isRollRequested(): boolean {
-    return this.#isRollRequested && !this.#isOffline
   }
 
   /** Lets the next segment begin at the end, so that the active one can be removed or compacted. */
@@ -211,90 +245,157 @@ export class LogWriter {
     this.#isRollRequested = (this.active?.sizeBytes ?? 0) > 0
   }
 
-  /** Whether `writeTakenNow` can do without opening or making a file. */
-  get isReady(): boolean {
+  /** Whether `writeNow` can do without opening or making a file. */
+  isReady(scope: WriteScope): boolean {
     const { active } = this
-    if (this.#repair !== undefined || this.#isRollRequested) return false
-    if (active?.openNow === undefined || active.indexesNow === undefined) return false
-    let sizeBytes = active.sizeBytes
-    for (const append of this.#taken) {
-      if (this.#mustRollBefore(append, active, sizeBytes)) return false
-      sizeBytes += append.bytes.length
-    }
-    return true
+    if (this.#writing !== undefined || this.#repair !== undefined) return false
+    if (this.#isRollRequested || active?.indexesNow === undefined) return false
+    if (active.openNow === undefined) return false
+    const count = this.#countIn(scope)
+    return this.#countFitting(active, count) === count
   }
 
-  /** Writes what was taken on this turn of the event loop. Only when `isReady`. */
-  writeTakenNow(): void {
+  /** Writes on this turn of the event loop. Only when `isReady`. */
+  writeNow(scope: WriteScope): void {
     const { active } = this
     const file = active?.openNow
-    if (active === undefined || file === undefined || this.#taken.length === 0) return
-    const buffers = this.#taken.map((append) => append.bytes)
+    const count = this.#countIn(scope)
+    if (active === undefined || file === undefined || count === 0) return
     try {
-      file.writeSync(buffers, active.sizeBytes)
+      file.writeSync(this.#bytesOf(count), active.sizeBytes)
     } catch (error) {
       this.#cutPartialWrite(active)
       this.#failWrite(error)
       return
     }
-    this.#written(active, this.#taken.length)
+    this.#written(active, count)
   }
 
-  /** Writes what was taken, rolling to new segments where needed. */
-  async writeTaken(): Promise<void> {
-    while ((this.#taken.length > 0 || this.#isRollRequested) && !this.#isOffline) {
-      try {
-        if (this.#isRollRequested) await this.#beginSegment(this.#writtenEndOffset)
-        else await this.#writeRun()
-      } catch (error) {
-        this.#failWrite(error)
-        return
-      }
-    }
+  /** Writes, rolling to new segments where needed. Failures go to the owner. */
+  async write(scope: WriteScope): Promise<void> {
+    while (this.#writing !== undefined) await this.#writing
+    this.#writing = this.#writeRuns(scope)
+      .catch((error) => this.#failWrite(error))
+      .finally(() => {
+        this.#writing = undefined
+      })
+    await this.#writing
+  }
+
+  /** Segments whose content or name a power cut could still take. */
+  dirtySegments(): Segment[] {
+    const sealed = [...this.#sealedDirty].filter((segment) => segment.isDirty)
+    return this.active?.isDirty === true ? [...sealed, this.active] : sealed
   }
 
   /** Segments that a direct sync would have to sync. */
   undurableSegments(): Segment[] {
     const segments: Segment[] = []
-    for (const { segment } of this.#undurable) {
+    for (const { segment, baseOffset } of this.#undurable) {
+      if (baseOffset < this.#journaledEndOffset) continue
       if (segments.at(-1) !== segment) segments.push(segment)
     }
     return segments
   }
 
-  /** What the journal must hold of this partition: everything that is not durable, taken included. */
-  journalEntry(): StretchOfLog | Promise<StretchOfLog> {
-    const stretch = { baseOffset: this.#durableEndOffset, endOffset: this.#takenEndOffset }
-    const taken = this.#taken.map((append) => append.bytes)
-    const written = this.#undurable.map((part) => part.bytes ?? readBack(part))
-    // Few partitions have to read back, and of those not all need to open their files.
-    if (written.every((part) => Buffer.isBuffer(part))) {
-      return { ...stretch, bytes: [...written, ...taken] }
+  /** What neither a sync nor the journal covers, taken appends included: see `loadUncovered`. */
+  uncovered(): Uncovered {
+    const from = Math.max(this.#durableEndOffset, this.#journaledEndOffset)
+    const pieces: Buffer[] = []
+    let sizeBytes = 0
+    for (const stretch of this.#undurable) {
+      if (stretch.baseOffset < from) continue
+      if (stretch.bytes === undefined) throw new Error('bytes to be journaled were not read back')
+      pieces.push(stretch.bytes)
+      sizeBytes += stretch.sizeBytes
     }
-    return Promise.all(written).then((parts) => ({ ...stretch, bytes: [...parts, ...taken] }))
+    for (const { append, bytes } of this.#unwritten) {
+      if (append.baseOffset < from) continue
+      pieces.push(bytes)
+      sizeBytes += bytes.length
+    }
+    return { baseOffset: from, endOffset: this.#takenEndOffset, pieces, sizeBytes }
   }
 
-  /** The taken appends are in the journal from now on, synced or about to be. */
-  journaled(endOffset: number): void {
-    this.#journaledEndOffset = Math.max(this.#journaledEndOffset, endOffset)
+  /** Whether `uncovered` has all bytes at hand. */
+  get hasUncoveredBytes(): boolean {
+    return this.#undurable.every(
+      ({ bytes, baseOffset }) => bytes !== undefined || baseOffset < this.#journaledEndOffset,
+    )
+  }
+
+  /** Reads back from the files what its producers have taken back already. */
+  async loadUncovered(): Promise<void> {
+    // A sync that ends meanwhile takes some of them away.
+    for (const stretch of [...this.#undurable]) {
+      if (stretch.bytes !== undefined || stretch.baseOffset < this.#journaledEndOffset) continue
+      const { segment, position, sizeBytes } = stretch
+      const bytes = await segment.read(position, sizeBytes)
+      if (bytes.length < sizeBytes) throw new Error(`${segment.file.path}: lost what was written`)
+      stretch.bytes = bytes
+    }
+  }
+
+  /**
+   * What `uncovered` told of is in the journal, synced or about to be.
+   * @param copy its bytes, to stay; without it they are written to the file before they are answered
+   */
+  journaled({ baseOffset, endOffset }: Uncovered, copy: Buffer | undefined): void {
+    this.#journaledEndOffset = endOffset
+    if (copy === undefined) return
+    // The copy ends where the unwritten ones end; stretches that are in the file come before.
+    let end = copy.length
+    for (let i = this.#unwritten.length - 1; i >= 0; i--) {
+      const unwritten = this.#unwritten[i]!
+      if (unwritten.append.baseOffset < baseOffset) break
+      const start = end - unwritten.bytes.length
+      unwritten.bytes = copy.subarray(start, end)
+      end = start
+    }
+    this.#copiedEndOffset = endOffset
+    this.#owner.onAccepted()
   }
 
   /** A sync of the files, or of the journal, has covered everything below `endOffset`. */
   durable(endOffset: number): void {
-    if (this.#isOffline) return
-    const end = Math.min(endOffset, this.#writtenEndOffset)
-    if (end <= this.#durableEndOffset) return
-    const count = this.#undurable.findLastIndex((stretch) => stretch.lastOffset < end) + 1
-    const covered = this.#undurable.splice(0, count)
-    const { segment, position, sizeBytes } = covered.at(-1)!
-    this.#durableEnd = { segment, position: position + sizeBytes }
-    this.#durableEndOffset = end
-    this.#owner.onDurable(end)
+    if (this.#isOffline || endOffset <= this.#durableEndOffset) return
+    let covered = 0
+    for (const { lastOffset, segment, position, sizeBytes } of this.#undurable) {
+      if (lastOffset >= endOffset) break
+      this.#durableEnd = { segment, position: position + sizeBytes }
+      covered += 1
+    }
+    this.#undurable.splice(0, covered)
+    this.#durableEndOffset = endOffset
+    this.#owner.onDurable(endOffset)
+  }
+
+  /** Batches in memory from an offset on, none of which starts at or beyond the end. */
+  *unwrittenFrom(fromOffset: number, endOffset: number): Generator<Unwritten> {
+    const end = Math.min(endOffset, this.#copiedEndOffset)
+    for (const unwritten of this.#unwritten) {
+      const { baseOffset, lastOffset } = unwritten.append
+      if (baseOffset >= end) return
+      if (lastOffset >= fromOffset) yield unwritten
+    }
+  }
+
+  /** Aborted transactions whose marker is not in the file yet, nor in its index. */
+  unwrittenAborted(): AbortedTransaction[] {
+    return this.#unwritten
+      .map(({ append }) => append.abortedTransaction)
+      .filter((aborted) => aborted !== undefined)
   }
 
   /** The partition can no longer be trusted to keep what it is given. */
   fail(error: unknown): void {
-    this.#fail(error)
+    if (this.#isOffline) return
+    this.#isOffline = true
+    this.#queue = []
+    this.#unwritten = []
+    this.#undurable = []
+    this.#isRollRequested = false
+    this.#owner.onOffline(error instanceof Error ? error.message : String(error))
   }
 
   tick(monotonicMs: number): void {
@@ -302,47 +403,40 @@ export class LogWriter {
   }
 
   get #takenEndOffset(): number {
-    const last = this.#taken.at(-1)
-    return last === undefined ? this.#writtenEndOffset : last.lastOffset + 1
+    const last = this.#unwritten.at(-1)
+    return last === undefined ? this.#writtenEndOffset : last.append.lastOffset + 1
   }
 
-  async #writeRun(): Promise<void> {
-    await this.#repair
-    if (this.#isOffline) return
-    const active = await this.#segmentFor(this.#taken[0]!)
-    let count = 0
-    let sizeBytes = active.sizeBytes
-    for (const append of this.#taken) {
-      if (count > 0 && this.#mustRollBefore(append, active, sizeBytes)) break
-      sizeBytes += append.bytes.length
-      count += 1
+  async #writeRuns(scope: WriteScope): Promise<void> {
+    while (!this.#isOffline) {
+      await this.#repair
+      const count = this.#countIn(scope)
+      if (count > 0) await this.#writeRun(count)
+      else if (this.#isRollRequested && !this.hasUnwritten) {
+        await this.#beginSegment(this.#writtenEndOffset)
+      } else return
     }
-    const buffers = this.#taken.slice(0, count).map((append) => append.bytes)
+  }
+
+  /** Writes as much as goes into one segment. */
+  async #writeRun(maxCount: number): Promise<void> {
+    const { append } = this.#unwritten[0]!
+    let { active } = this
+    const config = this.#owner.config()
+    if (active === undefined || mustRoll(active, append, config, this.#owner.nowMs())) {
+      active = await this.#beginSegment(append.baseOffset)
+    }
+    if (this.#isOffline) return
+    const segment = active
+    const count = Math.max(1, this.#countFitting(segment, maxCount))
+    const buffers = this.#bytesOf(count)
     try {
-      await active.file.use((file) => file.write(buffers, active.sizeBytes))
+      await segment.file.use((file) => file.write(buffers, segment.sizeBytes))
     } catch (error) {
-      this.#cutPartialWrite(active)
+      this.#cutPartialWrite(segment)
       throw error
     }
-    this.#written(active, count)
-  }
-
-  /** What a failed write left behind is no batch; nothing is written before it is gone. */
-  #cutPartialWrite(segment: Segment): void {
-    this.#repair = segment.file
-      .use((file) => file.truncate(segment.sizeBytes))
-      .catch((error) => this.#fail(error))
-      .finally(() => {
-        this.#repair = undefined
-      })
-  }
-
-  async #segmentFor(append: PendingAppend): Promise<Segment> {
-    const { active } = this
-    if (active !== undefined && !this.#mustRollBefore(append, active, active.sizeBytes)) {
-      return active
-    }
-    return await this.#beginSegment(append.baseOffset)
+    if (!this.#isOffline) this.#written(segment, count)
   }
 
   async #beginSegment(baseOffset: number): Promise<Segment> {
@@ -360,84 +454,88 @@ export class LogWriter {
     return next
   }
 
-  #mustRollBefore(append: PendingAppend, active: Segment, sizeBytes: number): boolean {
-    if (sizeBytes === 0) return false
-    const { segmentBytes, segmentMs, segmentJitterMs, segmentIndexBytes } = this.#owner.config()
-    if (sizeBytes + append.bytes.length > segmentBytes) return true
-    if (append.lastOffset - active.baseOffset > MAX_RELATIVE_OFFSET) return true
-    const indexBytes = active.indexesNow?.offsets.sizeBytes ?? 0
-    if (indexBytes + 8 > segmentIndexBytes) return true
-    const ageMs =
-      active.firstTimestamp >= 0 && append.maxTimestamp >= 0
-        ? append.maxTimestamp - active.firstTimestamp
-        : this.#owner.nowMs() - active.createdMs
-    const jitterMs = Math.min(segmentMs, segmentJitterMs)
-    return ageMs > segmentMs - jitterMs * spread(this.partition, active.baseOffset)
+  #countIn(scope: WriteScope): number {
+    if (scope === 'taken') return this.#unwritten.length
+    let count = 0
+    for (const { append } of this.#unwritten) {
+      if (append.baseOffset >= this.#copiedEndOffset) break
+      count += 1
+    }
+    return count
   }
 
-  /** The first `count` taken appends stand in the segment's file now. */
+  /** How many of the first unwritten appends the segment still takes. */
+  #countFitting(segment: Segment, maxCount: number): number {
+    const config = this.#owner.config()
+    const nowMs = this.#owner.nowMs()
+    let addedBytes = 0
+    let count = 0
+    while (count < maxCount) {
+      const { append } = this.#unwritten[count]!
+      if (mustRoll(segment, append, config, nowMs, addedBytes)) break
+      addedBytes += append.bytes.length
+      count += 1
+    }
+    return count
+  }
+
+  #bytesOf(count: number): Buffer[] {
+    const buffers: Buffer[] = []
+    for (let i = 0; i < count; i++) buffers.push(this.#unwritten[i]!.bytes)
+    return buffers
+  }
+
+  /** What a failed write left behind is no batch; nothing is written before it is gone. */
+  #cutPartialWrite(segment: Segment): void {
+    this.#repair = segment.file
+      .use((file) => file.truncate(segment.sizeBytes))
+      .catch((error) => this.fail(error))
+      .finally(() => {
+        this.#repair = undefined
+      })
+  }
+
+  /** The first `count` unwritten appends stand in the segment's file now. */
   #written(segment: Segment, count: number): void {
     const { indexIntervalBytes } = this.#owner.config()
-    const written = this.#taken.splice(0, count)
-    this.#isStalled = false
-    for (const append of written) {
-      const sizeBytes = append.bytes.length
-      this.#undurable.push({
-        segment,
-        position: segment.sizeBytes,
-        sizeBytes,
-        baseOffset: append.baseOffset,
-        lastOffset: append.lastOffset,
-        bytes: append.acks === -1 ? append.bytes : undefined,
-      })
-      const { lastOffset, maxTimestamp, abortedTransaction } = append
+    for (let i = 0; i < count; i++) {
+      const { append, bytes } = this.#unwritten[i]!
+      const { baseOffset, lastOffset, maxTimestamp, abortedTransaction } = append
+      const sizeBytes = bytes.length
+      const position = segment.sizeBytes
+      if (baseOffset >= this.#durableEndOffset) {
+        const kept = append.acks === -1 ? bytes : undefined
+        this.#undurable.push({ segment, position, sizeBytes, baseOffset, lastOffset, bytes: kept })
+      } else this.#durableEnd = { segment, position: position + sizeBytes }
       segment.note({ lastOffset, maxTimestamp, sizeBytes, indexIntervalBytes, abortedTransaction })
-      this.#writtenEndOffset = lastOffset + 1
       this.#bytesWritten += sizeBytes
+      this.#writtenEndOffset = lastOffset + 1
     }
-    this.#owner.onWritten()
+    if (count === this.#unwritten.length) this.#unwritten = []
+    else this.#unwritten.splice(0, count)
+    this.#isStalled = false
+    this.#owner.onAccepted()
   }
 
-  /** What was taken could not be written. Without space the partition goes on serving what it has. */
+  /** Without space the partition goes on serving what it has; what is journaled stays. */
   #failWrite(error: unknown): void {
     if (!(error instanceof DiskError) || error.code !== 'no-space') {
-      this.#fail(error)
-      return
-    }
-    if (this.#journaledEndOffset > this.#writtenEndOffset) {
-      this.#isStalled = true
+      this.fail(error)
       return
     }
     this.#isRollRequested = false
-    const first = this.#taken[0] ?? this.#queue[0]
-    this.#taken = []
+    const kept = this.#unwritten.filter((u) => u.append.baseOffset < this.#journaledEndOffset)
+    const first = this.#unwritten[kept.length]?.append ?? this.#queue[0]
+    for (const unwritten of kept) {
+      // Its producer takes its bytes back as soon as it is answered.
+      if (unwritten.append.baseOffset >= this.#copiedEndOffset) {
+        unwritten.bytes = Buffer.from(unwritten.bytes)
+      }
+    }
+    this.#copiedEndOffset = Math.max(this.#copiedEndOffset, this.#journaledEndOffset)
+    this.#unwritten = kept
     this.#queue = []
+    this.#isStalled = kept.length > 0
     if (first !== undefined) this.#owner.onRefused(first)
   }
-
-  #fail(error: unknown): void {
-    if (this.#isOffline) return
-    this.#isOffline = true
-    this.#taken = []
-    this.#queue = []
-    this.#undurable = []
-    this.#isRollRequested = false
-    this.#owner.onOffline(error instanceof Error ? error.message : String(error))
-  }
-}
-
-function readBack({ segment, position, sizeBytes }: Undurable): Buffer | Promise<Buffer> {
-  const bytes = Buffer.allocUnsafe(sizeBytes)
-  const checked = (read: number) => {
-    if (read === sizeBytes) return bytes
-    throw new Error(`${segment.file.path}: ends before what was written`)
-  }
-  const file = segment.openNow
-  if (file !== undefined) return checked(file.readSync(bytes, position))
-  return segment.file.use((opened) => opened.read(bytes, position)).then(checked)
-}
-
-/** From 0 to below 1, different for each segment and the same at every look. */
-function spread(partition: number, baseOffset: number): number {
-  return (Math.imul(baseOffset ^ Math.imul(partition + 1, 0x9e3779b1), 0x85ebca6b) >>> 0) / 2 ** 32
 }

@@ -4,11 +4,8 @@
 // is the end of what is durable; nobody reads beyond it who could be told otherwise after a crash.
 // A partition whose disk failed or whose data is damaged is offline: it refuses, it never guesses.
 
-import type { Host } from '../../host/host.ts'
 import {
   type BatchHeader,
-  readBatchSize,
-  readLastOffset,
   writeBaseOffset,
   writeLogAppendTime,
   writePartitionLeaderEpoch,
@@ -17,10 +14,10 @@ import { type AppendOutcome, storageError, TIMED_OUT } from './append-outcome.ts
 import { type AppendOrigin, checkBatch, isRefusal } from './check-batch.ts'
 import type { FileCache } from './file-cache.ts'
 import type { TimestampedOffset } from './find-timestamp.ts'
-import type { GroupCommit } from './group-commit.ts'
+import type { GroupCommit, LogHost } from './group-commit.ts'
 import type { EpochEnd, LeaderEpochs } from './leader-epochs.ts'
 import type { LogConfig } from './log-config.ts'
-import { LandedOnDamage, type LogPosition, LogReader, NO_BYTES } from './log-reader.ts'
+import { LogView, type ReadBound, type ReadOutcome, type ReadRequest } from './log-view.ts'
 import { LogWriter, type PendingAppend, type WriterOwner } from './log-writer.ts'
 import { Lookup } from './lookup.ts'
 import { PartitionFolder } from './partition-folder.ts'
@@ -34,9 +31,10 @@ import { type KeptState, StateKeeper } from './state-keeper.ts'
 import { type Appended, type Ends, WaitingAppends } from './waiting-appends.ts'
 
 export type { AppendOutcome } from './append-outcome.ts'
+export type { ReadBound, ReadOutcome, ReadRequest } from './log-view.ts'
 
 export interface PartitionLogOptions {
-  readonly host: Host
+  readonly host: LogHost
   /** Below the data folder: `topics/orders-0`. Need not exist: it is made with the first append. */
   readonly folder: string
   readonly topic: string
@@ -60,46 +58,15 @@ export interface AppendRequest {
   readonly timeoutMs?: number
 }
 
-/** How far a reader may see; `logEnd` includes what a power cut could take back. */
-export type ReadBound = 'highWatermark' | 'lastStableOffset' | 'logEnd'
-
-export interface ReadRequest {
-  readonly fromOffset: number
-  readonly maxBytes: number
-  readonly upTo: ReadBound
-  /** Returns the first batch even when it is larger than `maxBytes` (KIP-74). */
-  readonly atLeastOneBatch: boolean
-  /** Gives the memory that is read into, which the caller may use again later. Default: new memory. */
-  readonly allocate?: ((bytes: number) => Buffer) | undefined
-}
-
-export interface AbortedRange {
-  readonly producerId: number
-  readonly firstOffset: number
-}
-
-export type ReadOutcome =
-  | {
-      readonly kind: 'records'
-      /** Whole batches as stored, the first one contains `fromOffset`; empty at the bound. */
-      readonly bytes: Buffer
-      /** In offset order; only when reading up to the last stable offset. */
-      readonly abortedTransactions: readonly AbortedRange[]
-    }
-  | { readonly kind: 'out-of-range' }
-  | { readonly kind: 'offline' }
-
-const NO_ABORTED: readonly AbortedRange[] = []
-
 export class PartitionLog {
   readonly topic: string
   readonly partition: number
   readonly topicId: string
-  readonly #host: Host
+  readonly #host: LogHost
   readonly #files: FileCache
   readonly #commit: GroupCommit
   readonly #writer: LogWriter
-  readonly #reader: LogReader
+  readonly #view: LogView
   readonly #keeper: StateKeeper
   readonly #lookup: Lookup
   readonly #removal: SegmentRemoval
@@ -164,7 +131,6 @@ export class PartitionLog {
     if (recovered.folderExists) folder.found()
     const owner = this.#asOwner()
     this.#writer = new LogWriter({ topicId, partition, folder, files, segments, owner, endOffset })
-    this.#reader = new LogReader(segments)
     this.#keeper = new StateKeeper(files.disk, this.#writer, () => this.#keptState())
     const { timers } = options.host
     this.#removal = new SegmentRemoval({
@@ -174,6 +140,7 @@ export class PartitionLog {
     })
     this.#removal.removeFiles(recovered.deletedFiles, options.config.fileDeleteDelayMs)
     this.#lookup = new Lookup({ files, timers, folder: path, segments, config: () => this.#config })
+    this.#view = new LogView(this.#writer, this.#lookup)
     if (recovered.offlineReason === undefined) this.#commit.register(this.#writer, this.#keeper)
     else this.#goOffline(recovered.offlineReason)
   }
@@ -255,34 +222,16 @@ export class PartitionLog {
   /** Synchronous when the bytes were written recently. Damage found on the way puts it offline. */
   read(request: ReadRequest): ReadOutcome | Promise<ReadOutcome> {
     if (this.#offlineReason !== undefined) return { kind: 'offline' }
-    const { fromOffset, upTo } = request
+    const { fromOffset } = request
     if (fromOffset < this.#logStartOffset || fromOffset > this.#logEndOffset) {
       return { kind: 'out-of-range' }
     }
-    const { endOffset, end } = this.#endOf(request)
-    if (end === undefined || fromOffset >= endOffset) return records(NO_BYTES)
-    try {
-      const bytes = this.#reader.read({ ...request, endOffset, end })
-      if (bytes instanceof Promise || upTo === 'lastStableOffset') {
-        return this.#finishRead(bytes, request)
-      }
-      return records(bytes)
-    } catch (error) {
-      return this.#readFailed(error, request)
-    }
+    return this.#view.read(request, this.#boundOf(request.upTo))
   }
 
   /** How much a read from there would find, at least nearly: costs no I/O. */
   readableBytes(fromOffset: number, upTo: ReadBound): number {
-    const end = this.#writer.durableEnd
-    if (end === undefined) return 0
-    if (fromOffset >= this.#boundOf(upTo)) {
-      // Whoever waits at the end reads on from there.
-      if (fromOffset === this.#highWatermark) this.#reader.remember(fromOffset, end)
-      return 0
-    }
-    const found = this.#reader.placeOf(fromOffset)
-    return found === undefined ? 0 : this.#reader.bytesBetween(found.place, end)
+    return this.#view.readableBytes(fromOffset, this.#boundOf(upTo))
   }
 
   /** Calls when more can be read, the log start moved, or the partition went offline. */
@@ -294,13 +243,15 @@ export class PartitionLog {
   }
 
   /** The first record at or after a moment; undefined when there is none. */
-  offsetForTimestamp(timestamp: number): Promise<TimestampedOffset | undefined> {
-    return this.#lookup.firstAtOrAfter(timestamp, this.#logStartOffset)
+  async offsetForTimestamp(timestamp: number): Promise<TimestampedOffset | undefined> {
+    await this.#commit.settle(this.#writer)
+    return await this.#lookup.firstAtOrAfter(timestamp, this.#logStartOffset)
   }
 
   /** The record with the latest timestamp, the first of those that have it. */
-  maxTimestamp(): Promise<TimestampedOffset | undefined> {
-    return this.#lookup.latest(this.#logStartOffset)
+  async maxTimestamp(): Promise<TimestampedOffset | undefined> {
+    await this.#commit.settle(this.#writer)
+    return await this.#lookup.latest(this.#logStartOffset)
   }
 
   /** @returns undefined when the log knows nothing of that epoch */
@@ -425,7 +376,7 @@ export class PartitionLog {
       logAppendTimeMs: isStamped ? timestamp : -1,
       logStartOffset: this.#logStartOffset,
     }
-    const covered = acks === -1 ? this.#highWatermark : this.#writer.writtenEndOffset
+    const covered = acks === -1 ? this.#highWatermark : this.#writer.acceptedEndOffset
     if (lastOffset < covered || this.#commit.faults.duplicateAcknowledgedEarly === true) {
       return Promise.resolve(outcome)
     }
@@ -440,41 +391,9 @@ export class PartitionLog {
     return this.#host.clock.monotonicMs() + timeoutMs
   }
 
-  #endOf({ upTo }: ReadRequest): { endOffset: number; end: LogPosition | undefined } {
-    const end = upTo === 'logEnd' ? this.#writer.writtenEnd : this.#writer.durableEnd
-    return { endOffset: this.#boundOf(upTo), end }
-  }
-
   #boundOf(upTo: ReadBound): number {
     if (upTo === 'highWatermark') return this.#highWatermark
-    return upTo === 'logEnd' ? this.#writer.writtenEndOffset : this.lastStableOffset
-  }
-
-  async #finishRead(reading: Buffer | Promise<Buffer>, request: ReadRequest): Promise<ReadOutcome> {
-    try {
-      const bytes = await reading
-      if (request.upTo !== 'lastStableOffset' || bytes.length === 0) return records(bytes)
-      const range = { fromOffset: request.fromOffset, endOffset: endOffsetOf(bytes) }
-      const abortedTransactions = await this.#lookup.abortedIn(range)
-      return { kind: 'records', bytes, abortedTransactions }
-    } catch (error) {
-      return await this.#readFailed(error, request)
-    }
-  }
-
-  /** Landed beside a batch: the index may be to blame, and is built anew once. */
-  async #readFailed(error: unknown, request: ReadRequest): Promise<ReadOutcome> {
-    try {
-      if (!(error instanceof LandedOnDamage)) throw error
-      await this.#lookup.rebuild(error.segment)
-      this.#reader.forgetPlaces()
-      const { endOffset, end } = this.#endOf(request)
-      if (end === undefined) return { kind: 'offline' }
-      return records(await this.#reader.read({ ...request, endOffset, end }))
-    } catch (damage) {
-      this.#writer.fail(damage)
-      return { kind: 'offline' }
-    }
+    return upTo === 'logEnd' ? this.#writer.acceptedEndOffset : this.lastStableOffset
   }
 
   /** What the last run left on disk for the first write: producers, the active segment's indexes. */
@@ -515,13 +434,12 @@ export class PartitionLog {
     if (this.#offlineReason !== undefined || this.#segments.length <= count) return
     const removed = this.#segments.splice(0, count)
     this.#raiseLogStart(this.#segments[0]!.baseOffset)
-    this.#reader.forgetPlaces()
+    this.#view.forgetPlaces()
     for (const segment of removed) this.#commit.forgetSegment(segment)
     await this.#removal.remove(removed, this.#config.fileDeleteDelayMs)
   }
 
   async #roll(): Promise<void> {
-    this.#writer.roll()
     this.#commit.requestRoll(this.#writer)
     await this.#commit.flush(this.#writer)
   }
@@ -548,7 +466,7 @@ export class PartitionLog {
       config: () => this.#config,
       leaderEpoch: () => this.#leaderEpoch,
       nowMs: () => this.#host.clock.nowMs(),
-      onWritten: () => this.#waiting.written(this.#ends()),
+      onAccepted: () => this.#waiting.accepted(this.#ends()),
       onDurable: (endOffset) => this.#onDurable(endOffset),
       onRefused: (first) => this.#onRefused(first),
       onSealed: (segment) => this.#commit.sealed(segment, this.#writer),
@@ -559,7 +477,7 @@ export class PartitionLog {
 
   #ends(): Ends {
     return {
-      writtenEndOffset: this.#writer.writtenEndOffset,
+      acceptedEndOffset: this.#writer.acceptedEndOffset,
       durableEndOffset: this.#highWatermark,
     }
   }
@@ -601,19 +519,4 @@ export class PartitionLog {
   #advanced(): void {
     for (const listener of this.#listeners) listener()
   }
-}
-
-function records(bytes: Buffer): ReadOutcome {
-  return { kind: 'records', bytes, abortedTransactions: NO_ABORTED }
-}
-
-/** The offset behind the last of some whole batches. */
-function endOffsetOf(batches: Buffer): number {
-  let at = 0
-  let endOffset = 0
-  while (at < batches.length) {
-    endOffset = readLastOffset(batches, at) + 1
-    at += readBatchSize(batches, at)
-  }
-  return endOffset
 }

@@ -10,6 +10,9 @@ export interface RecoveryCounters {
   lostPagesCut: number
   /** Damage to durable data: the partition went offline. */
   corruptionsFound: number
+  /** An index file was damaged, or did not match the log. */
+  indexesRefused: number
+  /** Indexes were built anew for a reader. */
   indexesRebuilt: number
   snapshotsUsed: number
   snapshotsRefused: number
@@ -30,6 +33,7 @@ export const recoveryCounters: RecoveryCounters = {
   tornTailsCut: 0,
   lostPagesCut: 0,
   corruptionsFound: 0,
+  indexesRefused: 0,
   indexesRebuilt: 0,
   snapshotsUsed: 0,
   snapshotsRefused: 0,

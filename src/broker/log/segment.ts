@@ -5,9 +5,12 @@
 // read on first use.
 
 import type { DiskFile } from '../../host/disk.ts'
+import { crc32c } from '../bytes/crc32c.ts'
 import type { SegmentNote } from './checkpoint-file.ts'
 import type { CachedFile, FileCache } from './file-cache.ts'
+import type { LogConfig } from './log-config.ts'
 import { OffsetIndex, type OffsetIndexEntry } from './offset-index.ts'
+import { recoveryCounters as counters } from './recovery-counters.ts'
 import { TimeIndex } from './time-index.ts'
 import {
   type AbortedTransaction,
@@ -21,6 +24,7 @@ export const SEGMENT_EXTENSIONS = ['log', 'index', 'timeindex', 'txnindex'] as c
 /** An offset is stored relative to the segment's base in 32 bits (KAFKA-5413). */
 export const MAX_RELATIVE_OFFSET = 0x7fff_ffff
 const NO_TIMESTAMP = -1
+const INDEX_ENTRY_BYTES = 8
 
 export interface Indexes {
   readonly offsets: OffsetIndex
@@ -240,22 +244,21 @@ export class Segment {
    */
   async loadIndexes(logBytes = this.sizeBytes): Promise<Indexes | undefined> {
     if (this.#indexes !== undefined) return this.#indexes
-    const offsets = await this.#readFile('index')
-    const times = await this.#readFile('timeindex')
-    const aborted = await this.#readFile('txnindex')
-    if (offsets === undefined || times === undefined) return undefined
+    const offsetBytes = await this.#readFile('index')
+    const timeBytes = await this.#readFile('timeindex')
+    const abortedBytes = await this.#readFile('txnindex')
+    if (offsetBytes === undefined || timeBytes === undefined) return undefined
     const decoded = {
-      offsets: OffsetIndex.decode(offsets, logBytes),
-      times: TimeIndex.decode(times),
-      aborted: aborted === undefined ? [] : decodeTransactionIndex(aborted),
+      offsets: OffsetIndex.decode(offsetBytes, logBytes),
+      times: TimeIndex.decode(timeBytes),
+      aborted: abortedBytes === undefined ? [] : decodeTransactionIndex(abortedBytes),
     }
-    if (decoded.offsets === undefined || decoded.times === undefined) return undefined
-    if (decoded.aborted === undefined) return undefined
-    this.#indexes = {
-      offsets: decoded.offsets,
-      times: decoded.times,
-      aborted: decoded.aborted,
+    const { offsets, times, aborted } = decoded
+    if (offsets === undefined || times === undefined || aborted === undefined) {
+      counters.indexesRefused += 1
+      return undefined
     }
+    this.#indexes = { offsets, times, aborted }
     return this.#indexes
   }
 
@@ -280,6 +283,36 @@ export class Segment {
       await file.close()
     }
   }
+}
+
+/**
+ * Whether a batch must begin a new segment: by size, by age (of its own time against the first
+ * batch's, or of the clock where batches have none), or because an index can take no more.
+ * @param addedBytes that will be in the segment before it
+ */
+export function mustRoll(
+  segment: Segment,
+  batch: { bytes: Buffer; lastOffset: number; maxTimestamp: number },
+  config: LogConfig,
+  nowMs: number,
+  addedBytes = 0,
+): boolean {
+  const sizeBytes = segment.sizeBytes + addedBytes
+  if (sizeBytes === 0) return false
+  if (sizeBytes + batch.bytes.length > config.segmentBytes) return true
+  if (batch.lastOffset - segment.baseOffset > MAX_RELATIVE_OFFSET) return true
+  const indexBytes = segment.indexesNow?.offsets.sizeBytes ?? 0
+  if (indexBytes + INDEX_ENTRY_BYTES > config.segmentIndexBytes) return true
+  const hasTimes = segment.firstTimestamp >= 0 && batch.maxTimestamp >= 0
+  const ageMs = hasTimes ? batch.maxTimestamp - segment.firstTimestamp : nowMs - segment.createdMs
+  const { segmentMs, segmentJitterMs } = config
+  if (segmentJitterMs === 0) return ageMs > segmentMs
+  return ageMs > segmentMs - Math.min(segmentMs, segmentJitterMs) * spread(segment)
+}
+
+/** From 0 to below 1, different for each segment and the same at every look. */
+function spread({ folder, baseOffset }: Segment): number {
+  return crc32c(Buffer.from(`${folder}/${baseOffset}`)) / 2 ** 32
 }
 
 export function emptyIndexes(): Indexes {

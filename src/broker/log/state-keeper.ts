@@ -7,8 +7,7 @@ import type { Disk } from '../../host/disk.ts'
 import { encodeNote, type LogNote } from './checkpoint-file.ts'
 import type { LeaderEpochs } from './leader-epochs.ts'
 import type { LogWriter } from './log-writer.ts'
-import { removeOldSnapshots, writeSnapshot } from './producer-snapshots.ts'
-import type { ProducerEntry } from './producer-state.ts'
+import { type LoadedSnapshot, removeOldSnapshots, writeSnapshot } from './producer-snapshots.ts'
 import type { ProducerTable } from './producer-table.ts'
 
 const EPOCH_FILE = 'leader-epoch-checkpoint'
@@ -29,6 +28,7 @@ export class StateKeeper {
   readonly #writer: LogWriter
   readonly #state: () => KeptState
   #snapshotOffset = -1
+  #captured: LoadedSnapshot | undefined
   #bytesAtSnapshot = 0
   #epochsWritten: string | undefined
   #line = ''
@@ -63,15 +63,19 @@ export class StateKeeper {
     return this.#line
   }
 
-  /** Remembers the producers as they are now, to be written once the log is durable so far. */
-  capture(): { offset: number; entries: ProducerEntry[] } | undefined {
+  /** Remembers the producers as they are now, unless older ones still wait to be written. */
+  capture(): void {
     const { producers, logEndOffset } = this.#state()
-    if (producers === undefined || logEndOffset === this.#snapshotOffset) return undefined
-    return { offset: logEndOffset, entries: producers.entries() }
+    if (producers === undefined || logEndOffset === this.#snapshotOffset) return
+    this.#captured ??= { offset: logEndOffset, entries: producers.entries() }
   }
 
-  async write(captured: { offset: number; entries: ProducerEntry[] }): Promise<void> {
-    if (this.#writer.durableEndOffset < captured.offset || this.#writer.isOffline) return
+  /** Writes what was captured, once the log is durable so far; until then it waits. */
+  async writeCaptured(): Promise<void> {
+    const captured = this.#captured
+    if (captured === undefined || this.#writer.isOffline) return
+    if (this.#writer.durableEndOffset < captured.offset) return
+    this.#captured = undefined
     const { path } = this.#writer.folder
     await writeSnapshot(this.#disk, path, captured)
     this.#snapshotOffset = captured.offset
@@ -88,8 +92,9 @@ export class StateKeeper {
   async writeAll(): Promise<void> {
     if (this.#writer.active === undefined || this.#writer.isOffline) return
     await this.writeActiveIndexes()
-    const captured = this.capture()
-    if (captured !== undefined) await this.write(captured)
+    this.#captured = undefined
+    this.capture()
+    await this.writeCaptured()
     await this.writeEpochs()
   }
 

@@ -30,8 +30,8 @@ export interface WaitingDuplicate {
 }
 
 export interface Ends {
-  /** Exclusive; written to the operating system. */
-  readonly writtenEndOffset: number
+  /** Exclusive; handed to the operating system. */
+  readonly acceptedEndOffset: number
   /** Exclusive; survives a power cut. */
   readonly durableEndOffset: number
 }
@@ -39,8 +39,8 @@ export interface Ends {
 export class WaitingAppends {
   /** In offset order, until durable. */
   readonly #appended: Appended[] = []
-  /** So many of them, from the first on, are written. */
-  #writtenCount = 0
+  /** So many of them, from the first on, are with the operating system. */
+  #acceptedCount = 0
   #duplicates: WaitingDuplicate[] = []
 
   add(appended: Appended): void {
@@ -51,13 +51,13 @@ export class WaitingAppends {
     this.#duplicates.push(duplicate)
   }
 
-  /** More is written: whoever asked for no more than that is answered. */
-  written(ends: Ends): void {
-    while (this.#writtenCount < this.#appended.length) {
-      const appended = this.#appended[this.#writtenCount]!
-      if (appended.lastOffset >= ends.writtenEndOffset) break
+  /** More was handed to the operating system: whoever asked for no more than that is answered. */
+  accepted(ends: Ends): void {
+    while (this.#acceptedCount < this.#appended.length) {
+      const appended = this.#appended[this.#acceptedCount]!
+      if (appended.lastOffset >= ends.acceptedEndOffset) break
       if (appended.acks !== -1) answer(appended, appended.outcome)
-      this.#writtenCount += 1
+      this.#acceptedCount += 1
     }
     this.#answerDuplicates(ends)
   }
@@ -70,7 +70,7 @@ export class WaitingAppends {
       count += 1
     }
     this.#appended.splice(0, count)
-    this.#writtenCount = Math.max(0, this.#writtenCount - count)
+    this.#acceptedCount = Math.max(0, this.#acceptedCount - count)
     this.#answerDuplicates(ends)
   }
 
@@ -78,7 +78,7 @@ export class WaitingAppends {
   takeFrom(baseOffset: number): Appended[] {
     const from = this.#appended.findIndex((appended) => appended.baseOffset >= baseOffset)
     if (from < 0) return []
-    this.#writtenCount = Math.min(this.#writtenCount, from)
+    this.#acceptedCount = Math.min(this.#acceptedCount, from)
     return this.#appended.splice(from).reverse()
   }
 
@@ -91,7 +91,7 @@ export class WaitingAppends {
 
   refuseAll(refusal: AppendOutcome): void {
     for (const appended of this.#appended.splice(0)) answer(appended, refusal)
-    this.#writtenCount = 0
+    this.#acceptedCount = 0
     this.#answerWhere(() => true, refusal)
   }
 
@@ -106,7 +106,7 @@ export class WaitingAppends {
   #answerDuplicates(ends: Ends): void {
     if (this.#duplicates.length === 0) return
     const isCovered = ({ acks, lastOffset }: WaitingDuplicate) =>
-      lastOffset < (acks === -1 ? ends.durableEndOffset : ends.writtenEndOffset)
+      lastOffset < (acks === -1 ? ends.durableEndOffset : ends.acceptedEndOffset)
     this.#answerWhere(isCovered, undefined)
   }
 
