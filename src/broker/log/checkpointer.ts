@@ -67,6 +67,11 @@ export class Checkpointer {
     this.noteSegments(writer, writer.segments)
   }
 
+  /** Of the open partitions. */
+  get writers(): Iterable<LogWriter> {
+    return this.#keepers.keys()
+  }
+
   /** The partition is closed; its last words are kept unless it is gone for good. */
   unregister(writer: LogWriter, isGone: boolean): void {
     const keeper = this.#keepers.get(writer)

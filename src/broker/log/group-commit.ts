@@ -101,6 +101,7 @@ export class GroupCommit {
       journal,
       checkpointer,
       groupWriter: this.#groupWriter,
+      clock: host.clock,
       timers: host.timers,
       faults: this.#faults,
       onError: (error) => this.#die(error),
@@ -153,10 +154,15 @@ export class GroupCommit {
     await this.#checkpointer.syncAll()
     this.#checkpointer.forgetUnopened()
     await this.#checkpointer.save()
-    if (this.#replay.size > 0) await this.#journal.empty()
+    if (this.#replay.size > 0) await this.#journal.emptyUnlessKept()
     this.#replay = new Map()
     this.#isRecovered = true
     this.#scheduleCheckpoint()
+  }
+
+  /** A partition could not take what the journal holds of it: it stays there for the next start. */
+  keepJournal(): void {
+    this.#journal.keep()
   }
 
   /** A partition was opened: from now on the checkpoint speaks of it. */
@@ -219,7 +225,7 @@ export class GroupCommit {
   /** The partition is closed. Nothing may be queued for it. */
   unregister(writer: LogWriter, { isGone }: { isGone: boolean }): void {
     this.#pending.delete(writer)
-    this.#journal.forget(writer)
+    this.#journal.forget(writer, { isGone })
     this.#checkpointer.unregister(writer, isGone)
   }
 

@@ -19,7 +19,7 @@
 // Invariant: an entry counts only if generation and nonce are those of the file's first entry. Damage
 // in the middle loses what is damaged, not what follows: replay goes by offset and notices gaps.
 
-import type { Disk, DiskFile } from '../../host/disk.ts'
+import { type Disk, DiskError, type DiskFile } from '../../host/disk.ts'
 import type { Random } from '../../host/random.ts'
 import { readBaseOffset, readBatchSize, writeInt64 } from '../batch/header.ts'
 import { crc32c } from '../bytes/crc32c.ts'
@@ -62,6 +62,8 @@ export interface JournalOptions {
 interface JournalFile {
   readonly path: string
   file: DiskFile | undefined
+  /** All of its space is taken, and its name durable. */
+  isReserved: boolean
   generation: number
   nonce: Buffer
   position: number
@@ -76,6 +78,8 @@ export class Journal {
   readonly #files: [JournalFile, JournalFile]
   #current: 0 | 1 = 0
   #lastGeneration = 0
+  /** Where the current file ended before the last append to it. */
+  #endBefore = { position: 0, sequence: 0 }
 
   private constructor({ disk, random, folder, fileBytes }: JournalOptions) {
     this.#disk = disk
@@ -110,25 +114,44 @@ export class Journal {
     return bytes <= this.#fileBytes
   }
 
-  /** Begins a new filling of the other file, whose content must be of no use any more. */
+  /**
+   * Begins a new filling of the other file, whose content must be of no use any more.
+   * @throws DiskError without space for it the current one stays in use
+   */
   async switch(): Promise<void> {
-    this.#current = this.#current === 0 ? 1 : 0
-    await this.begin()
+    const other = this.#current === 0 ? 1 : 0
+    await this.#reserve(this.#files[other])
+    this.#current = other
+    this.#beginFilling()
   }
 
   get hasBegun(): boolean {
     return this.#files[this.#current].generation > 0
   }
 
-  /** Begins a filling of the current file. The first ever use reserves its space. */
+  /** Begins the first filling of the current file. @throws DiskError without space for it */
   async begin(): Promise<void> {
-    const target = this.#files[this.#current]
-    if (target.file === undefined) {
-      target.file = await this.#disk.open(target.path, { create: true })
+    await this.#reserve(this.#files[this.#current])
+    this.#beginFilling()
+  }
+
+  /** Takes a file's space at its first use. Half of it would only be missing elsewhere. */
+  async #reserve(target: JournalFile): Promise<void> {
+    if (target.isReserved) return
+    target.file ??= await this.#disk.open(target.path, { create: true })
+    try {
       await target.file.preallocate(this.#fileBytes)
-      await target.file.sync()
-      await this.#disk.syncFolder(this.#folder)
+    } catch (error) {
+      await target.file.truncate(0)
+      throw error
     }
+    await target.file.sync()
+    await this.#disk.syncFolder(this.#folder)
+    target.isReserved = true
+  }
+
+  #beginFilling(): void {
+    const target = this.#files[this.#current]
     this.#lastGeneration += 1
     target.generation = this.#lastGeneration
     target.nonce = this.#random.bytes(NONCE_BYTES)
@@ -142,6 +165,7 @@ export class Journal {
    */
   appendCopied(entries: readonly JournalEntry[], totalBytes: number): Buffer[] {
     const target = this.#files[this.#current]
+    this.#endBefore = { position: target.position, sequence: target.sequence }
     const block = Buffer.allocUnsafeSlow(totalBytes)
     const copies: Buffer[] = []
     let at = 0
@@ -162,6 +186,7 @@ export class Journal {
   /** Writes one large commit group, without copying it. */
   async append(entries: readonly JournalEntry[], totalBytes: number): Promise<void> {
     const target = this.#files[this.#current]
+    this.#endBefore = { position: target.position, sequence: target.sequence }
     const buffers: Buffer[] = []
     for (const entry of entries) {
       const header = Buffer.allocUnsafe(HEADER_BYTES)
@@ -172,6 +197,17 @@ export class Journal {
     const { position } = target
     target.position += totalBytes
     await target.file!.write(buffers, position)
+  }
+
+  /**
+   * The last append found no space, which a file system that copies on write may lack even for what
+   * was reserved: nothing of it may ever count.
+   */
+  async cutFailed(): Promise<void> {
+    const target = this.#files[this.#current]
+    Object.assign(target, this.#endBefore)
+    target.isReserved = false
+    await target.file!.truncate(target.position)
   }
 
   /** Makes everything durable that the file in use was given before this call. */
@@ -185,8 +221,9 @@ export class Journal {
       const isThere = target.file !== undefined || (await this.#disk.stat(target.path))
       if (!isThere) continue
       target.file ??= await this.#disk.open(target.path)
-      await target.file.write([Buffer.alloc(HEADER_BYTES)], 0)
+      await invalidate(target.file)
       await target.file.sync()
+      target.isReserved = false
       target.generation = 0
       target.position = this.#fileBytes
     }
@@ -209,6 +246,7 @@ function emptyFile(path: string): JournalFile {
   return {
     path,
     file: undefined,
+    isReserved: false,
     generation: 0,
     nonce: Buffer.alloc(NONCE_BYTES),
     position: 0,
@@ -227,6 +265,16 @@ function writeHeader(target: Buffer, at: number, entry: JournalEntry, file: Jour
   target.writeInt32BE(entry.leaderEpoch, at + 56)
   writeInt64(target, at + 60, entry.baseOffset)
   target.writeUInt32BE(crc32c(target.subarray(at + CRC_FROM, at + HEADER_BYTES)), at + 8)
+}
+
+/** Overwrites what makes the first entry one, and with it all of them; without space for that, cuts. */
+async function invalidate(file: DiskFile): Promise<void> {
+  try {
+    await file.write([Buffer.alloc(HEADER_BYTES)], 0)
+  } catch (error) {
+    if (!(error instanceof DiskError) || error.code !== 'no-space') throw error
+    await file.truncate(0)
+  }
 }
 
 interface Filling {

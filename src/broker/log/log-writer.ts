@@ -181,9 +181,15 @@ export class LogWriter {
     return this.#queue.length > 0
   }
 
+  /** Acknowledged, or about to be, by the journal alone: its file is not synced so far. */
+  get needsJournal(): boolean {
+    return this.#journaledEndOffset > this.recoveryPoint
+  }
+
   /** Something waits that no sync has covered. */
   get isPending(): boolean {
-    if (this.#isOffline || this.#isStalled) return false
+    if (this.#isOffline) return false
+    if (this.#isStalled) return this.hasUnsyncedJournal
     return this.hasQueued || this.hasUncovered || this.#isRollRequested
   }
 

@@ -142,7 +142,10 @@ export class PartitionLog {
     this.#lookup = new Lookup({ files, timers, folder: path, segments, config: () => this.#config })
     this.#view = new LogView(this.#writer, this.#lookup)
     if (recovered.offlineReason === undefined) this.#commit.register(this.#writer, this.#keeper)
-    else this.#goOffline(recovered.offlineReason)
+    else {
+      if (this.#commit.replayOf(topicId, partition).length > 0) this.#commit.keepJournal()
+      this.#goOffline(recovered.offlineReason)
+    }
   }
 
   get config(): LogConfig {

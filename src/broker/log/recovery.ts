@@ -58,7 +58,7 @@ export interface RecoveredLog {
 export async function recoverLog(options: RecoveryOptions): Promise<RecoveredLog> {
   const { note, wasCleanStop, replay } = options
   if (options.isNew) return emptyLog()
-  if (note !== undefined && replay.length === 0) {
+  if (note !== undefined && replay.length === 0 && isCovered(note)) {
     if (wasCleanStop || (await isUntouched(note, options))) {
       counters.cleanOpens += 1
       return fromNote(note, options)
@@ -109,11 +109,14 @@ function emptyLog(): RecoveredLog {
   }
 }
 
+/** Everything that the note tells of was durable: after a failed sync, pages of it may be lost. */
+function isCovered({ segments, logStartOffset, recoveryPoint }: LogNote): boolean {
+  return recoveryPoint >= (segments.at(-1)?.endOffset ?? logStartOffset)
+}
+
 /** Nothing was appended since the note was written: the same segments, the last one as long. */
 async function isUntouched(note: LogNote, { files, folder }: RecoveryOptions): Promise<boolean> {
   const active = note.segments.at(-1)
-  const endOffset = active?.endOffset ?? note.logStartOffset
-  if (note.recoveryPoint < endOffset) return false
   const names = await files.disk.list(folder)
   const bases = logBases(names)
   if (bases.length !== note.segments.length) return false

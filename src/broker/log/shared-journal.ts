@@ -2,9 +2,10 @@
 // write and one sync here, and goes to the partitions' own files a little later, many appends to a
 // file in one write. Two files are filled in turn.
 // Invariant: a file is begun anew only when everything in it stands, synced, in the partitions' files.
-// Until it does, commits wait: the journal's size bounds what a crash leaves to be replayed.
+// Until it does, commits wait: the journal's size bounds what a crash leaves to be replayed. Where it
+// cannot, because a partition's file failed or has no space, commits sync the files themselves.
 
-import type { Timers } from '../../host/clock.ts'
+import type { Clock, Timers } from '../../host/clock.ts'
 import { DiskError } from '../../host/disk.ts'
 import { type Checkpointer, eachLimited } from './checkpointer.ts'
 import type { LogFaults } from './faults.ts'
@@ -19,12 +20,14 @@ const MAX_BEHIND_BYTES = 4 * 1024 * 1024
 /** Files written on one turn of the event loop. */
 const FILES_PER_TURN = 64
 const PARALLEL_READS = 8
-const STALLED_RETRY_MS = 1000
+/** After the disk had no space for another file. */
+const NO_SPACE_PAUSE_MS = 5000
 
 export interface SharedJournalOptions {
   readonly journal: Journal
   readonly checkpointer: Checkpointer
   readonly groupWriter: GroupWriter
+  readonly clock: Clock
   readonly timers: Timers
   readonly faults: LogFaults
   /** Something failed that nobody waits for. */
@@ -45,9 +48,11 @@ export class SharedJournal {
   readonly #behind = new Set<LogWriter>()
   #behindBytes = 0
   #flushing: Promise<void> | undefined
-  /** Ends when the file not in use may be begun anew. */
-  #otherFileFree: Promise<void> = Promise.resolve()
-  #isClosed = false
+  /** Ends when the file not in use may be begun anew; false when it must be settled once more. */
+  #otherFileFree: Promise<boolean> = Promise.resolve(true)
+  /** What is in it stands nowhere else, and will not before the next start. */
+  #isKept = false
+  #pausedUntilMs = Number.NEGATIVE_INFINITY
 
   constructor(options: SharedJournalOptions) {
     this.#options = options
@@ -71,8 +76,15 @@ export class SharedJournal {
     const ends = new Map<LogWriter, number>()
     for (const writer of group) ends.set(writer, writer.journaledEndOffset)
     const isToBeWritten = totalBytes > COPIED_GROUP_BYTES
-    const copies = isToBeWritten ? [] : journal.appendCopied(entries, totalBytes)
-    if (isToBeWritten) await journal.append(entries, totalBytes)
+    let copies: Buffer[] = []
+    try {
+      if (isToBeWritten) await journal.append(entries, totalBytes)
+      else copies = journal.appendCopied(entries, totalBytes)
+    } catch (error) {
+      if (!isNoSpace(error)) throw error
+      await journal.cutFailed()
+      return undefined
+    }
     for (const [i, writer] of writers.entries()) {
       ends.set(writer, uncovered[i]!.endOffset)
       writer.journaled(uncovered[i]!, copies[i])
@@ -100,28 +112,34 @@ export class SharedJournal {
     return this.#flushing
   }
 
-  forget(writer: LogWriter): void {
+  /** The partition is closed. What the journal alone has of it stays, unless it is gone. */
+  forget(writer: LogWriter, { isGone }: { isGone: boolean }): void {
     this.#behind.delete(writer)
+    if (!isGone && writer.needsJournal) this.keep()
   }
 
-  /** Everything must stand, synced, in the partitions' files. */
-  async empty(): Promise<void> {
-    await this.#options.journal.empty()
+  /** From now on nothing in the journal is given up: the next start reads it. */
+  keep(): void {
+    this.#isKept = true
+  }
+
+  /** Everything must stand, synced, in the partitions' files; or `keep` was called. */
+  async emptyUnlessKept(): Promise<void> {
+    if (!this.#isKept) await this.#options.journal.empty()
   }
 
   /** Nothing will be journaled any more. What could not be written stays to be replayed. */
   async close(): Promise<void> {
-    this.#isClosed = true
     await this.flush()
     await this.#otherFileFree
     await this.#options.checkpointer.syncAll()
-    if (this.#behind.size === 0) await this.#options.journal.empty()
+    if (this.#behind.size > 0 || this.#isNeeded()) this.keep()
+    await this.emptyUnlessKept()
     await this.#options.journal.close()
   }
 
   /** Closes the files and leaves everything as it is. */
   async abandon(): Promise<void> {
-    this.#isClosed = true
     await this.#options.journal.close()
   }
 
@@ -138,40 +156,63 @@ export class SharedJournal {
     for (const writer of writers) if (writer.isStalled) this.#behind.add(writer)
   }
 
-  /** Room for a group, in the other file if need be; waits while neither is free. */
+  /**
+   * Room for a group, in the other file if need be; waits until that is settled.
+   * @returns false when there is none: no space on the disk, or nothing that may be given up
+   */
   async #makeRoom(bytes: number): Promise<boolean> {
-    const { journal, faults } = this.#options
+    const { journal, faults, clock } = this.#options
     if (!journal.canHold(bytes)) return false
+    if (journal.hasBegun && journal.fits(bytes)) return true
+    if (journal.hasBegun) await journal.sync()
+    if (this.#isKept || clock.monotonicMs() < this.#pausedUntilMs) return false
+    if (!(await this.#otherFileFree)) {
+      this.#otherFileFree = this.#settle()
+      return false
+    }
     try {
       if (!journal.hasBegun) await journal.begin()
-      if (journal.fits(bytes)) return true
-      await journal.sync()
-      await this.#otherFileFree
-      if (faults.journalEmptiedEarly !== true) this.#otherFileFree = this.#settle()
-      await journal.switch()
+      else {
+        if (faults.journalEmptiedEarly !== true) this.#otherFileFree = this.#settle()
+        await journal.switch()
+      }
       return true
     } catch (error) {
-      if (error instanceof DiskError && error.code === 'no-space') return false
-      throw error
+      if (!isNoSpace(error)) throw error
+      this.#pausedUntilMs = clock.monotonicMs() + NO_SPACE_PAUSE_MS
+      return false
     }
   }
 
-  /** Everything journaled so far becomes durable where it belongs. Never rejects. */
-  async #settle(): Promise<void> {
-    const { checkpointer, timers, onError } = this.#options
+  /**
+   * Everything journaled so far becomes durable where it belongs. Never rejects.
+   * @returns false when something of it cannot be
+   */
+  async #settle(): Promise<boolean> {
     try {
       await this.flush()
       await this.flush()
-      while (this.#behind.size > 0 && [...this.#behind].some((writer) => writer.isStalled)) {
-        if (this.#isClosed) return
-        await new Promise<void>((resolve) => timers.after(STALLED_RETRY_MS, resolve))
-        await this.flush()
-      }
-      await checkpointer.syncAll()
+      await this.#options.checkpointer.syncAll()
     } catch (error) {
-      onError(error)
+      this.#options.onError(error)
+      return false
     }
+    for (const writer of this.#behind) if (writer.isStalled) return false
+    if (this.#isNeeded()) this.keep()
+    return !this.#isKept
   }
+
+  /** Whether a partition that failed has acknowledged data that is here only. */
+  #isNeeded(): boolean {
+    for (const writer of this.#options.checkpointer.writers) {
+      if (writer.isOffline && writer.needsJournal) return true
+    }
+    return false
+  }
+}
+
+function isNoSpace(error: unknown): boolean {
+  return error instanceof DiskError && error.code === 'no-space'
 }
 
 async function loadOrFail(writer: LogWriter): Promise<void> {
