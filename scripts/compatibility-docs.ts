@@ -40,6 +40,7 @@ Millrace speaks the protocol of Apache Kafka 4.3.1, as a cluster of one node. Fo
 - **What can be read is synced.** The high watermark is the end of what is durable, so a record that was written with \`acks\` 0 or 1 can be fetched a moment later than in Kafka, and no consumer ever sees a record that a power cut could take back.
 - **One node.** Node id 1 leads every partition. A replication factor above 1 is refused (38), unless \`--accept-any-replication-factor\` is given, for development.
 - **The leader epoch** is one number for all partitions and rises after every unclean stop ([decision 4](decisions/0004-one-global-leader-epoch.md)).
+- **A full disk** refuses appends with 56, which clients retry, until there is space again; all else goes on ([decision 7](decisions/0007-space-reserve.md)). Kafka takes the data folder offline, and with only one ends.
 - **int64 values beyond 2^53-1** in magnitude are refused as malformed, except where Kafka's clients use the largest long for "no limit" ([decision 2](decisions/0002-int64-as-number.md)).
 - **No compaction yet**: \`cleanup.policy=compact\` is taken and its keys are checked, but every record is kept.
 - **No transactions yet**: a transactional id is answered with 53, a transactional batch with 48, and neither \`transaction.version\` nor \`group.version\` is finalized, so clients use neither.

@@ -71,6 +71,8 @@ const IDLE_BUFFER_BYTES = 16 * 1024 * 1024
 /** For the journal, the catalogue, the lock, index files on their way, and Node itself. */
 const SPARE_DESCRIPTORS = 96
 const MIN_CONNECTIONS = 16
+/** What deletions, a start and a stop can still write when the disk is full. */
+const RESERVE_BYTES = 8 * 1024 * 1024
 const DEFAULT_MEMORY_BYTES = 1024 * 1024 * 1024
 
 /**
@@ -215,8 +217,12 @@ async function openRooms({
   const commit = await GroupCommit.open({
     host,
     folder: 'journal',
-    config: { syncEnabled },
+    config: { syncEnabled, reserveBytes: isInMemory ? 0 : RESERVE_BYTES },
     onFatal,
+    onFull: (isFull) => {
+      if (isFull) log.error('disk-full', { refused: 'appends, until there is space again' })
+      else log.info('disk-has-space')
+    },
   })
   later(() => commit.close())
   const files = new FileCache({ disk, maxOpenFiles: config.millraceMaxOpenFiles })

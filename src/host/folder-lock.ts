@@ -47,17 +47,24 @@ export async function lockFolder(folder: string): Promise<FolderLock> {
   }
   const database = takeExclusively(path)
   if (database === undefined) throw new FolderInUseError(folder, await readHolder(holderPath))
-  try {
-    await writeFile(holderPath, `${process.pid}\n`)
-  } catch (error) {
-    database.close()
-    throw toDiskError(holderPath, error)
-  }
+  await nameHolder(holderPath, database)
   return {
     release: async () => {
       await rm(holderPath, { force: true })
       database.close()
     },
+  }
+}
+
+/** On a full disk the lock is held without a name. */
+async function nameHolder(path: string, database: DatabaseSync): Promise<void> {
+  try {
+    await writeFile(path, `${process.pid}\n`)
+  } catch (cause) {
+    const error = toDiskError(path, cause)
+    if (error.code === 'no-space') return
+    database.close()
+    throw error
   }
 }
 

@@ -48,6 +48,11 @@ export type CreateOutcome =
       readonly configs: Readonly<Record<string, string>>
     }
 
+interface Writing {
+  /** Also on a full disk, as long as the space lasts that is set aside. */
+  readonly mayUseReserve?: boolean
+}
+
 export type Outcome = Refusal | { readonly kind: 'done' }
 
 export interface ConfigResource {
@@ -104,6 +109,7 @@ export class Catalog {
   readonly settings: BrokerSettings
   readonly #host: Host
   readonly #log: PartitionLog
+  readonly #commit: GroupCommit
   readonly #state: CatalogState
   readonly #onFatal: (reason: string) => void
   readonly #listeners = new Set<(change: CatalogChange) => void>()
@@ -113,6 +119,7 @@ export class Catalog {
   private constructor(options: CatalogOptions, log: PartitionLog, state: CatalogState) {
     this.#host = options.host
     this.#log = log
+    this.#commit = options.commit
     this.#state = state
     this.#onFatal = options.onFatal
     this.settings = new BrokerSettings(options.settings)
@@ -132,6 +139,7 @@ export class Catalog {
       commit: options.commit,
       files: options.files,
       wasCleanStop: options.wasCleanStop,
+      onOffline: (reason) => options.onFatal(`The catalogue is offline: ${reason}`),
     })
     const state = new CatalogState()
     await replayCatalog(log, state, options.host.timers)
@@ -242,7 +250,7 @@ export class Catalog {
     return this.#exclusively(async () => {
       const topics = ids.map((id) => this.#state.topicById(id))
       const records = topics.flatMap((topic) => (topic === undefined ? [] : deletion(topic)))
-      const refusals = await this.#write(records)
+      const refusals = await this.#write(records, { mayUseReserve: true })
       const retired: Topic[] = []
       let written = 0
       const outcomes = topics.map((topic, index): Outcome => {
@@ -262,7 +270,8 @@ export class Catalog {
   /** The files of deleted topics are gone, durably. */
   forgetDeletedTopics(ids: readonly string[]): Promise<void> {
     return this.#exclusively(async () => {
-      await this.#write(ids.map((id) => ({ kind: 'deleted-topic', id, name: null })))
+      const records = ids.map((id) => ({ kind: 'deleted-topic', id, name: null }) as const)
+      await this.#write(records, { mayUseReserve: true })
     })
   }
 
@@ -292,7 +301,9 @@ export class Catalog {
       const decision = decide(this.configsOf(resource))
       if (decision.kind === 'refused') return decision
       if (validateOnly) return DONE
-      return this.#writeTogether([this.#configsRecord(resource, decision.texts)])
+      // A shorter retention is a way out of a full disk.
+      const record = this.#configsRecord(resource, decision.texts)
+      return this.#writeTogether([record], { mayUseReserve: true })
     })
   }
 
@@ -342,7 +353,8 @@ export class Catalog {
     if (isFirst) {
       await this.#mustWrite([{ kind: 'cluster', clusterId: this.#host.random.uuid() }])
     } else if (!wasCleanStop) {
-      await this.#mustWrite([{ kind: 'leader-epoch', leaderEpoch: this.leaderEpoch + 1 }])
+      const record = { kind: 'leader-epoch', leaderEpoch: this.leaderEpoch + 1 } as const
+      await this.#mustWrite([record], { mayUseReserve: true })
     }
   }
 
@@ -352,38 +364,46 @@ export class Catalog {
     return mutation
   }
 
-  async #writeTogether(records: readonly CatalogRecord[]): Promise<Outcome> {
-    const [refusal] = await this.#write(records)
+  async #writeTogether(records: readonly CatalogRecord[], how: Writing = {}): Promise<Outcome> {
+    const [refusal] = await this.#write(records, how)
     return refusal ?? DONE
   }
 
-  async #mustWrite(records: readonly CatalogRecord[]): Promise<void> {
-    const refusal = (await this.#write(records)).find((outcome) => outcome !== undefined)
+  async #mustWrite(records: readonly CatalogRecord[], how: Writing = {}): Promise<void> {
+    const refusal = (await this.#write(records, how)).find((outcome) => outcome !== undefined)
     if (refusal !== undefined) throw new Error(`The catalogue was not written: ${refusal.message}`)
   }
 
   /** Of each record, why it was not written, or undefined. Up to a batch stands or falls together. */
-  async #write(records: readonly CatalogRecord[]): Promise<(Refusal | undefined)[]> {
+  async #write(
+    records: readonly CatalogRecord[],
+    { mayUseReserve = false }: Writing = {},
+  ): Promise<(Refusal | undefined)[]> {
     const refusals: (Refusal | undefined)[] = []
     for (let from = 0; from < records.length; from += RECORDS_PER_BATCH) {
       const group = records.slice(from, from + RECORDS_PER_BATCH)
-      const refusal = await this.#append(group)
+      const refusal = await this.#append(group, mayUseReserve)
       if (refusal === undefined) for (const record of group) await this.#show(record)
       for (const _ of group) refusals.push(refusal)
     }
     return refusals
   }
 
-  async #append(records: readonly CatalogRecord[]): Promise<Refusal | undefined> {
+  /** Records that give space back, or must be there for a start, may use what is set aside for them. */
+  async #append(
+    records: readonly CatalogRecord[],
+    mayUseReserve: boolean,
+  ): Promise<Refusal | undefined> {
     const timestamp = this.#host.clock.nowMs()
     const batch = buildBatch({
       records: records.map((record) => ({ timestamp, headers: [], ...encodeRecord(record) })),
     })
-    const outcome = await this.#log.append(batch, { acks: -1, origin: 'internal' })
-    if (outcome.kind !== 'refused') return undefined
-    if (this.#log.state === 'offline') {
-      this.#onFatal(`The catalogue is offline: ${this.#log.offlineReason ?? 'unknown reason'}`)
+    const request = { acks: -1, origin: 'internal', mayUseReserve } as const
+    let outcome = await this.#log.append(batch, request)
+    if (outcome.kind === 'refused' && mayUseReserve && this.#log.state === 'online') {
+      if (await this.#commit.giveUpReserve()) outcome = await this.#log.append(batch, request)
     }
+    if (outcome.kind !== 'refused') return undefined
     return refuse(outcome.errorCode, outcome.message ?? 'The catalogue could not be written.')
   }
 

@@ -219,7 +219,7 @@ export class Checkpointer {
 }
 
 /** What is written here can be rebuilt: a disk that is full or failing shows itself elsewhere. */
-async function ignoringDisk(write: () => Promise<void>): Promise<void> {
+export async function ignoringDisk(write: () => Promise<void>): Promise<void> {
   try {
     await write()
   } catch (error) {

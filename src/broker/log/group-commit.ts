@@ -16,6 +16,7 @@ import { Journal, type ReplayEntry } from './journal.ts'
 import type { LogWriter, PendingAppend } from './log-writer.ts'
 import type { Segment } from './segment.ts'
 import { SharedJournal } from './shared-journal.ts'
+import { isNoSpace, SpaceReserve } from './space-reserve.ts'
 import type { StateKeeper } from './state-keeper.ts'
 
 export interface GroupCommitConfig {
@@ -27,6 +28,8 @@ export interface GroupCommitConfig {
   readonly maxGroupBytes: number
   /** How often recovery points are moved up. */
   readonly checkpointIntervalMs: number
+  /** Set aside for what must go on when the disk is full; 0 for nothing. */
+  readonly reserveBytes: number
 }
 
 export const DEFAULT_GROUP_COMMIT_CONFIG: GroupCommitConfig = {
@@ -34,6 +37,7 @@ export const DEFAULT_GROUP_COMMIT_CONFIG: GroupCommitConfig = {
   journalFileBytes: 32 * 1024 * 1024,
   maxGroupBytes: 4 * 1024 * 1024,
   checkpointIntervalMs: 60_000,
+  reserveBytes: 0,
 }
 
 /** What the log needs of the outside world. */
@@ -47,6 +51,8 @@ export interface GroupCommitOptions {
   readonly faults?: LogFaults
   /** The journal failed: nothing can be acknowledged any more. */
   readonly onFatal: (error: unknown) => void
+  /** The disk is full: appends are refused from now on; or it has room again. */
+  readonly onFull?: (isFull: boolean) => void
 }
 
 /** While a sync runs, so much waiting is worth writing at once. */
@@ -55,6 +61,7 @@ const MAX_DIRECT_SYNCS = 2
 /** How often overdue answers go out, and what is in the journal only goes to its files. */
 const TICK_MS = 100
 const CHECKPOINT_FILE = 'checkpoint'
+const RESERVE_FILE = 'reserve'
 /** Sealed segments move recovery points up, but the file is not written for each of them. */
 const MIN_SAVE_INTERVAL_MS = 5000
 
@@ -68,6 +75,7 @@ export class GroupCommit {
   readonly #checkpointer: Checkpointer
   readonly #groupWriter: GroupWriter
   readonly #journal: SharedJournal
+  readonly #reserve: SpaceReserve
   readonly #pending = new Set<LogWriter>()
   readonly #background = new Set<Promise<void>>()
   #replay: Map<string, ReplayEntry[]>
@@ -87,6 +95,7 @@ export class GroupCommit {
     options: GroupCommitOptions,
     journal: Journal,
     checkpointer: Checkpointer,
+    reserve: SpaceReserve,
     replay: ReplayEntry[],
   ) {
     const { host } = options
@@ -96,6 +105,7 @@ export class GroupCommit {
     this.#onFatal = options.onFatal
     this.#replay = Map.groupBy(replay, (entry) => logKey(entry.topicId, entry.partition))
     this.#checkpointer = checkpointer
+    this.#reserve = reserve
     this.#groupWriter = new GroupWriter(host.clock, checkpointer)
     this.#journal = new SharedJournal({
       journal,
@@ -104,6 +114,7 @@ export class GroupCommit {
       clock: host.clock,
       timers: host.timers,
       faults: this.#faults,
+      isOutOfSpace: () => this.isOutOfSpace,
       onError: (error) => this.#die(error),
     })
   }
@@ -119,7 +130,16 @@ export class GroupCommit {
     const { journal, entries } = await Journal.open({ disk, random, folder, fileBytes })
     const path = `${folder}/${CHECKPOINT_FILE}`
     const checkpointer = await Checkpointer.open({ disk, path, faults })
-    return new GroupCommit(options, journal, checkpointer, entries)
+    const reserve = await SpaceReserve.open({
+      disk,
+      timers: host.timers,
+      path: `${folder}/${RESERVE_FILE}`,
+      sizeBytes: config.reserveBytes,
+      untilQuiet: () => commit.#untilQuiet(),
+      onChange: options.onFull ?? (() => undefined),
+    })
+    const commit = new GroupCommit(options, journal, checkpointer, reserve, entries)
+    return commit
   }
 
   get faults(): LogFaults {
@@ -153,11 +173,33 @@ export class GroupCommit {
   async finishRecovery(): Promise<void> {
     await this.#checkpointer.syncAll()
     this.#checkpointer.forgetUnopened()
-    await this.#checkpointer.save()
+    // Without space the one before stays: it is as true, and tells less.
+    await this.saveCheckpoint().catch((error) => {
+      if (!isNoSpace(error)) throw error
+    })
     if (this.#replay.size > 0) await this.#journal.emptyUnlessKept()
     this.#replay = new Map()
     this.#isRecovered = true
     this.#scheduleCheckpoint()
+    this.#inBackground(() => this.#reserve.take())
+  }
+
+  /** Only what may use the reserve is written, nothing else. */
+  get isOutOfSpace(): boolean {
+    return this.#reserve.isGivenUp
+  }
+
+  /** Does what must go on when the disk is full: see `SpaceReserve`. */
+  useReserve<T>(work: () => Promise<T>): Promise<T> {
+    return this.#reserve.use(work)
+  }
+
+  /** For who is refused an append instead. @returns whether another try is worth it */
+  async giveUpReserve(): Promise<boolean> {
+    if (!(await this.#reserve.giveUp())) return false
+    // What was acknowledged comes first.
+    await this.#journal.flush()
+    return true
   }
 
   /** A partition could not take what the journal holds of it: it stays there for the next start. */
@@ -204,7 +246,7 @@ export class GroupCommit {
 
   /** What each partition's note says now is durable when this resolves. */
   saveCheckpoint(): Promise<void> {
-    return this.#checkpointer.save()
+    return this.useReserve(() => this.#checkpointer.save())
   }
 
   /** Waits until everything that was appended to this partition stands in its own files. */
@@ -219,6 +261,7 @@ export class GroupCommit {
   /** As `settle`, and makes those files durable. */
   async flush(writer: LogWriter): Promise<void> {
     await this.settle(writer)
+    if (writer.isStalled) await this.giveUpReserve()
     await this.#checkpointer.syncWriter(writer)
   }
 
@@ -236,12 +279,18 @@ export class GroupCommit {
     this.#nextCheckpoint?.cancel()
     this.#isClosed = true
     await Promise.all(this.#background)
+    await this.#reserve.close()
     if (this.#isDead || !this.#isRecovered) {
       await this.#journal.abandon()
       return
     }
     await this.#journal.close()
-    await this.#checkpointer.save()
+    await this.saveCheckpoint()
+  }
+
+  /** Appends are refused: what was taken before is written, or refused as well. */
+  async #untilQuiet(): Promise<void> {
+    while (this.#loop !== undefined) await this.#loop
   }
 
   #start(): void {

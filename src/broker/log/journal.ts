@@ -19,12 +19,13 @@
 // Invariant: an entry counts only if generation and nonce are those of the file's first entry. Damage
 // in the middle loses what is damaged, not what follows: replay goes by offset and notices gaps.
 
-import { type Disk, DiskError, type DiskFile } from '../../host/disk.ts'
+import type { Disk, DiskFile } from '../../host/disk.ts'
 import type { Random } from '../../host/random.ts'
 import { readBaseOffset, readBatchSize, writeInt64 } from '../batch/header.ts'
 import { crc32c } from '../bytes/crc32c.ts'
 import { formatUuid, writeUuid } from '../bytes/uuid.ts'
 import { isIntactBatch } from './intact-batch.ts'
+import { isNoSpace } from './space-reserve.ts'
 
 const HEADER_BYTES = 68
 const CRC_FROM = 12
@@ -272,7 +273,7 @@ async function invalidate(file: DiskFile): Promise<void> {
   try {
     await file.write([Buffer.alloc(HEADER_BYTES)], 0)
   } catch (error) {
-    if (!(error instanceof DiskError) || error.code !== 'no-space') throw error
+    if (!isNoSpace(error)) throw error
     await file.truncate(0)
   }
 }

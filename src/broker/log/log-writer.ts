@@ -5,12 +5,12 @@
 // durableEndOffset is covered by a sync of the file or of the journal; what is in the file and in
 // not covered is listed in #undurable without a gap, so that a journal entry can carry it.
 
-import { DiskError } from '../../host/disk.ts'
 import type { FileCache } from './file-cache.ts'
 import type { LogConfig } from './log-config.ts'
 import type { LogPosition } from './log-reader.ts'
 import type { PartitionFolder } from './partition-folder.ts'
 import { mustRoll, Segment } from './segment.ts'
+import { isNoSpace } from './space-reserve.ts'
 import type { AbortedTransaction } from './transaction-index.ts'
 
 /** One batch on its way to the disk; its bytes stay untouched until it is answered. */
@@ -525,7 +525,7 @@ export class LogWriter {
 
   /** Without space the partition goes on serving what it has; what is journaled stays. */
   #failWrite(error: unknown): void {
-    if (!(error instanceof DiskError) || error.code !== 'no-space') {
+    if (!isNoSpace(error)) {
       this.fail(error)
       return
     }

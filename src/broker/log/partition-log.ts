@@ -12,6 +12,7 @@ import {
 } from '../batch/header.ts'
 import { type AppendOutcome, storageError, TIMED_OUT } from './append-outcome.ts'
 import { type AppendOrigin, checkBatch, isRefusal } from './check-batch.ts'
+import { ignoringDisk } from './checkpointer.ts'
 import type { FileCache } from './file-cache.ts'
 import type { TimestampedOffset } from './find-timestamp.ts'
 import type { GroupCommit, LogHost } from './group-commit.ts'
@@ -54,9 +55,13 @@ export interface PartitionLogOptions {
 export interface AppendRequest {
   readonly acks: -1 | 0 | 1
   readonly origin: AppendOrigin
+  /** Not to be refused on a full disk as long as the space that is set aside for it lasts. */
+  readonly mayUseReserve?: boolean
   /** After so long without a sync the answer is REQUEST_TIMED_OUT; the batch stays. */
   readonly timeoutMs?: number
 }
+
+const NO_SPACE = 'no space left on the disk'
 
 export class PartitionLog {
   readonly topic: string
@@ -83,6 +88,8 @@ export class PartitionLog {
   #config: LogConfig
   #leaderEpoch: number
   #logStartOffset: number
+  /** No checkpoint has told yet where the log starts now. */
+  #isLogStartUnsaved = false
   #highWatermark: number
   #logEndOffset: number
   readonly #onOffline: ((reason: string) => void) | undefined
@@ -103,6 +110,7 @@ export class PartitionLog {
       isNew: note === undefined && commit.isRecovered,
       replay: commit.replayOf(topicId, partition),
       ignoreCrc: commit.faults.ignoreCrc === true,
+      useReserve: (write) => commit.useReserve(write),
     })
     return new PartitionLog(options, recovered)
   }
@@ -204,7 +212,6 @@ export class PartitionLog {
     if (this.#producers === undefined) {
       return this.#hydrate().then(() => this.append(batch, request))
     }
-    if (this.#writer.isStalled) return Promise.resolve(storageError('no space left on the disk'))
     const nowMs = this.#host.clock.nowMs()
     const checked = checkBatch(batch, {
       config: this.#config,
@@ -219,6 +226,8 @@ export class PartitionLog {
       if (decision.kind === 'refused') return Promise.resolve(decision)
       if (decision.kind === 'duplicate') return this.#answerDuplicate(decision.original, request)
     }
+    const isFull = this.#commit.isOutOfSpace && request.mayUseReserve !== true
+    if (isFull || this.#writer.isStalled) return Promise.resolve(storageError(NO_SPACE))
     return this.#accept(batch, checked, { ...request, nowMs, producerBefore: before })
   }
 
@@ -275,10 +284,14 @@ export class PartitionLog {
   /**
    * Removes what lies below an offset, for good once this resolves.
    * @param offset at most the high watermark; below the log start nothing happens
+   * @throws DiskError when that cannot be noted; it holds until a crash
    */
   async deleteRecordsBefore(offset: number): Promise<void> {
+    if (offset <= this.#logStartOffset && !this.#isLogStartUnsaved) return
+    this.#isLogStartUnsaved = true
     this.#raiseLogStart(Math.min(offset, this.#highWatermark))
     await this.#commit.saveCheckpoint()
+    this.#isLogStartUnsaved = false
     await this.#removeExpired(this.#host.clock.nowMs())
   }
 
@@ -304,8 +317,11 @@ export class PartitionLog {
   async close({ isGone = false }: { isGone?: boolean } = {}): Promise<void> {
     await this.#hydrating
     if (this.#offlineReason === undefined) {
-      await this.#commit.flush(this.#writer)
-      if (this.#producers !== undefined && !isGone) await this.#keeper.writeAll()
+      if (isGone) await this.#commit.settle(this.#writer)
+      else await this.#commit.flush(this.#writer)
+      if (this.#producers !== undefined && !isGone) {
+        await ignoringDisk(() => this.#keeper.writeAll())
+      }
     }
     this.#commit.unregister(this.#writer, { isGone })
     this.#refuseFromNowOn('closed')
@@ -503,7 +519,7 @@ export class PartitionLog {
     }
     this.#epochs.truncateEnd(first.baseOffset)
     this.#logEndOffset = first.baseOffset
-    this.#waiting.refuse(undone, storageError('no space left on the disk'))
+    this.#waiting.refuse(undone, storageError(NO_SPACE))
   }
 
   #goOffline(reason: string): void {

@@ -108,6 +108,7 @@ async function recover(crashed: {
     wasCleanStop: false,
     isNew: false,
     replay,
+    useReserve: (work) => work(),
   })
 }
 

@@ -35,6 +35,8 @@ export interface RecoveryOptions {
   /** No folder can be there: nothing is looked for. */
   readonly isNew: boolean
   readonly replay: readonly ReplayEntry[]
+  /** Does what must go on when the disk is full: see `SpaceReserve`. */
+  readonly useReserve: <T>(work: () => Promise<T>) => Promise<T>
   /** Only a planted fault turns this on. */
   readonly ignoreCrc?: boolean
 }
@@ -378,8 +380,10 @@ class Recovery {
     if (active !== undefined && baseOffset === this.#endOffset && !isFull) return active
     if (active !== undefined && active.sizeBytes === 0) await this.#remove(active)
     const next = new Segment(files, folder, baseOffset, nowMs)
-    await files.disk.makeFolder(folder)
-    await next.create()
+    await this.#options.useReserve(async () => {
+      await files.disk.makeFolder(folder)
+      await next.create()
+    })
     this.#segments.push(next)
     return next
   }
@@ -388,7 +392,8 @@ class Recovery {
   async #write({ bytes }: { bytes: Buffer }, segment: Segment): Promise<void> {
     const { config } = this.#options
     const position = segment.sizeBytes
-    await segment.file.use((file) => file.write([bytes], position))
+    const { useReserve } = this.#options
+    await useReserve(() => segment.file.use((file) => file.write([bytes], position)))
     const header = readBatchHeader(bytes, 0)
     const learn = { config, producers: this.#producers, epochs: this.#epochs }
     learnBatch(segment, { header, bytes, position }, learn)

@@ -6,8 +6,11 @@
 import type { Timer, Timers } from '../../host/clock.ts'
 import { type Disk, DiskError } from '../../host/disk.ts'
 import { SEGMENT_EXTENSIONS, type Segment, segmentPath } from './segment.ts'
+import { isNoSpace } from './space-reserve.ts'
 
 export const DELETED_SUFFIX = '.deleted'
+/** After the disk had no space for the checkpoint. */
+const RETRY_MS = 5000
 
 export interface SegmentRemovalOptions {
   readonly disk: Disk
@@ -20,6 +23,7 @@ export class SegmentRemoval {
   readonly #paths = new Set<string>()
   readonly #timers = new Set<Timer>()
   #running: Promise<void> = Promise.resolve()
+  #isFinished = false
 
   constructor(options: SegmentRemovalOptions) {
     this.#options = options
@@ -51,6 +55,7 @@ export class SegmentRemoval {
 
   /** The partition closes: what is left goes at the next start. */
   async finish(): Promise<void> {
+    this.#isFinished = true
     for (const timer of this.#timers) timer.cancel()
     this.#timers.clear()
     await this.#running
@@ -67,6 +72,7 @@ export class SegmentRemoval {
     } catch (error) {
       // Space that stays taken; the next start finds the files by their names.
       if (!(error instanceof DiskError)) throw error
+      if (isNoSpace(error) && !this.#isFinished) this.removeFiles(paths, RETRY_MS, segments)
     }
   }
 

@@ -6,12 +6,12 @@
 // cannot, because a partition's file failed or has no space, commits sync the files themselves.
 
 import type { Clock, Timers } from '../../host/clock.ts'
-import { DiskError } from '../../host/disk.ts'
 import { type Checkpointer, eachLimited } from './checkpointer.ts'
 import type { LogFaults } from './faults.ts'
 import type { GroupWriter } from './group-writer.ts'
 import { type Journal, type JournalEntry, journalBytes } from './journal.ts'
 import type { LogWriter } from './log-writer.ts'
+import { isNoSpace } from './space-reserve.ts'
 
 /** A group up to this size is copied into one block, which then serves as the unwritten tail. */
 const COPIED_GROUP_BYTES = 512 * 1024
@@ -30,6 +30,8 @@ export interface SharedJournalOptions {
   readonly clock: Clock
   readonly timers: Timers
   readonly faults: LogFaults
+  /** Whether there is no space for more than what is needed: then none is taken for the journal. */
+  readonly isOutOfSpace: () => boolean
   /** Something failed that nobody waits for. */
   readonly onError: (error: unknown) => void
 }
@@ -161,11 +163,11 @@ export class SharedJournal {
    * @returns false when there is none: no space on the disk, or nothing that may be given up
    */
   async #makeRoom(bytes: number): Promise<boolean> {
-    const { journal, faults, clock } = this.#options
+    const { journal, faults, clock, isOutOfSpace } = this.#options
     if (!journal.canHold(bytes)) return false
     if (journal.hasBegun && journal.fits(bytes)) return true
     if (journal.hasBegun) await journal.sync()
-    if (this.#isKept || clock.monotonicMs() < this.#pausedUntilMs) return false
+    if (this.#isKept || isOutOfSpace() || clock.monotonicMs() < this.#pausedUntilMs) return false
     if (!(await this.#otherFileFree)) {
       this.#otherFileFree = this.#settle()
       return false
@@ -209,10 +211,6 @@ export class SharedJournal {
     }
     return false
   }
-}
-
-function isNoSpace(error: unknown): boolean {
-  return error instanceof DiskError && error.code === 'no-space'
 }
 
 async function loadOrFail(writer: LogWriter): Promise<void> {

@@ -1,13 +1,16 @@
 // Versions   0-2.
 // Behaviour  Moves the start of a partition's log to the offset, -1 meaning the high watermark; the
 //            new start is durable before it is answered. Beyond the high watermark: 1. A topic that
-//            is compacted and nothing else: 44. An internal topic: 17.
+//            is compacted and nothing else: 44. An internal topic: 17. A start that the disk would
+//            not take: 56.
 // Differs    The timeout is not looked at: there is no replica to wait for.
 
+import { DiskError } from '../../../host/disk.ts'
 import { logConfigOf } from '../../catalog/topic-settings.ts'
 import { deleteRecords } from '../../protocol/21-delete-records.ts'
 import { ErrorCode } from '../../wire/error-codes.ts'
 import { defineHandler, type HandlerContext } from '../handler.ts'
+import { describeError } from '../json-log.ts'
 
 const TO_HIGH_WATERMARK = -1
 const UNKNOWN_LOW_WATERMARK = -1
@@ -42,7 +45,13 @@ async function deleteBefore(
   if (!cleanupPolicy.includes('delete')) return refused(ErrorCode.POLICY_VIOLATION)
   const before = offset === TO_HIGH_WATERMARK ? log.highWatermark : offset
   if (before < 0 || before > log.highWatermark) return refused(ErrorCode.OFFSET_OUT_OF_RANGE)
-  if (before > log.logStartOffset) await log.deleteRecordsBefore(before)
+  try {
+    await log.deleteRecordsBefore(before)
+  } catch (error) {
+    if (!(error instanceof DiskError)) throw error
+    broker.log.error('records-not-deleted', { topic: name, partition, error: describeError(error) })
+    return refused(ErrorCode.KAFKA_STORAGE_ERROR)
+  }
   return { errorCode: ErrorCode.NONE, lowWatermark: log.logStartOffset }
 }
 
