@@ -69,6 +69,10 @@ export class BrokerProcess {
     return this.#lines.join('\n')
   }
 
+  get pid(): number {
+    return this.#child.pid!
+  }
+
   get hasEnded(): boolean {
     return this.#child.exitCode !== null || this.#child.signalCode !== null
   }

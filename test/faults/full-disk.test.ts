@@ -6,7 +6,6 @@ import { describe, it, type TestContext } from 'node:test'
 import { ZERO_UUID } from '../../src/broker/bytes/uuid.ts'
 import { offsetCommit } from '../../src/broker/protocol/08-offset-commit.ts'
 import { createTopics } from '../../src/broker/protocol/19-create-topics.ts'
-import { deleteTopics } from '../../src/broker/protocol/20-delete-topics.ts'
 import { deleteRecords } from '../../src/broker/protocol/21-delete-records.ts'
 import { initProducerId } from '../../src/broker/protocol/22-init-producer-id.ts'
 import { incrementalAlterConfigs } from '../../src/broker/protocol/44-incremental-alter-configs.ts'
@@ -16,6 +15,7 @@ import type { KafkaClient } from '../support/kafka-client.ts'
 import { batchOf, fetchFrom, makeTopic, produceTo, valuesIn } from '../support/test-broker.ts'
 import { until } from '../support/until.ts'
 import { startFaultyBroker } from './faulty-broker.ts'
+import { deleteTopic } from './requests.ts'
 
 const MIB = 1024 * 1024
 /** Too small for a file of the journal: its place is taken by syncs of the files themselves. */
@@ -144,15 +144,6 @@ async function isTaken(client: KafkaClient, topic: string, value: string): Promi
 
 async function untilTaken(client: KafkaClient, value: string): Promise<void> {
   await until(() => isTaken(client, 'orders', value))
-}
-
-async function deleteTopic(client: KafkaClient, name: string): Promise<number> {
-  const { responses } = await client.send(deleteTopics, 5, {
-    topics: [],
-    topicNames: [name],
-    timeoutMs: 10_000,
-  })
-  return responses[0]!.errorCode
 }
 
 async function readAll(client: KafkaClient): Promise<string[]> {

@@ -3,19 +3,12 @@
 // journal, take it away; and a clean start believes a note no further than its recovery point.
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
-import { produce } from '../../src/broker/protocol/00-produce.ts'
 import { ErrorCode } from '../../src/broker/wire/error-codes.ts'
 import type { KafkaClient } from '../support/kafka-client.ts'
-import {
-  batchOf,
-  fetchFrom,
-  makeTopic,
-  produceRequest,
-  produceTo,
-  valuesIn,
-} from '../support/test-broker.ts'
+import { batchOf, fetchFrom, makeTopic, produceTo, valuesIn } from '../support/test-broker.ts'
 import { until } from '../support/until.ts'
 import { type FaultyBroker, startFaultyBroker } from './faulty-broker.ts'
+import { produceEach } from './requests.ts'
 
 const TOPICS = ['orders', 'payments', 'refunds'] as const
 const SEGMENT = /^topics\/orders-0\/.*\.log$/
@@ -74,8 +67,7 @@ describe('what only the journal has', () => {
     // Each file of the journal takes 32 MiB: more than both together.
     const large = 'x'.repeat(900_000)
     for (let round = 0; round < 28; round++) {
-      const answer = await produceEach(client, others, large)
-      assert.ok(answer.every((errorCode) => errorCode === ErrorCode.NONE))
+      await produceToEach(client, others, large)
     }
     const again = await restart()
 
@@ -114,17 +106,13 @@ async function startSettled(t: TestContext) {
 
 /** To more partitions than are synced directly: the journal makes them durable. */
 async function produceToAll(client: KafkaClient, value: string): Promise<void> {
-  const codes = await produceEach(client, TOPICS, value)
-  assert.deepEqual(codes, [ErrorCode.NONE, ErrorCode.NONE, ErrorCode.NONE])
+  await produceToEach(client, TOPICS, value)
 }
 
-async function produceEach(client: KafkaClient, topics: readonly string[], value: string) {
-  const { responses } = await client.send(produce, 12, {
-    acks: -1,
-    timeoutMs: 10_000,
-    topicData: topics.flatMap((topic) => produceRequest(topic, batchOf([value])).topicData),
-  })
-  return responses.map(({ partitionResponses }) => partitionResponses[0]!.errorCode)
+async function produceToEach(client: KafkaClient, topics: readonly string[], value: string) {
+  for (const { errorCode } of (await produceEach(client, topics, value)).values()) {
+    assert.equal(errorCode, ErrorCode.NONE)
+  }
 }
 
 function isOffline(broker: FaultyBroker['broker']): boolean {
