@@ -3,7 +3,15 @@
 // something was *not* done again.
 import { type Disk, DiskError, type DiskErrorCode, type DiskFile } from '../../src/host/disk.ts'
 
-export type Operation = 'open' | 'read' | 'write' | 'sync' | 'truncate' | 'sync-folder' | 'replace'
+export type Operation =
+  | 'open'
+  | 'read'
+  | 'write'
+  | 'sync'
+  | 'truncate'
+  | 'sync-folder'
+  | 'replace'
+  | 'rename'
 
 export interface FaultRule {
   readonly on: Operation
@@ -102,8 +110,9 @@ export class FaultyDisk implements Disk {
     return this.#disk.makeFolder(path)
   }
 
-  rename(from: string, to: string): Promise<void> {
-    return this.#disk.rename(from, to)
+  async rename(from: string, to: string): Promise<void> {
+    throwIf(await this.meet('rename', from), from)
+    await this.#disk.rename(from, to)
   }
 
   remove(path: string): Promise<void> {

@@ -31,8 +31,10 @@ export class LandedOnDamage extends Error {
   readonly segment: Segment
   readonly position: number
 
-  constructor(segment: Segment, position: number) {
-    super(`${segment.file.path}: no batch header at byte ${position}`)
+  /** @param offset of the damage, where it is known */
+  constructor(segment: Segment, position: number, offset?: number) {
+    const what = offset === undefined ? 'no batch header' : `damaged at offset ${offset}`
+    super(`${what} (${segment.file.path}, byte ${position})`)
     this.segment = segment
     this.position = position
   }
@@ -166,8 +168,10 @@ export class LogReader {
       if (trimmed.kind === 'beyond') return NO_BYTES
       const { batchBytes } = trimmed
       if (batchBytes > window.maxBytes && !window.atLeastOneBatch) return NO_BYTES
-      if (trimmed.position === position && length >= Math.min(wanted, batchBytes)) {
-        throw new LandedOnDamage(segment, position)
+      if (trimmed.position === position) {
+        // Longer than what was read: all of it comes the next time, unless there is no more of it.
+        const isCut = buffer.length < length || position + batchBytes > limit
+        if (isCut || length >= batchBytes) throw new LandedOnDamage(segment, position)
       }
       position = trimmed.position
       wanted = Math.max(window.maxBytes, batchBytes)

@@ -85,7 +85,7 @@ export class Lookup {
       const twin = earlier.twin()
       const learn = { timers, config: config(), producers, fromOffset }
       const scan = await learnSegment(twin, { ...learn, useIndexes: false })
-      if (scan.isDamaged) throw new LandedOnDamage(earlier, scan.endPosition)
+      if (scan.isDamaged) throw new LandedOnDamage(earlier, scan.endPosition, scan.endOffset)
       if (earlier === segment) segment.adopt(twin)
     }
     return segment.indexesNow!

@@ -4,6 +4,7 @@
 // is the end of what is durable; nobody reads beyond it who could be told otherwise after a crash.
 // A partition whose disk failed or whose data is damaged is offline: it refuses, it never guesses.
 
+import { DiskError } from '../../host/disk.ts'
 import {
   type BatchHeader,
   writeBaseOffset,
@@ -18,6 +19,7 @@ import type { TimestampedOffset } from './find-timestamp.ts'
 import type { GroupCommit, LogHost } from './group-commit.ts'
 import type { EpochEnd, LeaderEpochs } from './leader-epochs.ts'
 import type { LogConfig } from './log-config.ts'
+import { LandedOnDamage } from './log-reader.ts'
 import { LogView, type ReadBound, type ReadOutcome, type ReadRequest } from './log-view.ts'
 import { LogWriter, type PendingAppend, type WriterOwner } from './log-writer.ts'
 import { Lookup } from './lookup.ts'
@@ -254,16 +256,17 @@ export class PartitionLog {
     }
   }
 
-  /** The first record at or after a moment; undefined when there is none. */
-  async offsetForTimestamp(timestamp: number): Promise<TimestampedOffset | undefined> {
-    await this.#commit.settle(this.#writer)
-    return await this.#lookup.firstAtOrAfter(timestamp, this.#logStartOffset)
+  /**
+   * The first record at or after a moment; undefined when there is none, or 'offline' when the disk
+   * failed or damage was found on the way.
+   */
+  offsetForTimestamp(timestamp: number): Promise<TimestampedOffset | 'offline' | undefined> {
+    return this.#lookUp(() => this.#lookup.firstAtOrAfter(timestamp, this.#logStartOffset))
   }
 
-  /** The record with the latest timestamp, the first of those that have it. */
-  async maxTimestamp(): Promise<TimestampedOffset | undefined> {
-    await this.#commit.settle(this.#writer)
-    return await this.#lookup.latest(this.#logStartOffset)
+  /** The record with the latest timestamp, the first of those that have it; or 'offline'. */
+  maxTimestamp(): Promise<TimestampedOffset | 'offline' | undefined> {
+    return this.#lookUp(() => this.#lookup.latest(this.#logStartOffset))
   }
 
   /** @returns undefined when the log knows nothing of that epoch */
@@ -403,6 +406,18 @@ export class PartitionLog {
     const deadlineMs = this.#deadline(request.timeoutMs)
     this.#waiting.addDuplicate({ lastOffset, acks, outcome, resolve, deadlineMs })
     return promise
+  }
+
+  async #lookUp<T>(find: () => Promise<T>): Promise<T | 'offline'> {
+    await this.#commit.settle(this.#writer)
+    try {
+      return await find()
+    } catch (error) {
+      const isBroken = error instanceof DiskError && error.code === 'io'
+      if (!isBroken && !(error instanceof LandedOnDamage)) throw error
+      this.#writer.fail(error)
+      return 'offline'
+    }
   }
 
   #deadline(timeoutMs: number | undefined): number {

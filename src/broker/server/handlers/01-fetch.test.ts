@@ -135,6 +135,25 @@ describe('Fetch', () => {
     assert.deepEqual(await counts(100_000, 100_000), [3, 3])
   })
 
+  it('gives the first batch whole, however far it is beyond the limit and what is read at once', async (t) => {
+    const { connect } = await startTestBroker(t)
+    const client = await connect()
+    await makeTopic(client, 'orders', { configs: { 'max.message.bytes': '3000000' } })
+    const texts = [100_000, 10, 2_500_000].map((length) => 'x'.repeat(length))
+    for (const text of texts) await produceTo(client, 'orders', batchOf([text]))
+
+    for (const [offset, text] of texts.entries()) {
+      for (const partitionMaxBytes of [1, 20_000, 1_000_000]) {
+        const { errorCode, records } = await fetchFrom(client, 'orders', {
+          offset,
+          partitionMaxBytes,
+        })
+        assert.equal(errorCode, ErrorCode.NONE)
+        assert.equal(valuesIn(records)[0]?.length, text.length)
+      }
+    }
+  })
+
   it('gives one batch at a time while clients that do not read hold the room for answers', async (t) => {
     const config = { 'millrace.queued.max.response.bytes': '0' }
     const { connect } = await startTestBroker(t, { config })

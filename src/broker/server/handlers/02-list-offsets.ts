@@ -80,7 +80,11 @@ async function find(
 }
 
 /** @param endOffset what this reader may see, exclusive */
-async function findIn(log: PartitionLog, timestamp: number, endOffset: number): Promise<Found> {
+async function findIn(
+  log: PartitionLog,
+  timestamp: number,
+  endOffset: number,
+): Promise<Found | ErrorCode> {
   switch (timestamp) {
     case LATEST:
       return { offset: endOffset, timestamp: -1, leaderEpoch: log.leaderEpoch }
@@ -103,7 +107,8 @@ function earliest(log: PartitionLog): Found {
 }
 
 /** A record that this reader may not see yet is not found. */
-function readable(found: Found | undefined, endOffset: number): Found {
+function readable(found: Found | 'offline' | undefined, endOffset: number): Found | ErrorCode {
+  if (found === 'offline') return ErrorCode.KAFKA_STORAGE_ERROR
   return found === undefined || found.offset >= endOffset ? NOTHING : found
 }
 
