@@ -400,7 +400,9 @@ export class Catalog {
     })
     const request = { acks: -1, origin: 'internal', mayUseReserve } as const
     let outcome = await this.#log.append(batch, request)
-    if (outcome.kind === 'refused' && mayUseReserve && this.#log.state === 'online') {
+    const isStorage =
+      outcome.kind === 'refused' && outcome.errorCode === ErrorCode.KAFKA_STORAGE_ERROR
+    if (isStorage && mayUseReserve && this.#log.state === 'online') {
       if (await this.#commit.giveUpReserve()) outcome = await this.#log.append(batch, request)
     }
     if (outcome.kind !== 'refused') return undefined

@@ -195,11 +195,17 @@ describe('Produce', () => {
   })
 })
 
+function withWrongCrc(batch: Buffer): Buffer {
+  batch[batch.length - 1]! ^= 1
+  return batch
+}
+
 describe('a batch that is not what it says', () => {
   const refused: [string, ErrorCode, Buffer | null][] = [
     ['no records', ErrorCode.INVALID_RECORD, null],
     ['no bytes', ErrorCode.INVALID_RECORD, Buffer.alloc(0)],
     ['less than a header', ErrorCode.CORRUPT_MESSAGE, batchOf(['x']).subarray(0, 60)],
+    ['a wrong CRC', ErrorCode.CORRUPT_MESSAGE, withWrongCrc(batchOf(['x']))],
     ['cut short', ErrorCode.CORRUPT_MESSAGE, batchOf(['x']).subarray(0, -1)],
     ['bytes behind it', ErrorCode.INVALID_RECORD, Buffer.concat([batchOf(['x']), batchOf(['y'])])],
     ['magic 1', ErrorCode.INVALID_RECORD, changed(batchOf(['x']), (b) => b.writeInt8(1, 16))],
