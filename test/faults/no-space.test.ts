@@ -8,6 +8,7 @@ import type { KafkaClient } from '../support/kafka-client.ts'
 import { batchOf, fetchFrom, makeTopic, produceTo, valuesIn } from '../support/test-broker.ts'
 import { until } from '../support/until.ts'
 import { startFaultyBroker } from './faulty-broker.ts'
+import { produceEach } from './requests.ts'
 
 const SEGMENTS = /^topics\/orders-0\/.*\.log$/
 
@@ -89,6 +90,34 @@ describe('when a batch is in the journal already and its own file has no space',
     const again = await restart()
     assert.deepEqual(await readAll(await again.connect()), before)
   })
+})
+
+describe('when the journal has no space in what it has reserved, as where writing copies', () => {
+  for (const afterBytes of [0, 100, 300]) {
+    it(`the files are synced instead, and nothing of it counts after ${afterBytes} bytes`, async (t) => {
+      const { client, disk, restart } = await startWithTopic(t)
+      const topics = ['orders', 'payments', 'refunds']
+      for (const topic of topics.slice(1)) await makeTopic(client, topic)
+      const all = async (value: string) => {
+        for (const { errorCode } of (await produceEach(client, topics, value)).values()) {
+          assert.equal(errorCode, ErrorCode.NONE)
+        }
+      }
+      await all('journaled')
+      const full = disk.inject({ on: 'write', path: /^journal\//, fails: 'no-space', afterBytes })
+
+      await all('synced in the files')
+      full.heal()
+      await all('journaled again')
+
+      assert.ok(full.hits > 0)
+      const connection = await (await restart({ isClean: false })).connect()
+      for (const topic of topics) {
+        const expected = ['journaled', 'synced in the files', 'journaled again']
+        assert.deepEqual(await readAll(connection, topic), expected)
+      }
+    })
+  }
 })
 
 async function startWithTopic(t: TestContext) {
