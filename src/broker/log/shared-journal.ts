@@ -85,6 +85,7 @@ export class SharedJournal {
     } catch (error) {
       if (!isNoSpace(error)) throw error
       await journal.cutFailed()
+      await journal.sync() // what was handed on before, and nobody will sync now
       return undefined
     }
     for (const [i, writer] of writers.entries()) {
@@ -164,9 +165,10 @@ export class SharedJournal {
    */
   async #makeRoom(bytes: number): Promise<boolean> {
     const { journal, faults, clock, isOutOfSpace } = this.#options
-    if (!journal.canHold(bytes)) return false
     if (journal.hasBegun && journal.fits(bytes)) return true
+    // Who goes without the journal now may have entries in it.
     if (journal.hasBegun) await journal.sync()
+    if (!journal.canHold(bytes)) return false
     if (this.#isKept || isOutOfSpace() || clock.monotonicMs() < this.#pausedUntilMs) return false
     if (!(await this.#otherFileFree)) {
       this.#otherFileFree = this.#settle()
