@@ -21,21 +21,28 @@ export class BrokerProcess {
     this.readyMs = readyMs
   }
 
-  /** @param port 0 takes a free one */
+  /**
+   * @param options.port 0 takes a free one
+   * @param options.openFiles how many files and sockets the system lets it have, at most
+   */
   static async start(options: {
     folder: string
     port: number
     configs?: Readonly<Record<string, string>>
+    openFiles?: number
   }): Promise<BrokerProcess> {
     const configs = Object.entries(options.configs ?? {})
-    const child = spawn(
-      process.execPath,
-      [
-        ...[main, 'start', '--data', options.folder, '--listen', `127.0.0.1:${options.port}`],
-        ...configs.flatMap(([key, value]) => ['-c', `${key}=${value}`]),
-      ],
-      { stdio: ['ignore', 'pipe', 'pipe'], env: withoutSettings(process.env) },
-    )
+    const command = [
+      ...[process.execPath, main, 'start'],
+      ...['--data', options.folder, '--listen', `127.0.0.1:${options.port}`],
+      ...configs.flatMap(([key, value]) => ['-c', `${key}=${value}`]),
+    ]
+    const [program, ...args] =
+      options.openFiles === undefined ? command : withOpenFiles(options.openFiles, command)
+    const child = spawn(program!, args, {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: withoutSettings(process.env),
+    })
     const startedAt = performance.now()
     const lines: string[] = []
     const ready = Promise.withResolvers<number>()
@@ -102,6 +109,11 @@ export class BrokerProcess {
     this.#child.kill(signal)
     await exited
   }
+}
+
+/** The shell becomes the broker: signals reach the right process. */
+function withOpenFiles(limit: number, command: readonly string[]): string[] {
+  return ['sh', '-c', `ulimit -n ${limit} && exec "$@"`, 'sh', ...command]
 }
 
 /** A variable of the test's own (rounds, seed) would be taken for a setting that does not exist. */

@@ -34,7 +34,8 @@ export class Checkpointer {
   readonly #disk: Disk
   readonly #path: string
   readonly #faults: LogFaults
-  readonly #dirty = new Map<Segment, LogWriter>()
+  /** By partition: thousands of them are asked for one by one when they close. */
+  readonly #dirty = new Map<LogWriter, Set<Segment>>()
   /** Of the open partitions. */
   readonly #keepers = new Map<LogWriter, StateKeeper>()
   /** Of partitions that are not open: as the file had them, or as they were when closed. */
@@ -78,7 +79,7 @@ export class Checkpointer {
     if (keeper === undefined) return
     this.#keepers.delete(writer)
     if (!isGone) this.#lines.set(logKey(writer.topicId, writer.partition), keeper.noteLine())
-    for (const [segment, owner] of this.#dirty) if (owner === writer) this.#dirty.delete(segment)
+    this.#dirty.delete(writer)
   }
 
   /** Every partition there is has been opened: notes of others are of no use. */
@@ -92,12 +93,18 @@ export class Checkpointer {
   }
 
   noteSegments(writer: LogWriter, segments: readonly Segment[]): void {
-    for (const segment of segments) if (segment.isDirty) this.#dirty.set(segment, writer)
+    for (const segment of segments) {
+      if (!segment.isDirty) continue
+      const listed = this.#dirty.get(writer)
+      if (listed === undefined) this.#dirty.set(writer, new Set([segment]))
+      else listed.add(segment)
+    }
   }
 
   /** The files were removed: retention, compaction. */
-  forgetSegment(segment: Segment): void {
-    this.#dirty.delete(segment)
+  forgetSegment(segment: Segment, writer: LogWriter): void {
+    const listed = this.#dirty.get(writer)
+    if (listed?.delete(segment) === true && listed.size === 0) this.#dirty.delete(writer)
   }
 
   /** A round: everything that is dirty now becomes durable, and the checkpoint file says so. */
@@ -116,11 +123,11 @@ export class Checkpointer {
 
   /** Makes everything durable that is dirty now. */
   async syncAll(): Promise<void> {
-    await this.#syncEach([...this.#dirty])
+    await this.#syncEach([...this.#dirty.keys()].flatMap((writer) => this.#dirtyOf(writer)))
   }
 
   async syncWriter(writer: LogWriter): Promise<void> {
-    await this.#syncEach([...this.#dirty].filter(([, owner]) => owner === writer))
+    await this.#syncEach(this.#dirtyOf(writer))
   }
 
   /** A segment is full: it and what helps to read it go to the disk, in the background. */
@@ -147,7 +154,7 @@ export class Checkpointer {
       }
       await segment.sync()
     }
-    if (!segment.isDirty) this.#dirty.delete(segment)
+    if (!segment.isDirty) this.forgetSegment(segment, writer)
   }
 
   /** Makes the names of new segments durable, and those of their folders. */
@@ -162,7 +169,7 @@ export class Checkpointer {
     for (const [segment, writer] of nameless) {
       if (writer.isOffline) continue
       segment.hasDurableName = true
-      if (!segment.isDirty) this.#dirty.delete(segment)
+      if (!segment.isDirty) this.forgetSegment(segment, writer)
     }
   }
 
@@ -189,13 +196,17 @@ export class Checkpointer {
     await writeCheckpoint(this.#disk, this.#path, lines)
   }
 
+  #dirtyOf(writer: LogWriter): WrittenSegment[] {
+    return Array.from(this.#dirty.get(writer) ?? [], (segment) => [segment, writer] as const)
+  }
+
   async #syncEach(segments: readonly WrittenSegment[]): Promise<void> {
     await this.syncNames(segments)
     await eachLimited(segments, PARALLEL_SYNCS, async ([segment, writer]) => {
       if (writer.isOffline || segment.syncedBytes === segment.sizeBytes) return
       await this.syncSegment(segment, writer)
     })
-    for (const [segment, writer] of segments) if (writer.isOffline) this.#dirty.delete(segment)
+    for (const [, writer] of segments) if (writer.isOffline) this.#dirty.delete(writer)
   }
 
   async #syncFolder(writer: LogWriter): Promise<void> {

@@ -240,8 +240,8 @@ export class GroupCommit {
   }
 
   /** A segment's files are gone: retention or compaction took them. */
-  forgetSegment(segment: Segment): void {
-    this.#checkpointer.forgetSegment(segment)
+  forgetSegment(segment: Segment, writer: LogWriter): void {
+    this.#checkpointer.forgetSegment(segment, writer)
   }
 
   /** What each partition's note says now is durable when this resolves. */

@@ -156,7 +156,9 @@ export class LogReader {
     const limit = this.#limit(segment, window)
     const known = this.#places.get(window.fromOffset)
     const isKnown = known !== undefined && known.segment === segment
-    const indexes = isKnown ? undefined : await segment.loadIndexes()
+    // One read finds the way in a small segment: thousands of them need no index files.
+    const needsIndex = !isKnown && segment.sizeBytes > SEARCH_BYTES
+    const indexes = needsIndex ? await segment.loadIndexes() : segment.indexesNow
     const relative = Math.max(0, window.fromOffset - segment.baseOffset)
     let position = isKnown ? known.position : (indexes?.offsets.positionFor(relative) ?? 0)
     let wanted = isKnown ? window.maxBytes : Math.max(window.maxBytes, SEARCH_BYTES)

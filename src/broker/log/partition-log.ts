@@ -469,7 +469,7 @@ export class PartitionLog {
     const removed = this.#segments.splice(0, count)
     this.#raiseLogStart(this.#segments[0]!.baseOffset)
     this.#view.forgetPlaces()
-    for (const segment of removed) this.#commit.forgetSegment(segment)
+    for (const segment of removed) this.#commit.forgetSegment(segment, this.#writer)
     await this.#removal.remove(removed, this.#config.fileDeleteDelayMs)
   }
 

@@ -13,6 +13,8 @@ import type { ProducerTable } from './producer-table.ts'
 const EPOCH_FILE = 'leader-epoch-checkpoint'
 /** So much appended since the last snapshot makes reading it again worth saving. */
 const SNAPSHOT_AFTER_BYTES = 4 * 1024 * 1024
+/** Reading a segment up to this size again costs less than the files that would save it. */
+const REREAD_BYTES = 16 * 1024
 
 export interface KeptState {
   readonly logStartOffset: number
@@ -90,10 +92,13 @@ export class StateKeeper {
 
   /** Puts what a clean start will need on disk: nothing is under way any more. */
   async writeAll(): Promise<void> {
-    if (this.#writer.active === undefined || this.#writer.isOffline) return
-    await this.writeActiveIndexes()
-    this.#captured = undefined
-    this.capture()
+    const { active, isOffline } = this.#writer
+    if (active === undefined || isOffline) return
+    if (active.sizeBytes > REREAD_BYTES) {
+      await this.writeActiveIndexes()
+      this.#captured = undefined
+      this.capture()
+    }
     await this.writeCaptured()
     await this.writeEpochs()
   }
