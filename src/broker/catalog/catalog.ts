@@ -339,10 +339,12 @@ export class Catalog {
     })
     if (validateOnly) return decisions
     const refusals = await this.#write(records)
+    let written = 0
     draft.clear() // what was written is in the state now, and what was not does not count
     return decisions.map((decision, index) => {
       if (decision.kind === 'refused') return decision
-      const refusal = refusals.shift()
+      const refusal = refusals[written]
+      written += 1
       if (refusal !== undefined) return refusal
       return { kind: 'created', topic: this.#state.topic(requests[index]!.name)! }
     })

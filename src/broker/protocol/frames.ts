@@ -12,10 +12,14 @@ import { Writer } from '../bytes/writer.ts'
 import { ApiKey } from '../wire/api-keys.ts'
 import type { Fields, Infer, InferInput } from '../wire/field.ts'
 import { ProtocolError } from '../wire/message.ts'
+import { Turns } from '../wire/turns.ts'
 import type { Api } from './api.ts'
 import { apiTable } from './api-table.ts'
 
 const LENGTH_BYTES = 4
+/** A request up to this size is read in one go, and so is an answer of so many array elements written. */
+const ONE_GO_BYTES = 64 * 1024
+const ONE_GO_ELEMENTS = 2000
 
 export interface RequestHeader {
   readonly apiKey: number
@@ -56,6 +60,21 @@ export function decodeRequest<Request extends Fields>(
   return api.request.read(new Reader(frame, header.bodyAt), header.apiVersion)
 }
 
+/**
+ * As `decodeRequest`; of a large frame other work gets its turns in between.
+ * @param pause resolves on a later turn of the event loop
+ */
+export function decodeRequestInTurns<Request extends Fields>(
+  api: Api<Request, Fields>,
+  header: RequestHeader,
+  frame: Buffer,
+  pause: () => Promise<void>,
+): Infer<Request> | Promise<Infer<Request>> {
+  if (frame.length <= ONE_GO_BYTES) return decodeRequest(api, header, frame)
+  const reader = new Reader(frame, header.bodyAt)
+  return api.request.readInTurns(reader, header.apiVersion, new Turns(pause))
+}
+
 /** The whole frame, length included, in chunks for one gathering write; byte fields are references. */
 export function encodeResponse<Response extends Fields>(
   api: Api<Fields, Response>,
@@ -63,12 +82,26 @@ export function encodeResponse<Response extends Fields>(
   correlationId: number,
   body: InferInput<Response>,
 ): Buffer[] {
-  const writer = new Writer()
-  writer.int32(0) // the length, known at the end
-  writer.int32(correlationId)
-  if (hasTaggedResponseHeader(api, version)) writer.uvarint(0)
+  const writer = beginResponse(api, version, correlationId)
   api.response.write(writer, version, body)
   return closeFrame(writer)
+}
+
+/** As `encodeResponse`; of a large answer other work gets its turns in between. */
+export function encodeResponseInTurns<Response extends Fields>(
+  api: Api<Fields, Response>,
+  version: number,
+  correlationId: number,
+  body: InferInput<Response>,
+  pause: () => Promise<void>,
+): Buffer[] | Promise<Buffer[]> {
+  if (!api.response.hasMoreElements(ONE_GO_ELEMENTS, version, body)) {
+    return encodeResponse(api, version, correlationId, body)
+  }
+  const writer = beginResponse(api, version, correlationId)
+  return api.response
+    .writeInTurns(writer, version, body, new Turns(pause))
+    .then(() => closeFrame(writer))
 }
 
 export interface OutgoingRequest {
@@ -125,6 +158,14 @@ function readResponseHeader(api: Api, version: number, reader: Reader): number {
 
 function hasTaggedResponseHeader(api: Pick<Api, 'key' | 'response'>, version: number): boolean {
   return api.response.isFlexible(version) && api.key !== ApiKey.API_VERSIONS
+}
+
+function beginResponse(api: Api, version: number, correlationId: number): Writer {
+  const writer = new Writer()
+  writer.int32(0) // the length, known at the end
+  writer.int32(correlationId)
+  if (hasTaggedResponseHeader(api, version)) writer.uvarint(0)
+  return writer
 }
 
 function closeFrame(writer: Writer): Buffer[] {

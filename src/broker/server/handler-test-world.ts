@@ -43,10 +43,17 @@ export async function openHandlerWorld(
     disk?: Disk
     settings?: Readonly<Record<string, string>>
     wasCleanStop?: boolean
+    /** Told each time that long work gives others their turn. */
+    onYield?: () => void
   } = {},
 ): Promise<HandlerWorld> {
   const disk = options.disk ?? memoryDisk({ maxBytes: WORLD_BYTES })
-  const host = nodeHost({ disk })
+  const realHost = nodeHost({ disk })
+  const yieldToOthers = () => {
+    options.onYield?.()
+    return realHost.timers.yield()
+  }
+  const host = { ...realHost, timers: { ...realHost.timers, yield: yieldToOthers } }
   const wasCleanStop = options.wasCleanStop ?? true
   const onFatal = (reason: unknown) => {
     throw new Error(`fatal: ${String(reason)}`)

@@ -3,7 +3,12 @@
 // Expected outcomes are error codes inside the response; a throw is a bug or a failing disk.
 
 import type { Api } from '../protocol/api.ts'
-import { decodeRequest, encodeResponse, type RequestHeader } from '../protocol/frames.ts'
+import {
+  decodeRequest,
+  decodeRequestInTurns,
+  encodeResponseInTurns,
+  type RequestHeader,
+} from '../protocol/frames.ts'
 import { advertisedVersions, type VersionRange } from '../protocol/versions.ts'
 import { ErrorCode } from '../wire/error-codes.ts'
 import type { Fields, Infer, InferInput } from '../wire/field.ts'
@@ -71,13 +76,15 @@ export interface HandlerOptions<Req extends Fields, Res extends Fields> {
    * UNKNOWN_SERVER_ERROR says so. Without it the connection closes.
    */
   readonly afterBug?: (errorCode: ErrorCode, request: Infer<Req>) => InferInput<Res>
+  /** Requests that may overlap are decoded in one go, however long: so they stay in their order. */
+  readonly mayOverlap?: boolean
 }
 
 /** Only `defineHandler` sees the types of both messages, so nothing else has to assert them. */
 export function defineHandler<Req extends Fields, Res extends Fields>(
   api: Api<Req, Res>,
   handle: (request: Infer<Req>, context: HandlerContext) => Response<Res> | Promise<Response<Res>>,
-  { afterBug }: HandlerOptions<Req, Res> = {},
+  { afterBug, mayOverlap = false }: HandlerOptions<Req, Res> = {},
 ): Handler {
   const handleSafely = async (request: Infer<Req>, context: HandlerContext) => {
     try {
@@ -92,11 +99,19 @@ export function defineHandler<Req extends Fields, Res extends Fields>(
     api,
     versions: servedVersions(api),
     async answer(frame, header, context) {
-      const response = await handleSafely(decodeRequest(api, header, frame), context)
+      const pause = () => context.broker.host.timers.yield()
+      const request = mayOverlap
+        ? decodeRequest(api, header, frame)
+        : decodeRequestInTurns(api, header, frame, pause)
+      const response = await handleSafely(
+        request instanceof Promise ? await request : request,
+        context,
+      )
       if (response === NO_ANSWER) return { kind: 'none' }
       if (isDisconnect(response)) return response
-      const chunks = encodeResponse(api, header.apiVersion, header.correlationId, response)
-      return { kind: 'answer', chunks }
+      const { apiVersion, correlationId } = header
+      const chunks = encodeResponseInTurns(api, apiVersion, correlationId, response, pause)
+      return { kind: 'answer', chunks: chunks instanceof Promise ? await chunks : chunks }
     },
   }
 }

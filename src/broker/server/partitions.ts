@@ -28,7 +28,7 @@ export interface PartitionsOptions {
 
 /** Logs opened or closed at once: enough to keep the disk busy, few enough to hold in memory. */
 const AT_ONCE = 16
-/** Closing a log that has nothing to sync takes no time: so many of them go in one turn. */
+/** Opening or closing a log may need no disk, and so no waiting: so many of them go in one turn. */
 const LOGS_PER_TURN = 100
 
 export class Partitions implements TopicFiles {
@@ -41,6 +41,7 @@ export class Partitions implements TopicFiles {
   readonly #removals = new Set<Timer>()
   #removing: Promise<void> = Promise.resolve()
   #isClosing = false
+  #logsThisTurn = 0
   readonly #stopListening: () => void
 
   private constructor(options: PartitionsOptions) {
@@ -82,6 +83,7 @@ export class Partitions implements TopicFiles {
     const opened = new Array<PartitionLog>(added.length)
     await eachLimited(added, AT_ONCE, async (index) => {
       opened[index] = await this.#openLog(topic, fromPartition + index, true)
+      await this.#afterOne()
     })
     this.#logs.set(topic.name, [...existing, ...opened])
   }
@@ -113,12 +115,18 @@ export class Partitions implements TopicFiles {
   }
 
   async #closeLogs(logs: readonly PartitionLog[], { isGone = false } = {}): Promise<void> {
-    let closed = 0
     await eachLimited(logs, AT_ONCE, async (log) => {
       await log.close({ isGone })
-      closed += 1
-      if (closed % LOGS_PER_TURN === 0) await this.#options.host.timers.yield()
+      await this.#afterOne()
     })
+  }
+
+  /** A log was opened or closed: lets others have their turn after some. */
+  async #afterOne(): Promise<void> {
+    this.#logsThisTurn += 1
+    if (this.#logsThisTurn < LOGS_PER_TURN) return
+    this.#logsThisTurn = 0
+    await this.#options.host.timers.yield()
   }
 
   async #openAll(): Promise<void> {
@@ -132,6 +140,7 @@ export class Partitions implements TopicFiles {
     await eachLimited(places, AT_ONCE, async ({ topic, partition }) => {
       const opened = await this.#openLog(topic, partition, this.#options.wasCleanStop)
       logs.get(topic.name)![partition] = opened
+      await this.#afterOne()
     })
     for (const [name, opened] of logs) this.#logs.set(name, opened)
   }

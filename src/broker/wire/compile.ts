@@ -16,6 +16,7 @@ import {
   type Codec,
   checkNull,
   type Form,
+  type InTurns,
   readLength,
   scalarCodec,
   writeLength,
@@ -81,6 +82,7 @@ function structCodec(plan: StructPlan): StructCodec {
   return {
     minBytes,
     defaults,
+    inTurns: codecs.some(({ inTurns }) => inTurns !== undefined) ? structInTurns(plan) : undefined,
     read(reader) {
       // The defaults give the object all its fields, and so its shape, in one step.
       const value: Record<string, unknown> = { ...defaults }
@@ -104,6 +106,54 @@ function structCodec(plan: StructPlan): StructCodec {
       } catch (error) {
         throw within(error, index < fieldCount ? names[index]! : '')
       }
+    },
+  }
+}
+
+/** Kept apart from the way in one go, which is the hot one. */
+function structInTurns({ names, codecs, fallbacks, tags, defaults }: StructPlan): InTurns<Values> {
+  const longOnes = names.flatMap((name, index) => {
+    const { inTurns } = codecs[index]!
+    return inTurns === undefined ? [] : [{ name, inTurns }]
+  })
+  return {
+    async read(reader, turns) {
+      const value: Record<string, unknown> = { ...defaults }
+      let step = ''
+      try {
+        for (const [index, { read, inTurns }] of codecs.entries()) {
+          step = names[index]!
+          value[step] = inTurns === undefined ? read(reader) : await inTurns.read(reader, turns)
+        }
+        step = ''
+        tags?.read(reader, value)
+      } catch (error) {
+        throw within(error, step)
+      }
+      return value
+    },
+    async write(writer, value, turns) {
+      let step = ''
+      try {
+        for (const [index, { write, inTurns }] of codecs.entries()) {
+          step = names[index]!
+          const given = value[step] ?? (value[step] === null ? null : required(fallbacks[index]))
+          if (inTurns === undefined) write(writer, given)
+          else await inTurns.write(writer, given, turns)
+        }
+        step = ''
+        tags?.write(writer, value)
+      } catch (error) {
+        throw within(error, step)
+      }
+    },
+    countElements(value, most) {
+      let count = 0
+      for (const { name, inTurns } of longOnes) {
+        if (count > most) break
+        if (value[name] !== undefined) count += inTurns.countElements(value[name], most - count)
+      }
+      return count
     },
   }
 }
@@ -198,6 +248,7 @@ function arrayCodec(element: Codec<unknown>, form: Form): Codec<readonly unknown
   // An element of no bytes would make a count unbounded; none is declared.
   if (element.minBytes === 0) throw new RangeError('An array whose elements take no bytes')
   return {
+    inTurns: arrayInTurns(element, form),
     minBytes: form.isFlexible ? 1 : 4,
     read(reader) {
       const count = readLength(reader, form)
@@ -225,6 +276,55 @@ function arrayCodec(element: Codec<unknown>, form: Form): Codec<readonly unknown
       } catch (error) {
         throw within(error, `[${index}]`)
       }
+    },
+  }
+}
+
+function arrayInTurns(element: Codec<unknown>, form: Form): InTurns<readonly unknown[] | null> {
+  const { inTurns } = element
+  return {
+    async read(reader, turns) {
+      const count = readLength(reader, form)
+      if (count === -1) return null
+      reader.claimElements(count, element.minBytes)
+      const values: unknown[] = []
+      let index = 0
+      try {
+        for (; index < count; index++) {
+          values.push(inTurns ? await inTurns.read(reader, turns) : element.read(reader))
+          if (turns.isOver(reader.position)) await turns.next(reader.position)
+        }
+      } catch (error) {
+        throw within(error, `[${index}]`)
+      }
+      return values
+    },
+    async write(writer, values, turns) {
+      if (values === null) {
+        checkNull(form)
+        writeLength(writer, form, -1)
+        return
+      }
+      writeLength(writer, form, values.length)
+      let index = 0
+      try {
+        for (; index < values.length; index++) {
+          if (inTurns) await inTurns.write(writer, values[index], turns)
+          else element.write(writer, values[index])
+          if (turns.isOver(writer.length)) await turns.next(writer.length)
+        }
+      } catch (error) {
+        throw within(error, `[${index}]`)
+      }
+    },
+    countElements(values, most) {
+      let count = values?.length ?? 0
+      if (inTurns === undefined || values === null) return count
+      for (const value of values) {
+        if (count > most) break
+        count += inTurns.countElements(value, most - count)
+      }
+      return count
     },
   }
 }

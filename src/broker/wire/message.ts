@@ -7,6 +7,7 @@ import { DecodeError, Reader } from '../bytes/reader.ts'
 import { Writer } from '../bytes/writer.ts'
 import { compileStruct, EncodeError, type StructCodec } from './compile.ts'
 import type { Fields, Infer, InferInput } from './field.ts'
+import type { Turns } from './turns.ts'
 
 /** The bytes are not the message they should be. `path` says where: `topics[0].partitions[3]`. */
 export class ProtocolError extends DecodeError {
@@ -66,8 +67,18 @@ export class Message<F extends Fields> {
     try {
       return this.#codec(version).read(reader) as Infer<F>
     } catch (error) {
-      if (error instanceof DecodeError) throw new ProtocolError(this.name, version, error)
-      throw error
+      throw this.#unreadable(error, version)
+    }
+  }
+
+  /** As `read`, for a message that may be long. */
+  async readInTurns(reader: Reader, version: number, turns: Turns): Promise<Infer<F>> {
+    const { inTurns } = this.#codec(version)
+    if (inTurns === undefined) return this.read(reader, version)
+    try {
+      return (await inTurns.read(reader, turns)) as Infer<F>
+    } catch (error) {
+      throw this.#unreadable(error, version)
     }
   }
 
@@ -79,10 +90,42 @@ export class Message<F extends Fields> {
     try {
       this.#codec(version).write(writer, value as Readonly<Record<string, unknown>>)
     } catch (error) {
-      if (!(error instanceof EncodeError)) throw error
-      const message = `${this.name} v${version}: ${error.path}: ${error.message}`
-      throw new EncodeError(message, { cause: error })
+      throw this.#unwritable(error, version)
     }
+  }
+
+  /** As `write`, for a message that may be long. */
+  async writeInTurns(
+    writer: Writer,
+    version: number,
+    value: InferInput<F>,
+    turns: Turns,
+  ): Promise<void> {
+    const { inTurns } = this.#codec(version)
+    if (inTurns === undefined) return this.write(writer, version, value)
+    try {
+      await inTurns.write(writer, value as Readonly<Record<string, unknown>>, turns)
+    } catch (error) {
+      throw this.#unwritable(error, version)
+    }
+  }
+
+  /** Whether the value has more array elements than so many, those inside of others included. */
+  hasMoreElements(than: number, version: number, value: InferInput<F>): boolean {
+    const { inTurns } = this.#codec(version)
+    if (inTurns === undefined) return false
+    return inTurns.countElements(value as Readonly<Record<string, unknown>>, than) > than
+  }
+
+  #unreadable(error: unknown, version: number): unknown {
+    if (!(error instanceof DecodeError)) return error
+    return new ProtocolError(this.name, version, error)
+  }
+
+  #unwritable(error: unknown, version: number): unknown {
+    if (!(error instanceof EncodeError)) return error
+    const message = `${this.name} v${version}: ${error.path}: ${error.message}`
+    return new EncodeError(message, { cause: error })
   }
 
   #codec(version: number): StructCodec {

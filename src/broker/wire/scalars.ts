@@ -5,12 +5,23 @@ import { DecodeError, type Reader } from '../bytes/reader.ts'
 import { ZERO_UUID } from '../bytes/uuid.ts'
 import type { Writer } from '../bytes/writer.ts'
 import type { ScalarKind, ScalarValues } from './field.ts'
+import type { Turns } from './turns.ts'
 
 export interface Codec<Value> {
   /** The least a value takes on the wire; bounds how many elements a frame can hold. */
   readonly minBytes: number
   read(reader: Reader): Value
   write(writer: Writer, value: Value): void
+  /** Only what can be long: arrays, and structs that have some. */
+  readonly inTurns?: InTurns<Value> | undefined
+}
+
+/** The same bytes and errors, with turns for everybody else in between. */
+export interface InTurns<Value> {
+  read(reader: Reader, turns: Turns): Promise<Value>
+  write(writer: Writer, value: Value, turns: Turns): Promise<void>
+  /** Array elements in the value, at all depths; the count stops beyond `most`. */
+  countElements(value: Value, most: number): number
 }
 
 export interface Form {

@@ -22,7 +22,9 @@ type Refusal = Extract<AppendOutcome, { kind: 'refused' }>
 const FIRST_VERSION_WITH_TOPIC_IDS = 13
 const FIRST_VERSION_WITH_ZSTD = 7
 
-export const handler = defineHandler(produce, async (request, context) => {
+export const handler = defineHandler(produce, handle, { mayOverlap: true })
+
+async function handle(request: ProduceRequest, context: HandlerContext) {
   const responses = await Promise.all(
     request.topicData.map(async (topic) => ({
       name: topic.name,
@@ -40,7 +42,7 @@ export const handler = defineHandler(produce, async (request, context) => {
   if (request.acks !== 0) return { responses, throttleTimeMs: 0 }
   if (failure === undefined) return NO_ANSWER
   return disconnect(`produce with acks=0 failed: ${errorName(failure)}`)
-})
+}
 
 function firstFailure(
   responses: readonly { partitionResponses: readonly { errorCode: ErrorCode }[] }[],

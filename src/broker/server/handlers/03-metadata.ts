@@ -56,16 +56,30 @@ function isForAll({ topics }: MetadataRequest, apiVersion: number): boolean {
 }
 
 async function answerAll(request: MetadataRequest, context: HandlerContext) {
+  const turns = new PartitionTurns(context)
   const answers: TopicAnswer[] = []
-  let partitions = 0
   for (const topic of [...context.broker.catalog.topics()]) {
     answers.push(answerTopic(topic, request, context))
-    partitions += topic.partitions
-    if (partitions < PARTITIONS_PER_TURN) continue
-    partitions = 0
-    await context.broker.host.timers.yield()
+    await turns.after(topic.partitions)
   }
   return answers
+}
+
+/** Lets others have their turn after so many partitions. */
+class PartitionTurns {
+  readonly #context: HandlerContext
+  #partitions = 0
+
+  constructor(context: HandlerContext) {
+    this.#context = context
+  }
+
+  async after(partitions: number): Promise<void> {
+    this.#partitions += partitions
+    if (this.#partitions < PARTITIONS_PER_TURN) return
+    this.#partitions = 0
+    await this.#context.broker.host.timers.yield()
+  }
 }
 
 async function answerNamed(request: MetadataRequest, context: HandlerContext) {
@@ -77,15 +91,21 @@ async function answerNamed(request: MetadataRequest, context: HandlerContext) {
     else if (name !== null) names.add(name)
   }
   await createMissing([...names], request, context)
-  const byName = [...names].map((name) => {
+  const turns = new PartitionTurns(context)
+  const answers: TopicAnswer[] = []
+  for (const name of names) {
     const topic = broker.catalog.topic(name)
-    return topic === undefined ? unknownName(name) : answerTopic(topic, request, context)
-  })
-  const byId = [...ids].map((id) => {
+    answers.push(topic === undefined ? unknownName(name) : answerTopic(topic, request, context))
+    await turns.after(topic?.partitions ?? 1)
+  }
+  for (const id of ids) {
     const topic = broker.catalog.topicById(id)
-    return topic === undefined ? unknownId(id, context) : answerTopic(topic, request, context)
-  })
-  return [...byName, ...byId]
+    answers.push(
+      topic === undefined ? unknownId(id, context) : answerTopic(topic, request, context),
+    )
+    await turns.after(topic?.partitions ?? 1)
+  }
+  return answers
 }
 
 async function createMissing(

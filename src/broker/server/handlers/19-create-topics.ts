@@ -2,7 +2,7 @@
 // Behaviour  Each topic by itself: made, refused with its own code, or with `validate_only` only
 //            checked. Numbers of -1 take the broker's defaults. A topic that was made is durable and
 //            in Metadata when the answer leaves. From v5 on every configuration is returned, from v7
-//            on the id.
+//            on the id. More than 10,000 partitions in one request refuse it as a whole (44).
 // Differs    The timeout is not looked at: there is nobody to wait for. Assignments name node 1 only.
 
 import { ZERO_UUID } from '../../bytes/uuid.ts'
@@ -14,14 +14,23 @@ import {
   createTopics,
 } from '../../protocol/19-create-topics.ts'
 import { ErrorCode } from '../../wire/error-codes.ts'
-import { describeConfigsOf } from '../described-configs.ts'
+import { type DescribedConfig, describeConfigsOf } from '../described-configs.ts'
 import { defineHandler, type HandlerContext } from '../handler.ts'
 import { repeated } from '../repeated.ts'
 
 type WantedTopic = CreateTopicsRequest['topics'][number]
 type TopicAnswer = CreateTopicsResponse['topics'][number]
 
+/** Kafka's own bound of one request, against a slip of the hand. */
+const MAX_PARTITIONS_PER_REQUEST = 10_000
+/** So many topics are answered before others get their turn. */
+const TOPICS_PER_TURN = 500
+
 export const handler = defineHandler(createTopics, async (request, context) => {
+  if (countPartitions(request, context) > MAX_PARTITIONS_PER_REQUEST) {
+    const names = [...new Set(request.topics.map(({ name }) => name))]
+    return { topics: names.map((name) => refused(name, TOO_MANY)) }
+  }
   const twice = repeated(request.topics.map(({ name }) => name))
   const wanted = request.topics.filter(({ name }) => !twice.has(name))
   const outcomes = await context.broker.catalog.createTopics(
@@ -35,36 +44,56 @@ export const handler = defineHandler(createTopics, async (request, context) => {
     })),
     { validateOnly: request.validateOnly },
   )
-  const answers = wanted.map((topic, index) => answerTopic(topic, outcomes[index]!, context))
+  const described = new Map<string, DescribedConfig[]>()
+  const answers: TopicAnswer[] = []
+  for (const [index, topic] of wanted.entries()) {
+    answers.push(answerTopic(topic, outcomes[index]!, described, context))
+    if (answers.length % TOPICS_PER_TURN === 0) await context.broker.host.timers.yield()
+  }
   const refusals = [...twice].map((name) =>
     refused(name, refuse(ErrorCode.INVALID_REQUEST, `Topic '${name}' is named twice.`)),
   )
   return { topics: [...answers, ...refusals] }
 })
 
+const TOO_MANY = refuse(
+  ErrorCode.POLICY_VIOLATION,
+  `One request makes at most ${MAX_PARTITIONS_PER_REQUEST} partitions.`,
+)
+
+/** As they are asked for: whether each topic may be made is another question. */
+function countPartitions({ topics }: CreateTopicsRequest, { broker }: HandlerContext): number {
+  let count = 0
+  for (const { numPartitions, assignments } of topics) {
+    if (assignments.length > 0) count += assignments.length
+    else count += numPartitions === -1 ? broker.config.numPartitions : Math.max(0, numPartitions)
+  }
+  return count
+}
+
+/** @param described what topics of the same settings were told: most set nothing themselves */
 function answerTopic(
   { name }: WantedTopic,
   outcome: CreateOutcome,
+  described: Map<string, DescribedConfig[]>,
   { broker }: HandlerContext,
 ): TopicAnswer {
   if (outcome.kind === 'refused') return refused(name, outcome)
-  const { partitions, configs } = outcome.kind === 'created' ? outcome.topic : outcome
-  const described = describeConfigsOf(
-    { type: 'topic', name },
-    {
-      settings: broker.catalog.settings,
-      own: configs,
-      keys: null,
-      withSynonyms: false,
-      withDocumentation: false,
-    },
-  )
+  const { partitions, configs: own } = outcome.kind === 'created' ? outcome.topic : outcome
+  const key = JSON.stringify(own)
+  let configs = described.get(key)
+  if (configs === undefined) {
+    const { settings } = broker.catalog
+    const options = { settings, own, keys: null, withSynonyms: false, withDocumentation: false }
+    configs = describeConfigsOf({ type: 'topic', name }, options)
+    described.set(key, configs)
+  }
   return {
     ...empty(name),
     ...(outcome.kind === 'created' && { topicId: outcome.topic.id }),
     numPartitions: partitions,
     replicationFactor: 1,
-    configs: described,
+    configs,
   }
 }
 

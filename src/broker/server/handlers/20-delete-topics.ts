@@ -18,6 +18,8 @@ interface Wanted {
 }
 
 const FIRST_VERSION_WITH_DISABLED = 3
+/** So many topics are decided on before others get their turn. */
+const TOPICS_PER_TURN = 5000
 
 export const handler = defineHandler(deleteTopics, async (request, context) => {
   const wanted: readonly Wanted[] =
@@ -25,11 +27,15 @@ export const handler = defineHandler(deleteTopics, async (request, context) => {
       ? request.topics
       : request.topicNames.map((name) => ({ name, topicId: ZERO_UUID }))
   const twice = repeated(wanted.map((topic) => lookUp(topic, context)?.id ?? ''))
-  const decisions = wanted.map((topic) => decide(topic, twice, context))
+  const decisions: ReturnType<typeof decide>[] = []
+  for (const topic of wanted) {
+    decisions.push(decide(topic, twice, context))
+    if (decisions.length % TOPICS_PER_TURN === 0) await context.broker.host.timers.yield()
+  }
   const ids = decisions.flatMap((found) => (found.kind === 'found' ? [found.topic.id] : []))
-  const outcomes = await context.broker.catalog.deleteTopics(ids)
+  const outcomes = (await context.broker.catalog.deleteTopics(ids)).values()
   const responses = decisions.map((decision, index) => {
-    const outcome = decision.kind === 'found' ? outcomes.shift()! : decision
+    const outcome = decision.kind === 'found' ? outcomes.next().value! : decision
     const { name, topicId } = wanted[index]!
     return {
       name: decision.kind === 'found' ? decision.topic.name : name,

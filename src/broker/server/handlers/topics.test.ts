@@ -42,6 +42,60 @@ async function remove(world: HandlerWorld, names: readonly string[], version = 5
   return (await world.ask(deleteHandler, deleteTopics, version, body)).responses
 }
 
+/** How often others had their turn while `work` ran. */
+async function countTurns(work: (world: HandlerWorld) => Promise<void>): Promise<number> {
+  let turns = 0
+  await using world = await openHandlerWorld({ onYield: () => turns++ })
+  turns = 0
+  await work(world)
+  return turns
+}
+
+describe('requests that name very many topics', () => {
+  const names = Array.from({ length: 20_000 }, (_, index) => `topic-${index}`)
+
+  it('of which more than 10,000 partitions are to be made are refused as a whole', async () => {
+    await using world = await openHandlerWorld()
+    const atTheBound = names.slice(0, 2500).map((name) => topicOf(name, { numPartitions: 4 }))
+
+    const refused = await create(world, [...atTheBound, topicOf('one-more')])
+    const valid = await create(world, atTheBound, { validateOnly: true })
+
+    const codesOf = (topics: typeof valid) => [...new Set(topics.map(({ errorCode }) => errorCode))]
+    assert.equal(refused.length, 2501)
+    assert.deepEqual(codesOf(refused), [ErrorCode.POLICY_VIOLATION])
+    assert.deepEqual(codesOf(valid), [ErrorCode.NONE])
+    assert.equal(world.catalog.topicCount, 0)
+  })
+
+  it('give others their turn while topics are made and described', async () => {
+    const turns = await countTurns(async (world) => {
+      const topics = await create(
+        world,
+        names.slice(0, 5000).map((name) => topicOf(name)),
+      )
+      assert.equal(topics.length, 5000)
+      assert.ok(topics.every(({ errorCode }) => errorCode === ErrorCode.NONE))
+    })
+
+    // Of 500 topics decided, of 100 logs opened, and of every 32 KiB of the answer.
+    assert.ok(turns > 5000 / 500 + 5000 / 100, `${turns} turns`)
+  })
+
+  it('give others their turn while they are decided on, and answer each name once', async () => {
+    const turns = await countTurns(async (world) => {
+      const responses = await remove(world, names, 6)
+      assert.deepEqual(
+        responses.map(({ name }) => name),
+        names,
+      )
+      assert.ok(responses.every((one) => one.errorCode === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION))
+    })
+
+    assert.ok(turns >= names.length / 5000, `${turns} turns`)
+  })
+})
+
 describe('CreateTopics', () => {
   it('answers what was made: id, partitions and every configuration', async () => {
     await using world = await openHandlerWorld()
