@@ -144,6 +144,12 @@ describe('a start that cannot be', () => {
   })
 })
 
+function countHandles(): Map<string, number> {
+  const counts = new Map<string, number>()
+  for (const kind of process.getActiveResourcesInfo()) counts.set(kind, (counts.get(kind) ?? 0) + 1)
+  return counts
+}
+
 /** What a run may leave behind for each broker: compiled code and the like. */
 const BYTES_PER_BROKER = 5_000
 
@@ -166,15 +172,16 @@ describe('two hundred brokers one after another', () => {
       return heapUsed + arrayBuffers
     }
     for (let index = 0; index < 20; index++) await once()
-    const handles = () => process.getActiveResourcesInfo().sort()
-    await until(() => !handles().includes('TCPSocketWrap'))
-    const handlesBefore = handles()
+    await until(() => !process.getActiveResourcesInfo().includes('TCPSocketWrap'))
+    const handlesBefore = countHandles()
     const usedBefore = used()
 
     for (let index = 0; index < 180; index++) await once()
-    await until(() => !handles().includes('TCPSocketWrap'))
-
-    assert.deepEqual(handles(), handlesBefore)
+    // What ends by itself (a timer of the test runner, a file that is being closed) may be in either
+    // count, and may take some turns to go; what was left behind stays.
+    await until(() => {
+      return [...countHandles()].every(([kind, count]) => count <= (handlesBefore.get(kind) ?? 0))
+    })
     // Buffers are freed some turns after their collection.
     await until(() => used() - usedBefore < 180 * BYTES_PER_BROKER)
   })

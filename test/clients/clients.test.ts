@@ -16,6 +16,9 @@ import { Target, type TargetName } from './target.ts'
 /** What `scripts/services prepare` calls the example. */
 const EXAMPLE = 'kafka-java'
 
+// A signal alone would end this process without its 'exit', where the broker is taken along.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
+
 const { values: options } = parseArgs({
   options: {
     target: { type: 'string', default: 'millrace' },

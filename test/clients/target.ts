@@ -88,6 +88,9 @@ function millrace({ folder, port, advertise }: Settings): Broker {
         stdio: ['ignore', 'pipe', 'inherit'],
       })
       running = child
+      const endWithUs = () => child.kill('SIGKILL')
+      process.once('exit', endWithUs)
+      child.once('close', () => process.off('exit', endWithUs))
       await untilReady(child)
     },
     stop: () => end('SIGTERM'),

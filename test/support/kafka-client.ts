@@ -67,9 +67,13 @@ export class KafkaClient implements AsyncDisposable {
     this.socket.write(Buffer.concat(encodeRequest(api, header, body)))
   }
 
-  /** Resolves when the broker has closed the connection. */
+  /**
+   * Resolves when the broker has closed the connection, or reset it: what it had not read when it
+   * closed makes a reset of it. So not events.once, which would fail with ECONNRESET.
+   */
   async closed(): Promise<void> {
-    if (!this.socket.closed) await once(this.socket, 'close')
+    if (this.socket.closed) return
+    await new Promise<void>((resolve) => this.socket.once('close', () => resolve()))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -187,11 +187,11 @@ describe('bad input on a socket', () => {
     const { broker, connect, entries } = await startTestBroker(t, { config })
     const slow = await connect()
     const timer = setInterval(() => slow.socket.write(Buffer.from([0])), 20)
+    t.after(() => clearInterval(timer)) // else a failure would keep the process
     slow.socket.write(Buffer.from([0, 0, 4, 0]))
 
     await slow.closed()
 
-    clearInterval(timer)
     assert.equal(broker.inspect.connectionCount, 0)
     const closed = entries.find(({ event }) => event === 'connection-closed')
     assert.match(String(closed?.['reason']), /no progress/)
