@@ -51,7 +51,7 @@ export function decodeRequestHeader(frame: Buffer): RequestHeader {
   }
 }
 
-/** Reads the body of a request. @throws ProtocolError */
+/** Reads the body of a request; what stands behind it is ignored, as Kafka does. @throws ProtocolError */
 export function decodeRequest<Request extends Fields>(
   api: Api<Request, Fields>,
   header: RequestHeader,

@@ -168,6 +168,18 @@ describe('bad input on a socket', () => {
     await unharmed()
   })
 
+  it('bytes behind the body of a request are ignored, as Kafka ignores them', async (t) => {
+    const { bad, good } = await besideAGoodClient(t)
+    const longer = frameOf(Buffer.concat([metadataFrame().subarray(4), noise(100, 1)]))
+
+    bad.socket.write(longer)
+    bad.socket.write(metadataFrame())
+
+    await until(() => bad.answered.length === 2)
+    assert.deepEqual(bad.answered, [7, 7])
+    assert.equal((await produceTo(good, 'orders', batchOf(['x']))).errorCode, ErrorCode.NONE)
+  })
+
   it('a frame that drips in byte by byte is served', async (t) => {
     const { bad, good } = await besideAGoodClient(t)
     bad.socket.setNoDelay(true)
