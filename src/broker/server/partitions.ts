@@ -99,6 +99,7 @@ export class Partitions implements TopicFiles {
       for (const { from, to } of deletedFolders(topic)) {
         if (folders.has(from)) await disk.rename(below(from), below(to))
       }
+      await this.#afterOne()
     }
     await disk.syncFolder(TOPICS_FOLDER)
     for (const topic of topics) this.#removeLater(topic)
@@ -121,7 +122,7 @@ export class Partitions implements TopicFiles {
     })
   }
 
-  /** A log was opened or closed: lets others have their turn after some. */
+  /** A log was opened or closed, or a topic retired: lets others have their turn after some. */
   async #afterOne(): Promise<void> {
     this.#logsThisTurn += 1
     if (this.#logsThisTurn < LOGS_PER_TURN) return

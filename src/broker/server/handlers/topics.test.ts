@@ -82,6 +82,28 @@ describe('requests that name very many topics', () => {
     assert.ok(turns > 5000 / 500 + 5000 / 100, `${turns} turns`)
   })
 
+  it('give others their turn while topics are deleted', async () => {
+    const some = names.slice(0, 2000)
+    const makes = async (world: HandlerWorld) => {
+      const topics = await create(
+        world,
+        some.map((name) => topicOf(name)),
+      )
+      assert.ok(topics.every(({ errorCode }) => errorCode === ErrorCode.NONE))
+    }
+    const turnsOfMaking = await countTurns(makes)
+
+    const turns = await countTurns(async (world) => {
+      await makes(world)
+      const responses = await remove(world, some, 6)
+      assert.ok(responses.every(({ errorCode }) => errorCode === ErrorCode.NONE))
+      assert.equal(world.catalog.topicCount, 0)
+    })
+
+    // Of 100 logs closed and of 100 topics retired.
+    assert.ok(turns - turnsOfMaking >= (2 * some.length) / 100, `${turns - turnsOfMaking} turns`)
+  })
+
   it('give others their turn while they are decided on, and answer each name once', async () => {
     const turns = await countTurns(async (world) => {
       const responses = await remove(world, names, 6)
