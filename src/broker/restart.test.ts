@@ -68,6 +68,28 @@ describe('after a clean stop', () => {
     assert.equal(errorCode, ErrorCode.NONE)
     assert.deepEqual(valuesIn(records), ['a', 'b'])
   })
+
+  // A small log is read again for what its producers did, a larger one has a snapshot of it.
+  for (const bytes of [10, 100_000]) {
+    it(`a resent batch of ${bytes} bytes is answered with the offset it was first given`, async (t) => {
+      const settings = { transactionalId: null, transactionTimeoutMs: 0 }
+      let id = { producerId: -1, producerEpoch: -1 }
+      const batch = (baseSequence: number) => batchOf(['x'.repeat(bytes)], { ...id, baseSequence })
+      const { connect } = await ranBefore(t, async (client) => {
+        const { producerId, producerEpoch } = await client.send(initProducerId, 4, settings)
+        id = { producerId, producerEpoch }
+        await makeTopic(client, 'orders')
+        for (const sequence of [0, 1]) await produceTo(client, 'orders', batch(sequence))
+      })
+      const client = await connect()
+
+      const resent = await produceTo(client, 'orders', batch(1))
+      const next = await produceTo(client, 'orders', batch(2))
+
+      assert.deepEqual([resent.errorCode, resent.baseOffset], [ErrorCode.NONE, 1])
+      assert.deepEqual([next.errorCode, next.baseOffset], [ErrorCode.NONE, 2])
+    })
+  }
 })
 
 describe('after a stop that was not clean', () => {

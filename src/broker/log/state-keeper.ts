@@ -13,7 +13,7 @@ import type { ProducerTable } from './producer-table.ts'
 const EPOCH_FILE = 'leader-epoch-checkpoint'
 /** So much appended since the last snapshot makes reading it again worth saving. */
 const SNAPSHOT_AFTER_BYTES = 4 * 1024 * 1024
-/** Reading a segment up to this size again costs less than the files that would save it. */
+/** Reading a log up to this size again costs less than the files that would save it. */
 const REREAD_BYTES = 16 * 1024
 
 export interface KeptState {
@@ -94,7 +94,9 @@ export class StateKeeper {
   async writeAll(): Promise<void> {
     const { active, isOffline } = this.#writer
     if (active === undefined || isOffline) return
-    if (active.sizeBytes > REREAD_BYTES) {
+    // One that has rolled keeps its snapshots: they may know producers whose records are gone.
+    const isReread = active.baseOffset === 0 && active.sizeBytes <= REREAD_BYTES
+    if (!isReread) {
       await this.writeActiveIndexes()
       this.#captured = undefined
       this.capture()
