@@ -2,12 +2,13 @@
 import { buildBatch } from '../../src/broker/batch/builder.ts'
 import { type Bootstrap, LoadConnection } from './connection.ts'
 import {
-  createTopicError,
   createTopicRequest,
+  deleteTopicRequest,
   metadataError,
   metadataRequest,
   produceError,
   produceRequest,
+  topicError,
 } from './requests.ts'
 
 const RETRY_MS = 5
@@ -20,12 +21,18 @@ export async function createTopic(
   configs: Record<string, string>,
 ): Promise<void> {
   const connection = await LoadConnection.open(bootstrap)
-  const error = createTopicError(
-    await connection.send(createTopicRequest(topic, partitions, configs)),
-  )
+  const error = topicError(await connection.send(createTopicRequest(topic, partitions, configs)))
   if (error !== 0) throw new Error(`creating ${topic} was answered with error ${error}`)
   // Kafka answers before the topic can be written to: wait until a record is taken.
   await untilTaken(connection, topic, partitions)
+  connection.close()
+}
+
+/** What a row wrote must not be in the next one's way. */
+export async function deleteTopic(bootstrap: Bootstrap, topic: string): Promise<void> {
+  const connection = await LoadConnection.open(bootstrap)
+  const error = topicError(await connection.send(deleteTopicRequest(topic)))
+  if (error !== 0) throw new Error(`deleting ${topic} was answered with error ${error}`)
   connection.close()
 }
 

@@ -72,12 +72,22 @@ export function createTopicRequest(
   })
 }
 
-export function createTopicError(response: Buffer): number {
+/** The error code in an answer to CreateTopics v4, or DeleteTopics v3, of one topic. */
+export function topicError(response: Buffer): number {
   const reader = new Reader(response, 4)
   reader.int32() // throttle time
   reader.int32() // topics
   reader.skip(reader.int16())
   return reader.int16()
+}
+
+/** DeleteTopics v3. */
+export function deleteTopicRequest(topic: string): Buffer {
+  return request(20, 3, (writer) => {
+    writer.int32(1)
+    string(writer, topic)
+    writer.int32(30_000)
+  })
 }
 
 /** Produce v7: one batch for each partition. */

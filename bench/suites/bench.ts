@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { freePort, type Peer, type Running } from '../peers/peer.ts'
 import { median } from '../percentile.ts'
 import { stop } from '../processes.ts'
+import { type Undisturbed, undisturbed } from '../quiet.ts'
 
 export type PeerName = 'millrace' | 'millraceNoSync' | 'kafka' | 'kafkaSync'
 
@@ -16,8 +17,19 @@ export interface Bench {
   readonly loadCpus: string | undefined
   readonly peers: Record<PeerName, Peer>
   /** Every single measurement, for --json. */
-  readonly results: { suite: string; row: string; peer: string; values: Record<string, number> }[]
+  readonly results: Result[]
 }
+
+interface Result {
+  readonly suite: string
+  readonly row: string
+  readonly peer: string
+  readonly values: Record<string, number>
+  /** Processors that other programs took meanwhile. */
+  readonly foreignCores: number
+}
+
+type Measured = Undisturbed<Record<string, number>>
 
 /** Starts a peer in an empty folder, lets `use` work with it, stops it and empties the folder. */
 export async function withPeer<Result>(
@@ -48,16 +60,33 @@ export async function compare<Row extends { readonly name: string }>(
     /** Millrace first. */
     readonly peers: readonly PeerName[]
     readonly rows: readonly Row[]
-    measure(running: Running, row: Row, folder: string): Promise<Record<string, number>>
+    /** Each measurement needs a broker that has just been started. */
+    readonly isOfStart?: boolean
+    /** @param run differs whenever the same row is measured again on the same peer */
+    measure(
+      running: Running,
+      row: Row,
+      at: { folder: string; run: number },
+    ): Promise<Record<string, number>>
   },
 ): Promise<void> {
-  const results: Bench['results'] = []
+  const results: Result[] = []
+  const add = (row: Row, peer: PeerName, { result: values, foreignCores }: Measured) =>
+    results.push({ suite: suite.name, row: row.name, peer, values, foreignCores })
   for (let round = 0; round < bench.rounds; round++) {
     for (const peer of suite.peers) {
+      if (suite.isOfStart === true) {
+        for (const row of suite.rows) {
+          const start = (run: number) =>
+            withPeer(bench, peer, (running, folder) => suite.measure(running, row, { folder, run }))
+          add(row, peer, await undisturbed([], start))
+        }
+        continue
+      }
       await withPeer(bench, peer, async (running, folder) => {
         for (const row of suite.rows) {
-          const values = await suite.measure(running, row, folder)
-          results.push({ suite: suite.name, row: row.name, peer, values })
+          const measure = (run: number) => suite.measure(running, row, { folder, run })
+          add(row, peer, await undisturbed([running.pid], measure))
         }
       })
     }
@@ -84,6 +113,13 @@ export async function compare<Row extends { readonly name: string }>(
       ]),
     )
   }
+  printForeign(results.map(({ foreignCores }) => foreignCores))
+}
+
+/** How far the figures above can be believed. */
+export function printForeign(cores: readonly number[]): void {
+  const most = Math.max(...cores).toFixed(2)
+  console.log(`(others took ${median(cores).toFixed(2)} processors meanwhile, ${most} at most)`)
 }
 
 export function printTable(header: readonly string[], lines: readonly (readonly string[])[]): void {

@@ -1,5 +1,5 @@
 // How many MB/s a broker hands to consumers that read from the beginning, page cache warm.
-import { createTopic } from '../load/admin.ts'
+import { createTopic, deleteTopic } from '../load/admin.ts'
 import type { ConsumeLoad, ConsumeResult } from '../load/consume.ts'
 import type { ProduceLoad, ProduceResult } from '../load/produce.ts'
 import { runLoad } from '../processes.ts'
@@ -28,10 +28,10 @@ export async function consumeSuite(bench: Bench): Promise<void> {
     tables: [{ value: 'mbPerSecond', unit: 'MB/s' }],
     peers: ['millrace', 'kafka'],
     rows,
-    measure: async (running, row) => {
-      const topic = `consume-${row.recordBytes}-${row.partitions}`
+    measure: async (running, row, { run }) => {
+      const topic = `consume-${row.recordBytes}-${row.partitions}-${run}`
       const { bootstrap } = running
-      await createTopic(bootstrap, topic, row.partitions, {})
+      await createTopic(bootstrap, topic, row.partitions, { 'file.delete.delay.ms': '100' })
       const fill: ProduceLoad = {
         bootstrap,
         topic,
@@ -55,7 +55,9 @@ export async function consumeSuite(bench: Bench): Promise<void> {
         warmupSeconds: 1,
         seconds: bench.seconds,
       }
-      return { ...(await runLoad<ConsumeResult>('load/consume.ts', load, bench.loadCpus)) }
+      const result = await runLoad<ConsumeResult>('load/consume.ts', load, bench.loadCpus)
+      await deleteTopic(bootstrap, topic)
+      return { ...result }
     },
   })
 }

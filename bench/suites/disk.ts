@@ -16,12 +16,13 @@ export async function diskSuite(bench: Bench): Promise<void> {
       tables: [{ value: 'megabytes', unit: 'MB' }],
       peers: ['millrace', 'kafka'],
       rows: [{ name: '100,000 records of 1 KB, 8 partitions' }],
-      measure: async (running, _row, folder) => {
+      measure: async (running, _row, { folder, run }) => {
+        const topic = `disk-${run}`
         const before = allocatedBytes(folder)
-        await createTopic(running.bootstrap, 'disk', 8, {})
+        await createTopic(running.bootstrap, topic, 8, {})
         const load: ProduceLoad = {
           bootstrap: running.bootstrap,
-          topic: 'disk',
+          topic,
           partitions: 8,
           connections: 2,
           inFlight: 4,

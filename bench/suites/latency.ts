@@ -16,8 +16,8 @@ export async function latencySuite(bench: Bench): Promise<void> {
     ],
     peers: ['millrace', 'kafka', 'kafkaSync'],
     rows: [200, 1000, 5000].map((rate) => ({ name: `${rate}/s, 1 KB, acks=all`, rate })),
-    measure: async (running, row) => {
-      const topic = `latency-${row.rate}`
+    measure: async (running, row, { run }) => {
+      const topic = `latency-${row.rate}-${run}`
       await createTopic(running.bootstrap, topic, 1, TOPIC_CONFIGS)
       const load: LatencyLoad = {
         bootstrap: running.bootstrap,

@@ -1,5 +1,5 @@
 // How many MB/s of records a broker acknowledges: record size, acks and number of partitions varied.
-import { createTopic } from '../load/admin.ts'
+import { createTopic, deleteTopic } from '../load/admin.ts'
 import type { ProduceLoad, ProduceResult } from '../load/produce.ts'
 import { TOPIC_CONFIGS } from '../peers/peer.ts'
 import { cpuSeconds, memoryMb, runLoad } from '../processes.ts'
@@ -35,8 +35,8 @@ export async function produceSuite(bench: Bench): Promise<void> {
     ],
     peers: ['millrace', 'millraceNoSync', 'kafka', 'kafkaSync'],
     rows,
-    measure: async (running, row) => {
-      const topic = `produce-${row.recordBytes}-${row.acks}-${row.partitions}`
+    measure: async (running, row, { run }) => {
+      const topic = `produce-${row.recordBytes}-${row.acks}-${row.partitions}-${run}`
       await createTopic(running.bootstrap, topic, row.partitions, topicConfigs(row.partitions))
       const before = cpuSeconds(running.pid)
       const result = await runLoad<ProduceResult>(
@@ -57,6 +57,7 @@ export async function produceSuite(bench: Bench): Promise<void> {
         bench.loadCpus,
       )
       const cpu = (cpuSeconds(running.pid) - before) / (bench.seconds + WARMUP_SECONDS)
+      await deleteTopic(running.bootstrap, topic)
       return { ...result, cpuCores: cpu, peakMemoryMb: memoryMb(running.pid).peak }
     },
   })

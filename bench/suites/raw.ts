@@ -6,7 +6,16 @@ import type { ProduceLoad, ProduceResult } from '../load/produce.ts'
 import { freePort, TOPIC_CONFIGS, untilListening } from '../peers/peer.ts'
 import { median } from '../percentile.ts'
 import { runLoad, start, stop } from '../processes.ts'
-import { type Bench, figure, type PeerName, printTable, ratio, withPeer } from './bench.ts'
+import { undisturbed } from '../quiet.ts'
+import {
+  type Bench,
+  figure,
+  type PeerName,
+  printForeign,
+  printTable,
+  ratio,
+  withPeer,
+} from './bench.ts'
 
 interface SyncLoopResult {
   readonly mbPerSecond: number
@@ -15,27 +24,24 @@ interface SyncLoopResult {
 
 export async function rawSuite(bench: Bench): Promise<void> {
   const samples: Record<string, number[]> = {}
-  const add = (name: string, value: number) => {
-    samples[name] = [...(samples[name] ?? []), value]
+  const foreign: number[] = []
+  const add = async (name: string, measure: () => Promise<number>) => {
+    const { result, foreignCores } = await undisturbed([], measure)
+    samples[name] = [...(samples[name] ?? []), result]
+    foreign.push(foreignCores)
   }
+  const eight = { connections: 8, partitions: 8 }
+  const one = { connections: 1, partitions: 1 }
+  const single = { ...one, inFlight: 1, recordsPerBatch: 1 }
+  const many = { ...single, partitions: 256, partitionsPerRequest: 256 }
   for (let round = 0; round < bench.rounds; round++) {
-    add('sink', await sink(bench))
-    add(
-      'noSync',
-      (await broker(bench, 'millraceNoSync', { connections: 8, partitions: 8 })).mbPerSecond,
-    )
-    add('loop', (await syncLoop(bench, 262_144)).mbPerSecond)
-    add('sync', (await broker(bench, 'millrace', { connections: 1, partitions: 1 })).mbPerSecond)
-    add('loopP50', (await syncLoop(bench, 1024)).p50Ms)
-    const single = { connections: 1, inFlight: 1, recordsPerBatch: 1 }
-    const one = await broker(bench, 'millrace', { ...single, partitions: 1 })
-    const many = await broker(bench, 'millrace', {
-      ...single,
-      partitions: 256,
-      partitionsPerRequest: 256,
-    })
-    add('ackP50', one.p50Ms)
-    add('commit256', many.p50Ms)
+    await add('sink', () => sink(bench))
+    await add('noSync', async () => (await broker(bench, 'millraceNoSync', eight)).mbPerSecond)
+    await add('loop', async () => (await syncLoop(bench, 262_144)).mbPerSecond)
+    await add('sync', async () => (await broker(bench, 'millrace', one)).mbPerSecond)
+    await add('loopP50', async () => (await syncLoop(bench, 1024)).p50Ms)
+    await add('ackP50', async () => (await broker(bench, 'millrace', single)).p50Ms)
+    await add('commit256', async () => (await broker(bench, 'millrace', many)).p50Ms)
   }
   const of = (name: string) => median(samples[name]!)
   const row = (name: string, own: string, limit: string, unit: string) => [
@@ -53,6 +59,7 @@ export async function rawSuite(bench: Bench): Promise<void> {
       row('commit over 256 partitions / over one', 'commit256', 'ackP50', 'ms'),
     ],
   )
+  printForeign(foreign)
 }
 
 async function sink(bench: Bench): Promise<number> {

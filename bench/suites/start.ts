@@ -15,6 +15,7 @@ export async function startSuite(bench: Bench): Promise<void> {
     ],
     peers: ['millrace', 'kafka'],
     rows: [{ name: 'empty folder' }],
+    isOfStart: true,
     measure: async (running) => {
       await untilFirstRecord(running.bootstrap, 'first')
       const firstRecordMs = performance.now() - running.started.spawnedAt
