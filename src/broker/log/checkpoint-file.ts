@@ -24,6 +24,8 @@ export interface SegmentNote {
   readonly maxTimestampOffset: number
   readonly firstTimestamp: number
   readonly createdMs: number
+  /** What its transaction index must hold: one that holds less is no use. */
+  readonly abortedCount: number
 }
 
 export interface LogNote {
@@ -59,6 +61,7 @@ export function encodeNote(note: LogNote): string {
       s.maxTimestampOffset,
       s.firstTimestamp,
       s.createdMs,
+      s.abortedCount,
     ]),
   ])
 }
@@ -115,6 +118,7 @@ export function decodeNote(line: string): LogNote {
       maxTimestampOffset: s[4]!,
       firstTimestamp: s[5]!,
       createdMs: s[6]!,
+      abortedCount: s[7] ?? 0,
     })),
   }
 }

@@ -118,6 +118,9 @@ export class Checkpointer {
         await keeper.writeCaptured()
       })
     }
+    for (const keeper of this.#keepers.values()) {
+      if (keeper.hasUnsavedAborts) await ignoringDisk(() => keeper.writeTransactionIndex())
+    }
     await this.save()
   }
 

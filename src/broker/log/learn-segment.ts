@@ -80,7 +80,9 @@ async function whereToBegin(
   const indexes = isInside ? await segment.loadIndexes(endPosition) : undefined
   const entry = indexes?.offsets.entryFor(fromOffset - segment.baseOffset)
   if (entry === undefined || !(await isTrue(entry, segment))) {
-    segment.beginAnew()
+    // Those that ended below the offset are not learnt again: the reader may have begun behind them.
+    const aborted = isInside ? ((await segment.readTransactionIndex()) ?? []) : []
+    segment.beginAnew(aborted.filter(({ lastOffset }) => lastOffset < fromOffset))
     return { position: 0 }
   }
   const first = await segment.read(0, BATCH_OVERHEAD_BYTES)

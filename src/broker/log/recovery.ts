@@ -13,9 +13,10 @@ import type { FileCache } from './file-cache.ts'
 import type { ReplayEntry } from './journal.ts'
 import { LeaderEpochs } from './leader-epochs.ts'
 import { learnBatch, learnSegment } from './learn-segment.ts'
+import { loadLearningStart } from './learning-start.ts'
 import { settleLeftovers } from './leftovers.ts'
 import { isCompacted, type LogConfig } from './log-config.ts'
-import { loadNewestSnapshot, removeSnapshotsBeyond } from './producer-snapshots.ts'
+import { removeSnapshotsBeyond } from './producer-snapshots.ts'
 import { ProducerTable } from './producer-table.ts'
 import { recoveryCounters as counters } from './recovery-counters.ts'
 import { baseOffsetOf, Segment, segmentPath } from './segment.ts'
@@ -77,10 +78,10 @@ export async function hydrate(
   log: { segments: readonly Segment[]; logStartOffset: number; endOffset: number },
   options: Pick<RecoveryOptions, 'files' | 'timers' | 'folder' | 'config'>,
 ): Promise<{ producers: ProducerTable; offlineReason: string | undefined }> {
-  const snapshot = await loadNewestSnapshot(options.files.disk, options.folder, {
-    from: log.logStartOffset,
-    upTo: log.endOffset,
-  })
+  const range = { from: log.logStartOffset, upTo: log.endOffset }
+  const snapshot = await loadLearningStart(options.files.disk, options.folder, range, (offset) =>
+    log.segments.findLast(({ baseOffset }) => baseOffset < offset),
+  )
   const producers = new ProducerTable(snapshot?.entries)
   const fromOffset = snapshot?.offset ?? 0
   const active = log.segments.at(-1)
@@ -207,7 +208,10 @@ class Recovery {
     const { files, folder, note } = this.#options
     if (note === undefined) return 0
     const range = { from: this.#logStartOffset, upTo: this.#recoveryPoint }
-    const snapshot = await loadNewestSnapshot(files.disk, folder, range)
+    const snapshot = await loadLearningStart(files.disk, folder, range, (offset) => {
+      const noted = note.segments.findLast(({ baseOffset }) => baseOffset < offset)
+      return noted === undefined ? undefined : this.#newSegment(noted.baseOffset)
+    })
     if (snapshot === undefined) return 0
     this.#producers = new ProducerTable(snapshot.entries)
     this.#epochs = new LeaderEpochs(note.epochs)
@@ -218,13 +222,13 @@ class Recovery {
 
   /** Segments below the offset are taken as the note has them. */
   async #findSegments(names: readonly string[], fromOffset: number): Promise<void> {
-    const { files, folder, nowMs, note } = this.#options
+    const { folder, note } = this.#options
     const known = new Map(note?.segments.map((segment) => [segment.baseOffset, segment]))
     const bases = logBases(names)
     for (const [i, base] of bases.entries()) {
       const next = bases[i + 1]
       const isBelow = next !== undefined && next <= fromOffset
-      const segment = new Segment(files, folder, base, known.get(base)?.createdMs ?? nowMs)
+      const segment = this.#newSegment(base)
       if (isBelow) {
         const noted = known.get(base)
         // The note was durable without it: retention or compaction had removed it, its name came back.
@@ -246,6 +250,14 @@ class Recovery {
       const wasRemoved = names.includes(`${baseName(path)}${DELETED_SUFFIX}`)
       if (isExpected && !wasRemoved) this.#goOffline(`segment ${path} is missing`)
     }
+  }
+
+  #newSegment(baseOffset: number): Segment {
+    const { files, folder, nowMs, note } = this.#options
+    const noted = note?.segments.find((segment) => segment.baseOffset === baseOffset)
+    const segment = new Segment(files, folder, baseOffset, noted?.createdMs ?? nowMs)
+    segment.expectAborted(noted?.abortedCount ?? 0)
+    return segment
   }
 
   async #take(segment: Segment, noted: SegmentNote): Promise<void> {

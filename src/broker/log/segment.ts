@@ -62,6 +62,10 @@ export class Segment {
   createdMs: number
   #bytesSinceIndexEntry = 0
   #indexes: Indexes | undefined
+  /** Aborted transactions that its index on disk must know, by the last checkpoint. */
+  #notedAborted = 0
+  /** How many the index on disk has; -1 when it may have any. */
+  #savedAborted = 0
 
   constructor(
     files: FileCache,
@@ -93,18 +97,30 @@ export class Segment {
     this.#indexes = indexes
   }
 
+  get hasUnsavedAborts(): boolean {
+    const length = this.#indexes?.aborted.length ?? 0
+    return length > 0 && length !== this.#savedAborted
+  }
+
+  /** A checkpoint knew of so many aborted transactions: an index on disk with fewer is refused. */
+  expectAborted(count: number): void {
+    this.#notedAborted = count
+  }
+
   /** The same file once more, to be learnt anew while this one goes on serving. */
   twin(): Segment {
     const { folder, baseOffset, createdMs, file } = this
     const twin = new Segment(this.#files, folder, baseOffset, createdMs, file)
     twin.sizeBytes = this.sizeBytes
     twin.endOffset = this.endOffset
+    twin.#notedAborted = this.#notedAborted
     return twin
   }
 
   /** Takes over what its twin has learnt. */
   adopt(twin: Segment): void {
     this.#indexes = twin.#indexes
+    this.#savedAborted = twin.#savedAborted
     this.#bytesSinceIndexEntry = twin.#bytesSinceIndexEntry
     this.maxTimestamp = twin.maxTimestamp
     this.maxTimestampOffset = twin.maxTimestampOffset
@@ -127,6 +143,7 @@ export class Segment {
     this.maxTimestampOffset = note.maxTimestampOffset
     this.firstTimestamp = note.firstTimestamp
     this.hasDurableName = true
+    this.expectAborted(note.abortedCount)
   }
 
   toNote(): SegmentNote {
@@ -140,12 +157,17 @@ export class Segment {
       maxTimestampOffset,
       firstTimestamp,
       createdMs,
+      abortedCount: this.#indexes?.aborted.length ?? this.#notedAborted,
     }
   }
 
-  /** Its batches are about to be noted from the first one on. */
-  beginAnew(): void {
-    this.#indexes = emptyIndexes()
+  /**
+   * Its batches are about to be noted from the first one on.
+   * @param aborted transactions that are known and will not be learnt again
+   */
+  beginAnew(aborted: readonly AbortedTransaction[] = []): void {
+    this.#indexes = { ...emptyIndexes(), aborted: [...aborted] }
+    this.#savedAborted = -1
     this.sizeBytes = 0
     this.endOffset = this.baseOffset
     this.maxTimestamp = NO_TIMESTAMP
@@ -233,9 +255,25 @@ export class Segment {
     if (indexes === undefined) return
     await this.#writeFile('index', indexes.offsets.encode())
     await this.#writeFile('timeindex', indexes.times.encode())
-    if (indexes.aborted.length > 0) {
-      await this.#writeFile('txnindex', encodeTransactionIndex(indexes.aborted))
-    }
+    await this.writeTransactionIndex()
+  }
+
+  /** Brings the file of aborted transactions up to date; unsynced. Without any there is no file. */
+  async writeTransactionIndex(): Promise<void> {
+    const aborted = this.#indexes?.aborted ?? []
+    const { length } = aborted
+    if (length === this.#savedAborted) return
+    const path = segmentPath(this.folder, this.baseOffset, 'txnindex')
+    if (length === 0) await this.#files.disk.remove(path)
+    else await this.#writeFile('txnindex', encodeTransactionIndex(aborted))
+    this.#savedAborted = length
+  }
+
+  /** What the file of aborted transactions holds; undefined when it is damaged or lacks some. */
+  async readTransactionIndex(): Promise<AbortedTransaction[] | undefined> {
+    const bytes = await this.#readFile('txnindex')
+    const aborted = bytes === undefined ? [] : decodeTransactionIndex(bytes)
+    return aborted !== undefined && aborted.length >= this.#notedAborted ? aborted : undefined
   }
 
   /**
@@ -246,19 +284,16 @@ export class Segment {
     if (this.#indexes !== undefined) return this.#indexes
     const offsetBytes = await this.#readFile('index')
     const timeBytes = await this.#readFile('timeindex')
-    const abortedBytes = await this.#readFile('txnindex')
+    const aborted = await this.readTransactionIndex()
     if (offsetBytes === undefined || timeBytes === undefined) return undefined
-    const decoded = {
-      offsets: OffsetIndex.decode(offsetBytes, logBytes),
-      times: TimeIndex.decode(timeBytes),
-      aborted: abortedBytes === undefined ? [] : decodeTransactionIndex(abortedBytes),
-    }
-    const { offsets, times, aborted } = decoded
+    const offsets = OffsetIndex.decode(offsetBytes, logBytes)
+    const times = TimeIndex.decode(timeBytes)
     if (offsets === undefined || times === undefined || aborted === undefined) {
       counters.indexesRefused += 1
       return undefined
     }
     this.#indexes = { offsets, times, aborted }
+    this.#savedAborted = aborted.length
     return this.#indexes
   }
 

@@ -105,6 +105,16 @@ export class StateKeeper {
     await this.writeEpochs()
   }
 
+  /** The segment that is written has aborted transactions that its index file lacks. */
+  get hasUnsavedAborts(): boolean {
+    return !this.#writer.isOffline && this.#writer.active?.hasUnsavedAborts === true
+  }
+
+  /** The one index that cannot be done without when a checkpoint is taken at its word. */
+  async writeTransactionIndex(): Promise<void> {
+    await this.#writer.active?.writeTransactionIndex()
+  }
+
   async writeActiveIndexes(): Promise<void> {
     await this.#writer.active?.writeIndexes()
   }

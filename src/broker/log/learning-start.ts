@@ -1,0 +1,26 @@
+// Where reading a log again may begin: at the newest producer snapshot, unless the aborted transactions
+// below it can be had only from the log itself. An offset or time index only hastens; a transaction
+// index that lacks one lets readers see what never happened, so a lost one is learnt anew.
+
+import type { Disk } from '../../host/disk.ts'
+import { type LoadedSnapshot, loadNewestSnapshot } from './producer-snapshots.ts'
+import { recoveryCounters as counters } from './recovery-counters.ts'
+import type { Segment } from './segment.ts'
+
+/**
+ * The newest snapshot within the offsets, both inclusive, behind which nothing is missed.
+ * @param segmentAt the segment that holds the offset, knowing how many aborted transactions to expect
+ */
+export async function loadLearningStart(
+  disk: Disk,
+  folder: string,
+  range: { from: number; upTo: number },
+  segmentAt: (offset: number) => Segment | undefined,
+): Promise<LoadedSnapshot | undefined> {
+  const snapshot = await loadNewestSnapshot(disk, folder, range)
+  const segment = snapshot === undefined ? undefined : segmentAt(snapshot.offset)
+  if (segment === undefined || (await segment.readTransactionIndex()) !== undefined) return snapshot
+  counters.indexesRefused += 1
+  const upTo = Math.min(range.upTo, segment.baseOffset)
+  return await loadNewestSnapshot(disk, folder, { ...range, upTo })
+}

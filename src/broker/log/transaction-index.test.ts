@@ -1,0 +1,167 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import type { Disk } from '../../host/disk.ts'
+import { memoryDisk } from '../../host/memory-disk.ts'
+import { nodeHost } from '../../host/node-host.ts'
+import { buildBatch } from '../batch/builder.ts'
+import { buildControlMarker } from '../batch/control-marker.ts'
+import { readBatchSize, readLastOffset } from '../batch/header.ts'
+import { FileCache } from './file-cache.ts'
+import { GroupCommit } from './group-commit.ts'
+import { DEFAULT_LOG_CONFIG, type LogConfig } from './log-config.ts'
+import { PartitionLog } from './partition-log.ts'
+
+const FOLDER = 'topics/orders-0'
+const SEGMENT = `${FOLDER}/00000000000000000000`
+
+describe('the aborted transactions that a reader must leave out', () => {
+  it('are all known after a crash behind a checkpoint, though the index on disk is older', async () => {
+    const disk = newDisk()
+    const first = await open(disk)
+    await abort(first.log, 1)
+    await first.close()
+    const second = await open(disk, { wasCleanStop: true })
+    await abort(second.log, 2)
+    await second.commit.saveCheckpoint()
+
+    const { log } = await open(disk)
+
+    assert.deepEqual(await abortedIn(log), [
+      { producerId: 1, firstOffset: 0 },
+      { producerId: 2, firstOffset: 2 },
+    ])
+  })
+
+  it('are known when the offset index is gone and reading begins inside the segment', async () => {
+    const disk = newDisk()
+    const first = await open(disk)
+    await abort(first.log, 1)
+    await first.close()
+    await disk.remove(`${SEGMENT}.index`)
+
+    const { log } = await open(disk, { wasCleanStop: true })
+    await abort(log, 2)
+
+    assert.deepEqual(await abortedIn(log), [
+      { producerId: 1, firstOffset: 0 },
+      { producerId: 2, firstOffset: 2 },
+    ])
+  })
+
+  it('are read from the log again when their index is gone, whoever asks first', async () => {
+    for (const wasCleanStop of [true, false]) {
+      for (const isWrittenFirst of [true, false]) {
+        const disk = newDisk()
+        const first = await open(disk)
+        await abort(first.log, 1)
+        await first.close()
+        await disk.remove(`${SEGMENT}.txnindex`)
+
+        const { log } = await open(disk, { wasCleanStop })
+        if (isWrittenFirst) await abort(log, 2)
+
+        assert.deepEqual((await abortedIn(log))[0], { producerId: 1, firstOffset: 0 })
+      }
+    }
+  })
+
+  it('are known of a segment that is full, after a crash that lost its indexes', async () => {
+    const disk = newDisk()
+    const config = { segmentBytes: 300 }
+    const first = await open(disk, { config })
+    for (const producerId of [1, 2, 3, 4]) await abort(first.log, producerId)
+    await first.close()
+    for (const name of await disk.list(FOLDER)) {
+      if (/index$/.test(name)) await disk.remove(`${FOLDER}/${name}`)
+    }
+
+    const { log } = await open(disk, { config })
+
+    assert.deepEqual(
+      (await abortedIn(log)).map(({ producerId }) => producerId),
+      [1, 2, 3, 4],
+    )
+  })
+})
+
+function newDisk(): Disk {
+  return memoryDisk({ maxBytes: 16 * 1024 * 1024 })
+}
+
+async function open(
+  disk: Disk,
+  {
+    wasCleanStop = false,
+    config = {},
+  }: { wasCleanStop?: boolean; config?: Partial<LogConfig> } = {},
+) {
+  const host = nodeHost({ disk })
+  const commit = await GroupCommit.open({
+    host,
+    folder: 'journal',
+    config: { journalFileBytes: 64 * 1024 },
+    onFatal: (error) => assert.fail(String(error)),
+  })
+  const log = await PartitionLog.open({
+    host,
+    folder: FOLDER,
+    topic: 'orders',
+    partition: 0,
+    topicId: 'AAAAAAAAAAAAAAAAAAAABA',
+    config: { ...DEFAULT_LOG_CONFIG, ...config },
+    leaderEpoch: 0,
+    commit,
+    files: new FileCache({ disk, maxOpenFiles: 10 }),
+    wasCleanStop,
+  })
+  await commit.finishRecovery()
+  const close = async () => {
+    await log.close()
+    await commit.close()
+  }
+  return { log, commit, close }
+}
+
+/** One record in a transaction, and the marker that takes it back. */
+async function abort(log: PartitionLog, producerId: number): Promise<void> {
+  const timestamp = Date.now()
+  const batch = buildBatch({
+    records: [{ timestamp, key: null, value: Buffer.from('never happened') }],
+    producerId,
+    producerEpoch: 0,
+    baseSequence: 0,
+    isTransactional: true,
+  })
+  const marker = buildControlMarker({
+    kind: 'abort',
+    producerId,
+    producerEpoch: 0,
+    coordinatorEpoch: 0,
+    timestamp,
+  })
+  for (const bytes of [batch, marker]) {
+    const outcome = await log.append(bytes, { acks: -1, origin: 'internal' })
+    assert.equal(outcome.kind, 'appended')
+  }
+}
+
+/** As a reader from the start to the end is told: one read ends with a segment at the latest. */
+async function abortedIn(log: PartitionLog) {
+  const found = new Map<number, { producerId: number; firstOffset: number }>()
+  for (let fromOffset = 0; fromOffset < log.lastStableOffset; ) {
+    const outcome = await log.read({
+      fromOffset,
+      maxBytes: 1_000_000,
+      upTo: 'lastStableOffset',
+      atLeastOneBatch: true,
+    })
+    assert(outcome.kind === 'records')
+    for (let at = 0; at < outcome.bytes.length; at += readBatchSize(outcome.bytes, at)) {
+      fromOffset = readLastOffset(outcome.bytes, at) + 1
+    }
+    for (const { producerId, firstOffset } of outcome.abortedTransactions) {
+      found.set(firstOffset, { producerId, firstOffset })
+    }
+  }
+  return [...found.values()]
+}
