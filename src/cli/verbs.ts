@@ -20,6 +20,7 @@ export const nouns: Readonly<Record<string, string>> = {
   topic: 'Topics: list, describe, create, configure, trim, remove',
   'topic config': 'The configuration of a topic: get, set, unset',
   group: 'Consumer groups: list, describe, move, remove',
+  log: 'The data folder of a stopped broker: check, truncate',
 }
 
 export const verbs: readonly Verb[] = [
@@ -134,6 +135,29 @@ export const verbs: readonly Verb[] = [
     impact: 'write',
     fields: ['group', 'topics', 'result'],
     load: () => import('./verbs/group-rm.ts'),
+  },
+  {
+    path: 'log check',
+    summary: 'Check the data folder of a stopped broker',
+    impact: 'read',
+    fields: [
+      'partition',
+      'segments',
+      'batches',
+      'records',
+      'start',
+      'end',
+      'state',
+      'first damage',
+    ],
+    load: () => import('./verbs/log-check.ts'),
+  },
+  {
+    path: 'log truncate',
+    summary: 'End a damaged partition of a stopped broker at an offset',
+    impact: 'write',
+    fields: ['partition', 'end', 'batches', 'records', 'bytes', 'file', 'position', 'kept in'],
+    load: () => import('./verbs/log-truncate.ts'),
   },
   {
     path: 'status',

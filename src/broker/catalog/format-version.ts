@@ -14,9 +14,18 @@ export class UnknownFormatError extends Error {
 
 /** Marks a new folder, and refuses one that this version cannot read. @throws UnknownFormatError */
 export async function checkFormatVersion(disk: Disk): Promise<void> {
+  if (await hasFormatVersion(disk)) return
+  await disk.replaceFile(FORMAT_FILE, `${FORMAT_VERSION}\n`)
+}
+
+/**
+ * Whether the folder is one that this version wrote; false when it says nothing of itself. Touches
+ * nothing. @throws UnknownFormatError
+ */
+export async function hasFormatVersion(disk: Disk): Promise<boolean> {
   const content = await disk.readFile(FORMAT_FILE)
   const version = content?.toString().trim()
-  if (version === FORMAT_VERSION) return
+  if (version === FORMAT_VERSION) return true
   if (version !== undefined) {
     throw new UnknownFormatError(
       `The data folder has format version '${version}', and this Millrace reads version ${FORMAT_VERSION}. Nothing was touched: start the version that wrote it.`,
@@ -27,5 +36,5 @@ export async function checkFormatVersion(disk: Disk): Promise<void> {
       `The data folder has a catalogue but no file '${FORMAT_FILE}' that says its version. Nothing was touched: restore the file, with the content ${FORMAT_VERSION}.`,
     )
   }
-  await disk.replaceFile(FORMAT_FILE, `${FORMAT_VERSION}\n`)
+  return false
 }

@@ -21,7 +21,7 @@
 
 import type { Disk, DiskFile } from '../../host/disk.ts'
 import type { Random } from '../../host/random.ts'
-import { readBaseOffset, readBatchSize, writeInt64 } from '../batch/header.ts'
+import { readBaseOffset, readBatchSize, readLastOffset, writeInt64 } from '../batch/header.ts'
 import { crc32c } from '../bytes/crc32c.ts'
 import { formatUuid, writeUuid } from '../bytes/uuid.ts'
 import { isIntactBatch } from './intact-batch.ts'
@@ -31,6 +31,8 @@ const HEADER_BYTES = 68
 const CRC_FROM = 12
 const MAGIC = Buffer.from('MRJ1')
 const NONCE_BYTES = 8
+const TOPIC_ID_AT = 36
+const UUID_BYTES = 16
 
 export interface JournalEntry {
   readonly topicId: string
@@ -50,6 +52,16 @@ export interface ReplayEntry {
   readonly leaderEpoch: number
   readonly baseOffset: number
   readonly bytes: Buffer
+}
+
+/** A journal file as it stands. */
+export interface JournalContent {
+  readonly path: string
+  readonly entries: readonly (ReplayEntry & { readonly position: number })[]
+  /** Entries that must have been between those that are there: damaged. */
+  readonly lostCount: number
+  /** Where the first of them was looked for; -1 when none is lost. */
+  readonly lostPosition: number
 }
 
 export interface JournalOptions {
@@ -87,7 +99,8 @@ export class Journal {
     this.#random = random
     this.#folder = folder
     this.#fileBytes = fileBytes
-    this.#files = [emptyFile(`${folder}/journal-0`), emptyFile(`${folder}/journal-1`)]
+    const [first, second] = journalPaths(folder)
+    this.#files = [emptyFile(first), emptyFile(second)]
   }
 
   /** Reads what an earlier run left. @returns its entries in the order in which they were written */
@@ -239,6 +252,66 @@ export class Journal {
   }
 }
 
+/** Both files of a journal that nobody has open, the earlier filling first. */
+export async function readJournal(disk: Disk, folder: string): Promise<JournalContent[]> {
+  const fillings: (JournalContent & { generation: number })[] = []
+  for (const path of journalPaths(folder)) {
+    const content = await disk.readFile(path)
+    if (content !== undefined) fillings.push({ path, ...readFilling(content) })
+  }
+  return fillings.sort((a, b) => a.generation - b.generation)
+}
+
+/**
+ * Takes the batches from an offset on out of a journal that nobody has open. The entries' headers are
+ * rewritten where they stand: shortened, or given to no topic. Entries of others stay as they are.
+ * @param options.isDryRun only looks
+ * @returns what was taken out
+ */
+export async function cutJournal(
+  disk: Disk,
+  folder: string,
+  from: { topicId: string; partition: number; offset: number },
+  { isDryRun = false } = {},
+): Promise<Buffer[]> {
+  const taken: Buffer[] = []
+  for (const { path, entries } of await readJournal(disk, folder)) {
+    const file = await disk.open(path)
+    try {
+      let isChanged = false
+      for (const { topicId, partition, position, bytes } of entries) {
+        if (topicId !== from.topicId || partition !== from.partition) continue
+        const kept = bytesBelow(bytes, from.offset)
+        if (kept === bytes.length) continue
+        taken.push(bytes.subarray(kept))
+        if (isDryRun) continue
+        const header = Buffer.alloc(HEADER_BYTES)
+        await file.read(header, position)
+        if (kept === 0) header.fill(0, TOPIC_ID_AT, TOPIC_ID_AT + UUID_BYTES)
+        else header.writeInt32BE(kept, 4)
+        header.writeUInt32BE(crc32c(header.subarray(CRC_FROM)), 8)
+        await file.write([header], position)
+        isChanged = true
+      }
+      if (isChanged) await file.sync()
+    } finally {
+      await file.close()
+    }
+  }
+  return taken
+}
+
+function bytesBelow(batches: Buffer, offset: number): number {
+  let at = 0
+  while (at < batches.length && readLastOffset(batches, at) < offset)
+    at += readBatchSize(batches, at)
+  return at
+}
+
+function journalPaths(folder: string): [string, string] {
+  return [`${folder}/journal-0`, `${folder}/journal-1`]
+}
+
 export function journalBytes(entry: JournalEntry): number {
   return HEADER_BYTES + entry.sizeBytes
 }
@@ -280,15 +353,19 @@ async function invalidate(file: DiskFile): Promise<void> {
 
 interface Filling {
   readonly generation: number
-  readonly entries: ReplayEntry[]
+  readonly entries: (ReplayEntry & { position: number })[]
+  readonly lostCount: number
+  readonly lostPosition: number
 }
 
 /** The entries of a file's last filling. */
 function readFilling(content: Buffer): Filling {
-  const entries: ReplayEntry[] = []
+  const entries: Filling['entries'] = []
   let at = 0
+  let lostCount = 0
+  let lostPosition = -1
   const first = readHeader(content, at)
-  if (first === undefined) return { generation: 0, entries }
+  if (first === undefined) return { generation: 0, entries, lostCount, lostPosition }
   let nextSequence = 0
   while (at >= 0) {
     const header = readHeader(content, at)
@@ -304,14 +381,21 @@ function readFilling(content: Buffer): Filling {
     const from = at + HEADER_BYTES
     const bytes = content.subarray(from, from + header.length)
     if (bytes.length === header.length && areIntact(bytes, header.baseOffset)) {
-      entries.push({ ...header, bytes })
+      if (header.sequence > nextSequence) {
+        const last = entries.at(-1)
+        if (lostCount === 0) {
+          lostPosition = last === undefined ? 0 : last.position + HEADER_BYTES + last.bytes.length
+        }
+        lostCount += header.sequence - nextSequence
+      }
+      entries.push({ ...header, position: at, bytes })
       nextSequence = header.sequence + 1
       at = from + header.length
     } else {
       at = content.indexOf(MAGIC, at + 1)
     }
   }
-  return { generation: first.generation, entries }
+  return { generation: first.generation, entries, lostCount, lostPosition }
 }
 
 interface Header {

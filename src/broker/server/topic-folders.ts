@@ -47,7 +47,7 @@ export async function settleTopicFolders(options: TopicFoldersOptions): Promise<
     const { topic, partition } = place
     const isKnown = partition < (catalog.topic(topic)?.partitions ?? 0)
     if (isKnown && !deletedNames.has(topic)) continue
-    const id = await readTopicId(disk, folder)
+    const id = await readTopicId(disk, `${TOPICS_FOLDER}/${folder}`)
     if (id !== undefined && catalog.deletedTopics().has(id)) {
       // The stop came between the deletion and the new name.
       const to = deletedFolder(id, partition)
@@ -116,8 +116,8 @@ function explainNoAdoption(
   return `'${name}' and '${colliding}' differ by '.' and '_' alone.`
 }
 
-async function readTopicId(disk: Disk, folder: string): Promise<string | undefined> {
-  const content = await disk.readFile(`${TOPICS_FOLDER}/${folder}/${METADATA_FILE}`)
+export async function readTopicId(disk: Disk, path: string): Promise<string | undefined> {
+  const content = await disk.readFile(`${path}/${METADATA_FILE}`)
   const id = /^topic_id: *(\S+)$/m.exec(content?.toString() ?? '')?.[1]
   return id !== undefined && isUuid(id) ? id : undefined
 }

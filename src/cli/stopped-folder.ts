@@ -1,0 +1,117 @@
+// The data folder of a broker that does not run, for the verbs that look at it directly. It is locked
+// meanwhile, so that no broker starts on it; a folder that is in use or not ours is refused untouched.
+
+import { basename } from 'node:path'
+import {
+  CATALOG_FOLDER,
+  hasFormatVersion,
+  UnknownFormatError,
+} from '../broker/catalog/format-version.ts'
+import { parsePartitionFolder } from '../broker/catalog/topic-name.ts'
+import type { LogCheckOptions } from '../broker/log/check-log.ts'
+import { decodeNote, type LogNote, logKey, readCheckpoint } from '../broker/log/checkpoint-file.ts'
+import { type JournalContent, readJournal } from '../broker/log/journal.ts'
+import { readTopicId, TOPICS_FOLDER } from '../broker/server/topic-folders.ts'
+import type { Disk } from '../host/disk.ts'
+import { DiskError } from '../host/disk.ts'
+import { FolderInUseError, lockFolder } from '../host/folder-lock.ts'
+import { nodeDisk } from '../host/node-disk.ts'
+import { nodeTimers } from '../host/node-host.ts'
+import { CliError, ExitCode, usageError } from './exit-code.ts'
+import { DEFAULT_FOLDER } from './serve-options.ts'
+import type { Terminal } from './terminal.ts'
+
+export const JOURNAL_FOLDER = 'journal'
+export const CHECKPOINT_PATH = `${JOURNAL_FOLDER}/checkpoint`
+
+export interface StoppedPartition {
+  /** `orders-0`; the catalogue is `meta`. */
+  readonly name: string
+  readonly topicId: string
+  readonly partition: number
+  readonly note: LogNote | undefined
+  readonly check: Omit<LogCheckOptions, 'onBatch'>
+}
+
+export interface StoppedFolder {
+  readonly path: string
+  readonly disk: Disk
+  readonly journal: readonly JournalContent[]
+  /** false when there is a checkpoint that cannot be read. */
+  readonly isCheckpointSound: boolean
+  /** The catalogue first, then by topic and partition. */
+  readonly partitions: readonly StoppedPartition[]
+}
+
+/** Locks the folder while it is used. @throws CliError (usage) in use, unknown, or not ours */
+export async function withStoppedFolder(
+  terminal: Terminal,
+  options: { data?: string },
+  use: (folder: StoppedFolder) => Promise<void>,
+): Promise<void> {
+  const path = options.data ?? (terminal.env['MILLRACE_DATA'] || DEFAULT_FOLDER)
+  const disk = nodeDisk(path)
+  try {
+    if (!(await hasFormatVersion(disk))) {
+      throw usageError(`${path} is no data folder of Millrace: name one with --data DIR.`)
+    }
+    const lock = await lockFolder(path)
+    try {
+      await use(await read(path, disk))
+    } finally {
+      await lock.release()
+    }
+  } catch (error) {
+    throw explain(error, path)
+  }
+}
+
+/** @throws CliError (usage) when there is none of that name */
+export function partitionNamed(folder: StoppedFolder, name: string): StoppedPartition {
+  const found = folder.partitions.find((partition) => partition.name === name)
+  if (found !== undefined) return found
+  throw usageError(
+    `${folder.path} has no partition '${name}': write TOPIC-PARTITION, as \`millrace log check\` lists them.`,
+  )
+}
+
+async function read(path: string, disk: Disk): Promise<StoppedFolder> {
+  const journal = await readJournal(disk, JOURNAL_FOLDER)
+  const lines = await readCheckpoint(disk, CHECKPOINT_PATH)
+  const partitions: StoppedPartition[] = []
+  const add = async (name: string, folder: string, partition: number) => {
+    const topicId = await readTopicId(disk, folder)
+    if (topicId === undefined) return
+    const line = lines?.get(logKey(topicId, partition))
+    const note = line === undefined ? undefined : decodeNote(line)
+    const entries = journal.flatMap((file) =>
+      file.entries.filter((entry) => entry.topicId === topicId && entry.partition === partition),
+    )
+    const check = { disk, timers: nodeTimers, folder, note, journal: entries }
+    partitions.push({ name, topicId, partition, note, check })
+  }
+  await add(CATALOG_FOLDER, CATALOG_FOLDER, 0)
+  const places = (await disk.list(TOPICS_FOLDER)).flatMap((name) => {
+    const place = parsePartitionFolder(name)
+    return place === undefined ? [] : [{ name, ...place }]
+  })
+  places.sort((a, b) =>
+    a.topic === b.topic ? a.partition - b.partition : a.topic < b.topic ? -1 : 1,
+  )
+  for (const { name, partition } of places) await add(name, `${TOPICS_FOLDER}/${name}`, partition)
+  const isCheckpointSound = lines !== undefined || (await disk.stat(CHECKPOINT_PATH)) === undefined
+  return { path, disk, journal, isCheckpointSound, partitions }
+}
+
+function explain(error: unknown, path: string): unknown {
+  if (error instanceof UnknownFormatError) return usageError(error.message)
+  if (error instanceof FolderInUseError) {
+    const holder = error.pid === undefined ? 'another process' : `process ${error.pid}`
+    return usageError(`The data folder ${path} is in use by ${holder}: stop it first.`)
+  }
+  if (error instanceof DiskError) {
+    const message = `${basename(path)} can't be read: ${error.message}.`
+    return new CliError(ExitCode.FAILURE, message, error)
+  }
+  return error
+}
