@@ -45,6 +45,7 @@ Millrace speaks the protocol of Apache Kafka 4.3.1, as a cluster of one node. Fo
 - **No compaction yet**: \`cleanup.policy=compact\` is taken and its keys are checked, but every record is kept.
 - **No transactions yet**: a transactional id is answered with 53, a transactional batch with 48, and neither \`transaction.version\` nor \`group.version\` is finalized, so clients use neither.
 - **No access control yet**: listeners are plain, and by default on 127.0.0.1 only ([SECURITY.md](../SECURITY.md)).
+- **Files are Kafka's**: segments, indexes, leader epochs, producer snapshots and the records of \`__consumer_offsets\`, read by Kafka's DumpLogSegments and served by its broker, and [the other way round](how-to/from-kafka.md). A producer snapshot goes on behind where Kafka stops reading, with the older ones of a producer's last five batches. Topics, settings and ids are in a catalogue of our own.
 - **A request that cannot be answered** (unknown API, version, or malformed) closes its connection, as in Kafka, with a line in the log that names client, API, version and reason.
 
 ## APIs served

@@ -24,7 +24,7 @@ import {
   type TopicRequest,
 } from './decide-topic.ts'
 import { CATALOG_FOLDER } from './format-version.ts'
-import { internalTopicConfigs } from './internal-topics.ts'
+import { adoptedTopicConfigs } from './internal-topics.ts'
 import { type Refusal, refuse } from './refusal.ts'
 import { replayCatalog } from './replay-catalog.ts'
 import type { StaticSettings } from './static-settings.ts'
@@ -239,7 +239,7 @@ export class Catalog {
         topics.map(({ name, id, partitions }) => ({
           kind: 'topic',
           name,
-          topic: { id, partitions, configs: internalTopicConfigs(name, this.config) },
+          topic: { id, partitions, configs: adoptedTopicConfigs(name, this.config) },
         })),
       )
     })
@@ -314,6 +314,15 @@ export class Catalog {
       const nextProducerId = firstProducerId + PRODUCER_IDS_PER_BLOCK
       await this.#mustWrite([{ kind: 'producer-ids', nextProducerId }])
       return { firstProducerId, count: PRODUCER_IDS_PER_BLOCK }
+    })
+  }
+
+  /** Ids up to this one are in use in folders that came from elsewhere: none is given out again. */
+  keepProducerIdsAbove(producerId: number): Promise<void> {
+    return this.#exclusively(async () => {
+      const nextProducerId = producerId + 1
+      if (nextProducerId <= this.#state.nextProducerId) return
+      await this.#mustWrite([{ kind: 'producer-ids', nextProducerId }])
     })
   }
 

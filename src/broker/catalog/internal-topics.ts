@@ -3,6 +3,7 @@
 
 import type { BrokerConfig } from './broker-config-keys.ts'
 import type { TopicRequest } from './decide-topic.ts'
+import { isInternalTopic } from './topic-name.ts'
 
 export const OFFSETS_TOPIC = '__consumer_offsets'
 /** A group is one record: ten thousand members have to fit into it. */
@@ -17,6 +18,18 @@ export function offsetsTopicRequest(config: BrokerConfig): TopicRequest {
     assignments: [],
     configs: configs.map(([name, value]) => ({ name, value })),
   }
+}
+
+/**
+ * The settings of a topic whose folders came from elsewhere. Its own were not among them: until
+ * somebody says otherwise nothing of it is deleted, however old.
+ */
+export function adoptedTopicConfigs(
+  name: string,
+  config: BrokerConfig,
+): Readonly<Record<string, string>> {
+  if (isInternalTopic(name)) return internalTopicConfigs(name, config)
+  return { 'retention.bytes': '-1', 'retention.ms': '-1' }
 }
 
 /**

@@ -129,6 +129,23 @@ describe('a partition log', () => {
     await w[Symbol.asyncDispose]()
   })
 
+  it('says in its time index after a clean stop when its latest record was, as Kafka does', async () => {
+    await using first = await world()
+    const log = await first.open()
+    for (const timestamp of [1_000, 3_000, 2_000]) {
+      const records = [{ timestamp, key: null, value: Buffer.from('a') }]
+      await log.append(buildBatch({ records }), { acks: -1, origin: 'client' })
+    }
+
+    await log.close()
+
+    const index = await first.host.disk.readFile('topics/orders-0/00000000000000000000.timeindex')
+    assert.deepEqual(
+      [index?.length, index?.readBigInt64BE(0), index?.readInt32BE(8)],
+      [12, 3000n, 1],
+    )
+  })
+
   it('commits over many partitions through the journal', async () => {
     await using w = await world()
     const logs = await Promise.all(Array.from({ length: 40 }, (_, i) => w.open(i)))

@@ -50,6 +50,8 @@ export interface PartitionLogOptions {
   readonly files: FileCache
   /** Whether the last run ended in good order: then the folder is taken at its note's word. */
   readonly wasCleanStop: boolean
+  /** The folder came from another broker, where the log started at that offset. Without a note only. */
+  readonly foreign?: { readonly logStartOffset: number } | undefined
   /** The disk failed or damage was found: called once, also while it is being opened. */
   readonly onOffline?: (reason: string) => void
 }
@@ -100,6 +102,7 @@ export class PartitionLog {
   static async open(options: PartitionLogOptions): Promise<PartitionLog> {
     const { host, files, commit, folder, config, topicId, partition, wasCleanStop } = options
     const note = commit.noteOf(topicId, partition)
+    const foreign = note === undefined ? options.foreign : undefined
     const recovered = await recoverLog({
       files,
       timers: host.timers,
@@ -108,7 +111,8 @@ export class PartitionLog {
       config,
       note,
       wasCleanStop,
-      hasCheckpoint: commit.hasCheckpoint,
+      hasCheckpoint: commit.hasCheckpoint && foreign === undefined,
+      leastLogStartOffset: foreign?.logStartOffset ?? 0,
       isNew: note === undefined && commit.isRecovered,
       replay: commit.replayOf(topicId, partition),
       ignoreCrc: commit.faults.ignoreCrc === true,

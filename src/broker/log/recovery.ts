@@ -33,6 +33,8 @@ export interface RecoveryOptions {
   /** Whether there was one at all: then what has no note is newer, and nothing of it durable. */
   readonly hasCheckpoint: boolean
   readonly wasCleanStop: boolean
+  /** Where a log starts of which there is no note. */
+  readonly leastLogStartOffset?: number
   /** No folder can be there: nothing is looked for. */
   readonly isNew: boolean
   readonly replay: readonly ReplayEntry[]
@@ -162,7 +164,7 @@ class Recovery {
 
   constructor(options: RecoveryOptions) {
     this.#options = options
-    this.#logStartOffset = options.note?.logStartOffset ?? 0
+    this.#logStartOffset = options.note?.logStartOffset ?? options.leastLogStartOffset ?? 0
     this.#recoveryPoint = options.note?.recoveryPoint ?? 0
   }
 

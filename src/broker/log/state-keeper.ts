@@ -96,7 +96,10 @@ export class StateKeeper {
     if (active === undefined || isOffline) return
     // One that has rolled keeps its snapshots: they may know producers whose records are gone.
     const isReread = active.baseOffset === 0 && active.sizeBytes <= REREAD_BYTES
-    if (!isReread) {
+    if (isReread) await this.writeTransactionIndex()
+    else {
+      // Kafka takes the last entry's time for the segment's latest.
+      active.seal()
       await this.writeActiveIndexes()
       this.#captured = undefined
       this.capture()

@@ -13,9 +13,14 @@ import { eachLimited } from '../log/checkpointer.ts'
 import type { FileCache } from '../log/file-cache.ts'
 import type { GroupCommit } from '../log/group-commit.ts'
 import type { LogConfig } from '../log/log-config.ts'
-import { PartitionLog } from '../log/partition-log.ts'
+import { PartitionLog, type PartitionLogOptions } from '../log/partition-log.ts'
 import { describeError, type JsonLog } from './json-log.ts'
-import { deletedFolder, settleTopicFolders, TOPICS_FOLDER } from './topic-folders.ts'
+import {
+  deletedFolder,
+  type ForeignFolders,
+  settleTopicFolders,
+  TOPICS_FOLDER,
+} from './topic-folders.ts'
 
 export interface PartitionsOptions {
   readonly host: Host
@@ -55,13 +60,13 @@ export class Partitions implements TopicFiles {
     await host.disk.makeFolder(TOPICS_FOLDER)
     await host.disk.syncFolder('.')
     const deletedIds = [...catalog.deletedTopics().keys()]
-    const removable = await settleTopicFolders({
+    const { removable, foreign } = await settleTopicFolders({
       disk: host.disk,
       catalog,
       onNotice: (notice, folder) => log.warn('topic-folder', { folder, notice }),
     })
     const partitions = new Partitions(options)
-    await partitions.#openAll()
+    await partitions.#openAll(foreign)
     await commit.finishRecovery()
     catalog.keepFilesWith(partitions)
     partitions.#remove(removable, deletedIds)
@@ -82,7 +87,7 @@ export class Partitions implements TopicFiles {
     const added = Array.from({ length: topic.partitions - fromPartition }, (_, index) => index)
     const opened = new Array<PartitionLog>(added.length)
     await eachLimited(added, AT_ONCE, async (index) => {
-      opened[index] = await this.#openLog(topic, fromPartition + index, true)
+      opened[index] = await this.#openLog(topic, fromPartition + index, { wasCleanStop: true })
       await this.#afterOne()
     })
     this.#logs.set(topic.name, [...existing, ...opened])
@@ -130,29 +135,55 @@ export class Partitions implements TopicFiles {
     await this.#options.host.timers.yield()
   }
 
-  async #openAll(): Promise<void> {
+  async #openAll(foreign: ForeignFolders): Promise<void> {
     const topics = [...this.#options.catalog.topics()]
     const places = topics.flatMap((topic) =>
       Array.from({ length: topic.partitions }, (_, partition) => ({ topic, partition })),
+    )
+    const { commit } = this.#options
+    const arrived = places.filter(
+      ({ topic: { id, name }, partition }) =>
+        foreign.has(partitionFolder(name, partition)) && commit.noteOf(id, partition) === undefined,
     )
     const logs = new Map(
       topics.map(({ name, partitions }) => [name, new Array<PartitionLog>(partitions)]),
     )
     await eachLimited(places, AT_ONCE, async ({ topic, partition }) => {
-      const opened = await this.#openLog(topic, partition, this.#options.wasCleanStop)
+      const opened = await this.#openLog(topic, partition, {
+        wasCleanStop: this.#options.wasCleanStop,
+        foreign: foreign.get(partitionFolder(topic.name, partition)),
+      })
       logs.get(topic.name)![partition] = opened
       await this.#afterOne()
     })
     for (const [name, opened] of logs) this.#logs.set(name, opened)
+    await this.#keepProducerIdsOf(
+      arrived.map(({ topic, partition }) => logs.get(topic.name)![partition]!),
+    )
   }
 
-  #openLog(topic: Topic, partition: number, wasCleanStop: boolean): Promise<PartitionLog> {
+  /** A new producer must not be taken for one that another broker knew. */
+  async #keepProducerIdsOf(arrived: readonly PartitionLog[]): Promise<void> {
+    let greatest = -1
+    for (const log of arrived) {
+      for (const { producerId } of await log.activeProducers()) {
+        greatest = Math.max(greatest, producerId)
+      }
+    }
+    await this.#options.catalog.keepProducerIdsAbove(greatest)
+  }
+
+  #openLog(
+    topic: Topic,
+    partition: number,
+    state: Pick<PartitionLogOptions, 'wasCleanStop' | 'foreign'>,
+  ): Promise<PartitionLog> {
     const { host, catalog, commit, files, log } = this.#options
     return PartitionLog.open({
       host,
       commit,
       files,
-      wasCleanStop,
+      ...state,
       partition,
       folder: below(partitionFolder(topic.name, partition)),
       topic: topic.name,

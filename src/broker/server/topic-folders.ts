@@ -7,6 +7,7 @@ import { isUuid } from '../bytes/uuid.ts'
 import type { Catalog } from '../catalog/catalog.ts'
 import {
   explainIllegalTopicName,
+  isReservedTopic,
   parsePartitionFolder,
   partitionFolder,
 } from '../catalog/topic-name.ts'
@@ -14,11 +15,28 @@ import {
 export const TOPICS_FOLDER = 'topics'
 const DELETED = '-delete'
 const METADATA_FILE = 'partition.metadata'
+/** Kafka's, beside the folders of its partitions: where logs start that were cut by DeleteRecords. */
+const LOG_START_FILE = 'log-start-offset-checkpoint'
+const LOG_START_LINE = /^(\S+) (\d+) (\d+)$/gm
+/** What else stands there; of no use here, and no news. */
+const KAFKA_FILES: ReadonlySet<string> = new Set([
+  LOG_START_FILE,
+  'recovery-point-offset-checkpoint',
+  'replication-offset-checkpoint',
+  'cleaner-offset-checkpoint',
+  'meta.properties',
+  'bootstrap.checkpoint',
+  '.kafka_cleanshutdown',
+  '.lock',
+])
 
 /** Where a partition's folder goes when its topic is deleted; no partition's folder ends like it. */
 export function deletedFolder(topicId: string, partition: number): string {
   return `${topicId}-${partition}${DELETED}`
 }
+
+/** Folders that another broker may have written, by name, and where their logs start. */
+export type ForeignFolders = ReadonlyMap<string, { readonly logStartOffset: number }>
 
 export interface TopicFoldersOptions {
   readonly disk: Disk
@@ -29,9 +47,12 @@ export interface TopicFoldersOptions {
 
 /**
  * Brings folders and catalogue into line before any partition is opened.
- * @returns names of folders that nobody needs any more; removing them may take its time
  */
-export async function settleTopicFolders(options: TopicFoldersOptions): Promise<string[]> {
+export async function settleTopicFolders(options: TopicFoldersOptions): Promise<{
+  /** Names of folders that nobody needs any more; removing them may take its time. */
+  readonly removable: string[]
+  readonly foreign: ForeignFolders
+}> {
   const { disk, catalog, onNotice } = options
   const deletedNames = new Set(catalog.deletedTopics().values())
   const removable: string[] = []
@@ -39,6 +60,7 @@ export async function settleTopicFolders(options: TopicFoldersOptions): Promise<
   const unknown = new Map<string, UnknownTopic>()
   for (const folder of await disk.list(TOPICS_FOLDER)) {
     const place = parsePartitionFolder(folder)
+    if (place === undefined && KAFKA_FILES.has(folder)) continue
     if (place === undefined) {
       if (folder.endsWith(DELETED)) removable.push(folder)
       else onNotice('This is no folder of a partition; it is left alone.', folder)
@@ -60,8 +82,8 @@ export async function settleTopicFolders(options: TopicFoldersOptions): Promise<
     }
   }
   if (isRenamed) await disk.syncFolder(TOPICS_FOLDER)
-  await adopt([...unknown.values()], options)
-  return removable
+  const adopted = await adopt([...unknown.values()], options)
+  return { removable, foreign: await foreignFolders(disk, adopted) }
 }
 
 interface UnknownTopic {
@@ -86,7 +108,8 @@ function note(
 async function adopt(
   topics: readonly UnknownTopic[],
   { catalog, onNotice }: TopicFoldersOptions,
-): Promise<void> {
+): Promise<string[]> {
+  const adopted: string[] = []
   for (const topic of topics) {
     const partitions = Math.max(...topic.partitions) + 1
     const [id = ''] = topic.ids
@@ -94,9 +117,29 @@ async function adopt(
     if (reason === undefined) await catalog.adoptTopics([{ name: topic.name, id, partitions }])
     for (const partition of topic.partitions) {
       const folder = partitionFolder(topic.name, partition)
+      if (reason === undefined) adopted.push(folder)
       onNotice(reason ?? `Adopted as a partition of topic '${topic.name}'.`, folder)
     }
   }
+  return adopted
+}
+
+/**
+ * Those that were adopted just now; where Kafka's file with the starts of its logs stands, all: they
+ * may have been adopted by a start that was cut short. What was deleted in front must not come back.
+ */
+async function foreignFolders(disk: Disk, adopted: readonly string[]): Promise<ForeignFolders> {
+  const foreign = new Map(adopted.map((folder) => [folder, { logStartOffset: 0 }]))
+  const content = await disk.readFile(`${TOPICS_FOLDER}/${LOG_START_FILE}`)
+  if (content !== undefined) {
+    for (const folder of await disk.list(TOPICS_FOLDER)) foreign.set(folder, { logStartOffset: 0 })
+  }
+  for (const [, topic, partition, offset] of (content?.toString() ?? '').matchAll(LOG_START_LINE)) {
+    const logStartOffset = Number(offset)
+    if (!Number.isSafeInteger(logStartOffset)) continue
+    foreign.set(partitionFolder(topic!, Number(partition)), { logStartOffset })
+  }
+  return foreign
 }
 
 function explainNoAdoption(
@@ -107,6 +150,7 @@ function explainNoAdoption(
   const [id = ''] = ids
   if (ids.size > 1) return `Folders of '${name}' belong to different topics; all are left alone.`
   if (explainIllegalTopicName(name) !== undefined) return 'This is no legal name of a topic.'
+  if (isReservedTopic(name)) return 'This is no topic of clients.'
   const existing = catalog.topic(name) ?? catalog.topicById(id)
   if (existing !== undefined) return `Topic '${existing.name}' does not have this partition.`
   const free = catalog.config.millraceMaxPartitions - catalog.partitionCount
