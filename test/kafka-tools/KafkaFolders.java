@@ -21,12 +21,16 @@ public class KafkaFolders {
     static final long BEGIN = System.currentTimeMillis() - 3_600_000;
     static final String[] CODECS = {"none", "gzip", "snappy", "lz4", "zstd"};
     static String broker;
+    static int padding = 60;
 
     public static void main(String[] args) throws Exception {
         broker = args[1];
         switch (args[0]) {
             case "write" -> write(true);
-            case "plain" -> write(false);
+            case "plain" -> {
+                padding = 4000; // Millrace keeps no index files of the smallest logs.
+                write(false);
+            }
             case "read" -> read(args);
             default -> throw new IllegalArgumentException(args[0]);
         }
@@ -72,7 +76,7 @@ public class KafkaFolders {
     static void send(Producer<String, String> producer, String topic, String text, long timestamp) {
         for (int i = 0; i < 3; i++) {
             ProducerRecord<String, String> record =
-                new ProducerRecord<>(topic, 0, timestamp + i, i == 1 ? null : "key" + i, text + " " + i + " " + "x".repeat(60));
+                new ProducerRecord<>(topic, 0, timestamp + i, i == 1 ? null : "key" + i, text + " " + i + " " + "x".repeat(padding));
             record.headers().add("n", new byte[] {(byte) i});
             producer.send(record);
         }

@@ -133,17 +133,16 @@ describe('a partition log', () => {
     await using first = await world()
     const log = await first.open()
     for (const timestamp of [1_000, 3_000, 2_000]) {
-      const records = [{ timestamp, key: null, value: Buffer.from('a') }]
+      // Smaller logs are left without: one read finds everything.
+      const records = [{ timestamp, key: null, value: Buffer.alloc(8192) }]
       await log.append(buildBatch({ records }), { acks: -1, origin: 'client' })
     }
 
     await log.close()
 
     const index = await first.host.disk.readFile('topics/orders-0/00000000000000000000.timeindex')
-    assert.deepEqual(
-      [index?.length, index?.readBigInt64BE(0), index?.readInt32BE(8)],
-      [12, 3000n, 1],
-    )
+    assert.equal(index?.readBigInt64BE(index.length - 12), 3000n)
+    assert.equal(index?.readInt32BE(index.length - 4), 1)
   })
 
   it('commits over many partitions through the journal', async () => {
