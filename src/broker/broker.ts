@@ -8,16 +8,16 @@ import { lockFolder } from '../host/folder-lock.ts'
 import type { Host } from '../host/host.ts'
 import { memoryDisk } from '../host/memory-disk.ts'
 import { nodeHost } from '../host/node-host.ts'
-import { openFilesLimit } from '../host/open-files.ts'
 import type { BrokerConfig } from './catalog/broker-config-keys.ts'
 import { BrokerSettings } from './catalog/broker-settings.ts'
-import { Catalog } from './catalog/catalog.ts'
+import { Catalog, type CatalogFaults } from './catalog/catalog.ts'
 import { NODE_ID } from './catalog/decide-topic.ts'
 import { checkFormatVersion } from './catalog/format-version.ts'
 import { advertisedAddress, listenAddress } from './catalog/listeners.ts'
 import { resolveSettings, type StaticSettings } from './catalog/static-settings.ts'
+import type { LogFaults } from './log/faults.ts'
 import { FileCache } from './log/file-cache.ts'
-import { GroupCommit } from './log/group-commit.ts'
+import { GroupCommit, type GroupCommitConfig } from './log/group-commit.ts'
 import { BufferPool } from './server/buffer-pool.ts'
 import { markCleanStop, takeCleanStop } from './server/clean-stop.ts'
 import { CoordinatorRuntime } from './server/coordinator-runtime.ts'
@@ -66,6 +66,13 @@ export interface Broker extends AsyncDisposable {
   close(): Promise<void>
 }
 
+/** For the simulator: what rarely happens at ordinary sizes, and mistakes that it must notice. */
+export interface BrokerInternals {
+  readonly commit?: Partial<GroupCommitConfig>
+  readonly logFaults?: LogFaults
+  readonly catalogFaults?: CatalogFaults
+}
+
 /** Memory of large requests and reads that is kept for the next ones. */
 const IDLE_BUFFER_BYTES = 16 * 1024 * 1024
 /** For the journal, the catalogue, the lock, index files on their way, and Node itself. */
@@ -80,7 +87,14 @@ const DEFAULT_MEMORY_BYTES = 1024 * 1024 * 1024
  * @throws ConfigError for settings that cannot be, UnknownFormatError for a folder of another
  * version, FolderInUseError when a process has it already, NetError when the address is taken
  */
-export async function startBroker(options: BrokerOptions): Promise<Broker> {
+export function startBroker(options: BrokerOptions): Promise<Broker> {
+  return startBrokerWith(options, {})
+}
+
+export async function startBrokerWith(
+  options: BrokerOptions,
+  internals: BrokerInternals,
+): Promise<Broker> {
   const settings = settingsOf(options)
   const host = hostOf(options)
   const log = createJsonLog({ clock: host.clock, write: options.onLog ?? (() => undefined) })
@@ -88,7 +102,8 @@ export async function startBroker(options: BrokerOptions): Promise<Broker> {
   try {
     const health = new Health(log)
     const isInMemory = options.memory !== undefined && options.host === undefined
-    return await start(options, { host, isInMemory, settings, log, health, closing: rooms })
+    const opening = { host, isInMemory, settings, internals, log, health, closing: rooms }
+    return await start(options, opening)
   } catch (error) {
     // What cannot be closed after a failed start is news for the log; the caller needs the reason.
     await rooms.disposeAsync().catch((second: unknown) => {
@@ -102,6 +117,7 @@ interface Opening {
   readonly host: Host
   readonly isInMemory: boolean
   readonly settings: StaticSettings
+  readonly internals: BrokerInternals
   readonly log: JsonLog
   readonly health: Health
   /** Gets what has to be undone, in the order in which it was done. */
@@ -188,6 +204,7 @@ async function openRooms({
   host,
   isInMemory,
   settings,
+  internals,
   log,
   health,
   closing,
@@ -217,7 +234,8 @@ async function openRooms({
   const commit = await GroupCommit.open({
     host,
     folder: 'journal',
-    config: { syncEnabled, reserveBytes: isInMemory ? 0 : RESERVE_BYTES },
+    config: { syncEnabled, reserveBytes: isInMemory ? 0 : RESERVE_BYTES, ...internals.commit },
+    faults: internals.logFaults ?? {},
     onFatal,
     onFull: (isFull) => {
       if (isFull) log.error('disk-full', { refused: 'appends, until there is space again' })
@@ -226,7 +244,10 @@ async function openRooms({
   })
   later(() => commit.close())
   const files = new FileCache({ disk, maxOpenFiles: config.millraceMaxOpenFiles })
-  const catalog = await Catalog.open({ host, commit, files, settings, wasCleanStop, onFatal })
+  const catalog = await Catalog.open({
+    ...{ host, commit, files, settings, wasCleanStop, onFatal },
+    faults: internals.catalogFaults ?? {},
+  })
   later(() => catalog.close())
   const partitions = await Partitions.open({ host, catalog, commit, files, log, wasCleanStop })
   later(() => partitions.close())
@@ -273,7 +294,7 @@ async function listen(services: BrokerServices, closing: AsyncDisposableStack): 
       maxInFlightBytes: config.millraceConnectionInFlightBytes,
       maxInFlightRequests: config.millraceConnectionInFlightRequests,
       maxIdleMs: config.connectionsMaxIdleMs,
-      maxConnections: await connectionsWithin(config, log),
+      maxConnections: connectionsWithin(config, await host.openFilesLimit(), log),
       maxConnectionsPerIp: config.maxConnectionsPerIp,
     },
     memory: new RequestMemory(config.queuedMaxRequestBytes),
@@ -293,9 +314,8 @@ async function listen(services: BrokerServices, closing: AsyncDisposableStack): 
 }
 
 /** Sockets must leave descriptors for the files of partitions: a flood would take those offline. */
-async function connectionsWithin(config: BrokerConfig, log: JsonLog): Promise<number> {
+function connectionsWithin(config: BrokerConfig, limit: number | undefined, log: JsonLog): number {
   const { maxConnections, millraceMaxOpenFiles } = config
-  const limit = await openFilesLimit()
   if (limit === undefined) return maxConnections
   const left = Math.max(MIN_CONNECTIONS, limit - millraceMaxOpenFiles - SPARE_DESCRIPTORS)
   if (left >= maxConnections) return maxConnections

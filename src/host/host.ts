@@ -11,4 +11,6 @@ export interface Host {
   readonly clock: Clock
   readonly timers: Timers
   readonly random: Random
+  /** How many files and sockets may be open at once; undefined: no limit that could be found out. */
+  openFilesLimit(): Promise<number | undefined>
 }

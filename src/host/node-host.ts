@@ -7,6 +7,7 @@ import type { Disk } from './disk.ts'
 import type { Host } from './host.ts'
 import { nodeDisk } from './node-disk.ts'
 import { nodeNet } from './node-net.ts'
+import { openFilesLimit } from './open-files.ts'
 import type { Random } from './random.ts'
 
 const UUID_BYTES = 16
@@ -43,5 +44,12 @@ export const nodeRandom: Random = {
 /** @param place the data folder, or another disk such as `memoryDisk` */
 export function nodeHost(place: { folder: string } | { disk: Disk }): Host {
   const disk = 'disk' in place ? place.disk : nodeDisk(place.folder)
-  return { disk, net: nodeNet, clock: nodeClock, timers: nodeTimers, random: nodeRandom }
+  return {
+    disk,
+    net: nodeNet,
+    clock: nodeClock,
+    timers: nodeTimers,
+    random: nodeRandom,
+    openFilesLimit,
+  }
 }

@@ -74,6 +74,13 @@ export interface CatalogOptions {
   readonly wasCleanStop: boolean
   /** The catalogue can no longer be written; the broker must stop. */
   readonly onFatal: (reason: string) => void
+  readonly faults?: CatalogFaults
+}
+
+/** Mistakes that can be planted, as in `log/faults.ts`: only tests set any of these. */
+export interface CatalogFaults {
+  /** Hands out producer ids while the block that they come from is still being stored. */
+  readonly producerIdsGivenEarly?: boolean
 }
 
 /**
@@ -112,6 +119,7 @@ export class Catalog {
   readonly #commit: GroupCommit
   readonly #state: CatalogState
   readonly #onFatal: (reason: string) => void
+  readonly #faults: CatalogFaults
   readonly #listeners = new Set<(change: CatalogChange) => void>()
   #files: TopicFiles | undefined
   #lastMutation: Promise<unknown> = Promise.resolve()
@@ -122,6 +130,7 @@ export class Catalog {
     this.#commit = options.commit
     this.#state = state
     this.#onFatal = options.onFatal
+    this.#faults = options.faults ?? {}
     this.settings = new BrokerSettings(options.settings)
     this.#followBrokerConfigs()
   }
@@ -312,7 +321,9 @@ export class Catalog {
     return this.#exclusively(async () => {
       const firstProducerId = this.#state.nextProducerId
       const nextProducerId = firstProducerId + PRODUCER_IDS_PER_BLOCK
-      await this.#mustWrite([{ kind: 'producer-ids', nextProducerId }])
+      const stored = this.#mustWrite([{ kind: 'producer-ids', nextProducerId }])
+      if (this.#faults.producerIdsGivenEarly === true) stored.catch(() => undefined)
+      else await stored
       return { firstProducerId, count: PRODUCER_IDS_PER_BLOCK }
     })
   }

@@ -41,7 +41,7 @@ export const DEFAULT_GROUP_COMMIT_CONFIG: GroupCommitConfig = {
 }
 
 /** What the log needs of the outside world. */
-export type LogHost = Omit<Host, 'net'>
+export type LogHost = Omit<Host, 'net' | 'openFilesLimit'>
 
 export interface GroupCommitOptions {
   readonly host: LogHost
