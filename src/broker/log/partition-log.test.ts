@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import type { Host } from '../../host/host.ts'
+import { memoryDisk } from '../../host/memory-disk.ts'
 import { nodeHost } from '../../host/node-host.ts'
 import { buildBatch } from '../batch/builder.ts'
 import { readBatchHeader } from '../batch/header.ts'
@@ -23,8 +24,17 @@ interface World extends AsyncDisposable {
   restart(): Promise<World>
 }
 
-async function world(folder = mkdtempSync(join(tmpdir(), 'millrace-log-'))): Promise<World> {
-  const host = nodeHost({ folder })
+/** Nothing happens by itself: what is in the journal only stays there until somebody needs it. */
+function timelessHost(): Host {
+  const host = nodeHost({ disk: memoryDisk({ maxBytes: 256 * 1024 * 1024 }) })
+  const timers = { ...host.timers, after: () => ({ cancel: () => undefined }) }
+  return { ...host, timers }
+}
+
+async function world(
+  folder = mkdtempSync(join(tmpdir(), 'millrace-log-')),
+  host = nodeHost({ folder }),
+): Promise<World> {
   const commit = await GroupCommit.open({
     host,
     folder: 'journal',
@@ -157,6 +167,27 @@ describe('a partition log', () => {
     }
 
     assert.ok(logs.every((log) => log.highWatermark === 3))
+  })
+
+  it('keeps what is in the journal only when everything written before it is deleted', async () => {
+    await using w = await world(undefined, timelessHost())
+    const opened = [0, 1, 2, 3].map((i) => w.open(i, { retentionMs: -1 }))
+    const [log, ...others] = await Promise.all(opened)
+    await w.commit.finishRecovery()
+    await log!.append(batchOf(['written']), { acks: -1, origin: 'client' })
+    await log!.maxTimestamp() // looks into the files, so the batch is in one now
+    await Promise.all(
+      [log!, ...others].map((each) =>
+        each.append(batchOf(['journaled']), { acks: -1, origin: 'client' }),
+      ),
+    )
+
+    await log!.deleteRecordsBefore(1)
+
+    const request = { maxBytes: 1e6, upTo: 'highWatermark', atLeastOneBatch: true } as const
+    const outcome = await log!.read({ fromOffset: 1, ...request })
+    assert.equal(log!.logStartOffset, 1)
+    assert.ok(outcome.kind === 'records' && outcome.bytes.length > 0, outcome.kind)
   })
 
   it('answers a resent batch with the offset it was first given', async () => {

@@ -459,22 +459,30 @@ export class PartitionLog {
   }
 
   async #removeExpired(nowMs: number): Promise<void> {
-    const count = countExpired(this.#segments, {
-      config: this.#config,
-      logStartOffset: this.#logStartOffset,
-      highWatermark: this.#highWatermark,
-      nowMs,
-    })
+    let count = this.#countExpired(nowMs)
     if (count === 0) return
-    const isActiveToo = count === this.#segments.length
-    // The next segment must be there first: its name is what remembers where the log ends.
-    if (isActiveToo) await this.#roll()
-    if (this.#offlineReason !== undefined || this.#segments.length <= count) return
+    if (count === this.#segments.length) {
+      // The next segment must be there first: its name is what remembers where the log ends. What
+      // stood in the journal only has reached the last one by then, and may keep it.
+      await this.#roll()
+      if (this.#offlineReason !== undefined) return
+      count = this.#countExpired(nowMs)
+      if (count === 0 || count === this.#segments.length) return
+    }
     const removed = this.#segments.splice(0, count)
     this.#raiseLogStart(this.#segments[0]!.baseOffset)
     this.#view.forgetPlaces()
     for (const segment of removed) this.#commit.forgetSegment(segment, this.#writer)
     await this.#removal.remove(removed, this.#config.fileDeleteDelayMs)
+  }
+
+  #countExpired(nowMs: number): number {
+    return countExpired(this.#segments, {
+      config: this.#config,
+      logStartOffset: this.#logStartOffset,
+      highWatermark: this.#highWatermark,
+      nowMs,
+    })
   }
 
   async #roll(): Promise<void> {

@@ -66,6 +66,18 @@ describe('after a power cut, a log whose segments were not all synced', () => {
     assert.equal(log.offlineReason, undefined)
   })
 
+  it('gets back from the journal a batch in whose middle the log begins', async () => {
+    const log = await recover({
+      segments: { 0: [] },
+      journal: [batch(0, 2), batch(2, 2), batch(4, 2)],
+      note: { ...noteOf(0), logStartOffset: 3 },
+    })
+
+    assert.deepEqual(await offsetsOf(log), { 2: [2, 4] })
+    assert.equal(log.logStartOffset, 3)
+    assert.equal(log.endOffset, 6)
+  })
+
   it('keeps gaps below what was durable, and in a folder without notes: compaction makes them', async () => {
     const below = await recover({
       segments: { 0: [batch(0)], 3: [batch(3)] },
@@ -127,9 +139,9 @@ async function offsetsOf({ segments }: RecoveredLog): Promise<Record<number, num
   return found
 }
 
-function batch(offset: number): Buffer {
+function batch(offset: number, recordCount = 1): Buffer {
   const record = { timestamp: 1_700_000_000_000, key: null, value: Buffer.from(`record ${offset}`) }
-  const bytes = buildBatch({ records: [record] })
+  const bytes = buildBatch({ records: new Array(recordCount).fill(record) })
   writeBaseOffset(bytes, 0, offset)
   writePartitionLeaderEpoch(bytes, 0, 0)
   return bytes

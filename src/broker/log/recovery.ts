@@ -6,7 +6,7 @@
 // recovery: the log is opened offline and its files stay as they are.
 
 import type { Timers } from '../../host/clock.ts'
-import { readBaseOffset, readBatchHeader, readBatchSize } from '../batch/header.ts'
+import { readBatchHeader, readBatchSize } from '../batch/header.ts'
 import type { LogNote, SegmentNote } from './checkpoint-file.ts'
 import { judgeDamage } from './damage.ts'
 import type { FileCache } from './file-cache.ts'
@@ -360,11 +360,12 @@ class Recovery {
   }
 
   /** The batches that the journal holds of this log, in order. */
-  *#journaled(): Generator<{ baseOffset: number; bytes: Buffer }> {
+  *#journaled(): Generator<{ baseOffset: number; lastOffset: number; bytes: Buffer }> {
     for (const { bytes } of this.#options.replay) {
       for (let at = 0; at < bytes.length; at += readBatchSize(bytes, at)) {
         const batch = bytes.subarray(at, at + readBatchSize(bytes, at))
-        yield { baseOffset: readBaseOffset(batch, 0), bytes: batch }
+        const { baseOffset, lastOffset } = readBatchHeader(batch, 0)
+        yield { baseOffset, lastOffset, bytes: batch }
       }
     }
   }
@@ -372,8 +373,9 @@ class Recovery {
   /** Adds what the journal holds beyond the end of the files. */
   async #replay(): Promise<void> {
     for (const batch of this.#journaled()) {
-      const { baseOffset } = batch
-      if (baseOffset < this.#endOffset || baseOffset < this.#logStartOffset) {
+      const { baseOffset, lastOffset } = batch
+      // The log may begin in the middle of a batch: records deleted by a client (KIP-107).
+      if (baseOffset < this.#endOffset || lastOffset < this.#logStartOffset) {
         counters.journalBatchesSkipped += 1
         continue
       }
