@@ -13,10 +13,16 @@ export type Breach =
   | 'duplicate'
   /** An offset is missing between two others. */
   | 'hole'
+  /** Records of one producer stand in another order than it sent them in. */
+  | 'disordered'
   /** A partition does not come back from a mere power cut. */
   | 'offline'
   /** Refused for ever what must be taken. */
   | 'stuck'
+  /** A watermark, an epoch or a committed offset is lower than somebody was told. */
+  | 'went back'
+  /** One producer id, given to two. */
+  | 'id reused'
 
 export class BreachError extends Error {
   override readonly name = 'BreachError'
@@ -38,6 +44,10 @@ interface PartitionLedger {
   readonly sent: Set<string>
   readonly acknowledged: Map<number, string>
   readonly read: Map<number, string>
+  /** Answered with acks=1: the operating system has it, so only a power cut may take it. */
+  readonly written: Map<number, string>
+  /** Records below may be gone: somebody asked for that. */
+  mayBeginAt: number
 }
 
 export class Ledger {
@@ -67,6 +77,23 @@ export class Ledger {
     }
   }
 
+  /** With acks=1. */
+  written(partition: string, baseOffset: number, values: readonly string[]): void {
+    const { written } = this.#of(partition)
+    for (const [index, value] of values.entries()) written.set(baseOffset + index, value)
+  }
+
+  /** Before the records below this offset are asked to be deleted. */
+  deletionAsked(partition: string, beforeOffset: number): void {
+    const ledger = this.#of(partition)
+    ledger.mayBeginAt = Math.max(ledger.mayBeginAt, beforeOffset)
+  }
+
+  /** What only the operating system had may be gone. */
+  powerLost(): void {
+    for (const { written } of this.#partitions.values()) written.clear()
+  }
+
   /** Somebody read this below the high watermark: from now on it must stay. */
   read(partition: string, records: readonly ReadRecord[]): void {
     const { read } = this.#of(partition)
@@ -86,13 +113,14 @@ export class Ledger {
 
   /** @param records all that the partition holds, from its first offset to its high watermark */
   check(partition: string, records: readonly ReadRecord[]): void {
-    const { acknowledged, read } = this.#of(partition)
+    const { acknowledged, read, written, mayBeginAt } = this.#of(partition)
     this.#checkOrigin(partition, records)
     const there = new Map(records.map(({ offset, value }) => [offset, value]))
-    for (const [how, known] of [['acknowledged', acknowledged] as const, ['read', read] as const]) {
+    for (const [how, known] of Object.entries({ acknowledged, read, written })) {
       for (const [offset, value] of known) {
         const found = there.get(offset)
         if (found === value) continue
+        if (found === undefined && offset < mayBeginAt) continue
         const what = `${idOf(value)} was ${how} at ${partition}@${offset}`
         if (found === undefined) throw new BreachError('lost', `${what} and is gone`)
         throw new BreachError('changed', `${what}, where ${idOf(found)} is now`)
@@ -115,6 +143,7 @@ export class Ledger {
       }
       firstAt.set(value, offset)
     }
+    checkOrder(partition, records)
   }
 
   #checkOrigin(partition: string, records: readonly ReadRecord[]): void {
@@ -129,10 +158,31 @@ export class Ledger {
   #of(partition: string): PartitionLedger {
     let ledger = this.#partitions.get(partition)
     if (ledger === undefined) {
-      ledger = { sent: new Set(), acknowledged: new Map(), read: new Map() }
+      ledger = {
+        sent: new Set(),
+        acknowledged: new Map(),
+        read: new Map(),
+        written: new Map(),
+        mayBeginAt: 0,
+      }
       this.#partitions.set(partition, ledger)
     }
     return ledger
+  }
+}
+
+/** Values `<producer>-<n>|` stand in the order of n. Others may stand anywhere. */
+function checkOrder(partition: string, records: readonly ReadRecord[]): void {
+  const lastOf = new Map<string, number>()
+  for (const { offset, value } of records) {
+    const [, producer, count] = /^([^-|]+)-(\d+)\|/.exec(value) ?? []
+    if (producer === undefined) continue
+    const last = lastOf.get(producer) ?? -1
+    if (Number(count) <= last) {
+      const what = `${idOf(value)} at ${partition}@${offset}`
+      throw new BreachError('disordered', `${what} stands behind number ${last}`)
+    }
+    lastOf.set(producer, Number(count))
   }
 }
 

@@ -35,14 +35,10 @@ export interface RunOptions {
 export type PlantedDiskFaults = Pick<DiskFaults, 'syncDoesNothing' | 'folderSyncDoesNothing'>
 
 export interface RunReport {
-  /** Operations of the disks of all lives. */
+  /** Operations of the disks of all lives, losses, and what clients did, by name. */
   readonly counts: Record<string, number>
   /** Operations in the first life. */
   readonly firstLife: { readonly write: number; readonly sync: number }
-  readonly storage: SimStorage['counters']
-  readonly acknowledged: number
-  readonly read: number
-  readonly cuts: number
   readonly trace: number
 }
 
@@ -108,12 +104,14 @@ class LogRun {
     })
     await this.#life({}, (world, life) => this.#check(world, life))
     return {
-      counts: this.#counts,
+      counts: {
+        ...this.#counts,
+        ...this.#storage.counters,
+        acknowledged: this.#ledger.acknowledgedCount,
+        read: this.#ledger.readCount,
+        cuts: this.#cuts,
+      },
       firstLife: { write: first['write'] ?? 0, sync: first['sync'] ?? 0 },
-      storage: this.#storage.counters,
-      acknowledged: this.#ledger.acknowledgedCount,
-      read: this.#ledger.readCount,
-      cuts: this.#cuts,
       trace: this.#trace,
     }
   }
