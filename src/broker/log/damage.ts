@@ -43,7 +43,10 @@ export async function judgeDamage(segment: Segment, site: DamageSite): Promise<D
   const { position, endPosition } = site
   const nextGoodPosition = await findGoodBatch(segment, site)
   if (nextGoodPosition < 0) return { kind: 'torn-tail', position, nextGoodPosition }
-  const end = Math.min(nextGoodPosition, endPosition)
+  // The good batch itself may begin in the lost sector: with the zeros that an offset begins with.
+  const prefix = await segment.read(nextGoodPosition, PREFIX_BYTES)
+  const zeros = prefix.findIndex((byte) => byte !== 0)
+  const end = Math.min(nextGoodPosition + zeros, endPosition)
   const isLost = await hasLostPage(segment, { ...site, endPosition: end })
   return { kind: isLost ? 'lost-page' : 'corruption', position, nextGoodPosition }
 }

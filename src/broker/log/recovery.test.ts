@@ -78,6 +78,18 @@ describe('after a power cut, a log whose segments were not all synced', () => {
     assert.equal(log.endOffset, 6)
   })
 
+  it('is cut at a lost page also where the next good batch begins in it, with bytes that are zeros', async () => {
+    const first = padded(0, 511)
+    const file = Buffer.concat([first, batch(1)])
+    file.fill(0, 0, 512)
+
+    const log = await recover({ segments: { 0: [file] } })
+
+    assert.equal(first.length, 511)
+    assert.equal(log.offlineReason, undefined)
+    assert.equal(log.endOffset, 0)
+  })
+
   it('keeps gaps below what was durable, and in a folder without notes: compaction makes them', async () => {
     const below = await recover({
       segments: { 0: [batch(0)], 3: [batch(3)] },
@@ -137,6 +149,15 @@ async function offsetsOf({ segments }: RecoveredLog): Promise<Record<number, num
     found[baseOffset] = offsets
   }
   return found
+}
+
+/** A batch of so many bytes. */
+function padded(offset: number, sizeBytes: number): Buffer {
+  const value = Buffer.alloc(sizeBytes - 70, 'x')
+  const bytes = buildBatch({ records: [{ timestamp: 1_700_000_000_000, key: null, value }] })
+  writeBaseOffset(bytes, 0, offset)
+  writePartitionLeaderEpoch(bytes, 0, 0)
+  return bytes
 }
 
 function batch(offset: number, recordCount = 1): Buffer {
