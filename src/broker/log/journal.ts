@@ -9,7 +9,8 @@
 //    8    4    CRC-32C of bytes 12..67; the batches carry their own
 //   12    8    generation      of the file's current filling; the later filling has the higher one
 //   20    8    nonce           random per filling, so that no record can pass for an entry
-//   28    8    sequence        consecutive within a filling
+//   28    4    sequence        consecutive within a filling
+//   32    4    synced          entries of the filling below this one were durable when it was written
 //   36   16    topic id
 //   52    4    partition
 //   56    4    leader epoch
@@ -17,7 +18,8 @@
 //   68    n    whole batches, as in the partition's file
 //
 // Invariant: an entry counts only if generation and nonce are those of the file's first entry. Damage
-// in the middle loses what is damaged, not what follows: replay goes by offset and notices gaps.
+// in the middle loses what is damaged, not what follows: replay goes by offset and notices gaps. What
+// was written behind a hole before the hole was synced is no sign of damage: pages are lost in any order.
 
 import type { Disk, DiskFile } from '../../host/disk.ts'
 import type { Random } from '../../host/random.ts'
@@ -52,6 +54,8 @@ export interface ReplayEntry {
   readonly leaderEpoch: number
   readonly baseOffset: number
   readonly bytes: Buffer
+  /** Entries before it are missing that may never have been durable; nor was this one, then. */
+  readonly isBehindUnsynced: boolean
 }
 
 /** A journal file as it stands. */
@@ -81,6 +85,8 @@ interface JournalFile {
   nonce: Buffer
   position: number
   sequence: number
+  /** Exclusive. */
+  syncedSequence: number
 }
 
 export class Journal {
@@ -171,6 +177,7 @@ export class Journal {
     target.nonce = this.#random.bytes(NONCE_BYTES)
     target.position = 0
     target.sequence = 0
+    target.syncedSequence = 0
   }
 
   /**
@@ -226,7 +233,12 @@ export class Journal {
 
   /** Makes everything durable that the file in use was given before this call. */
   async sync(): Promise<void> {
-    await this.#files[this.#current].file!.sync()
+    const target = this.#files[this.#current]
+    const { sequence, generation } = target
+    await target.file!.sync()
+    if (target.generation === generation) {
+      target.syncedSequence = Math.max(target.syncedSequence, sequence)
+    }
   }
 
   /** Forgets every entry, durably. All partition files must be synced. */
@@ -325,6 +337,7 @@ function emptyFile(path: string): JournalFile {
     nonce: Buffer.alloc(NONCE_BYTES),
     position: 0,
     sequence: 0,
+    syncedSequence: 0,
   }
 }
 
@@ -333,7 +346,8 @@ function writeHeader(target: Buffer, at: number, entry: JournalEntry, file: Jour
   target.writeInt32BE(entry.sizeBytes, at + 4)
   writeInt64(target, at + 12, file.generation)
   file.nonce.copy(target, at + 20)
-  writeInt64(target, at + 28, file.sequence)
+  target.writeUInt32BE(file.sequence, at + 28)
+  target.writeUInt32BE(file.syncedSequence, at + 32)
   writeUuid(target, entry.topicId, at + 36)
   target.writeInt32BE(entry.partition, at + 52)
   target.writeInt32BE(entry.leaderEpoch, at + 56)
@@ -367,6 +381,8 @@ function readFilling(content: Buffer): Filling {
   const first = readHeader(content, at)
   if (first === undefined) return { generation: 0, entries, lostCount, lostPosition }
   let nextSequence = 0
+  /** Of the first entry that is missing. */
+  let missing = Number.POSITIVE_INFINITY
   while (at >= 0) {
     const header = readHeader(content, at)
     const isOurs =
@@ -381,14 +397,16 @@ function readFilling(content: Buffer): Filling {
     const from = at + HEADER_BYTES
     const bytes = content.subarray(from, from + header.length)
     if (bytes.length === header.length && areIntact(bytes, header.baseOffset)) {
-      if (header.sequence > nextSequence) {
+      if (header.sequence > nextSequence) missing = Math.min(missing, nextSequence)
+      const isBehindUnsynced = missing >= header.syncedSequence && missing < header.sequence
+      if (header.sequence > nextSequence && !isBehindUnsynced) {
         const last = entries.at(-1)
         if (lostCount === 0) {
           lostPosition = last === undefined ? 0 : last.position + HEADER_BYTES + last.bytes.length
         }
         lostCount += header.sequence - nextSequence
       }
-      entries.push({ ...header, position: at, bytes })
+      entries.push({ ...header, position: at, bytes, isBehindUnsynced })
       nextSequence = header.sequence + 1
       at = from + header.length
     } else {
@@ -403,6 +421,7 @@ interface Header {
   readonly generation: number
   readonly nonce: string
   readonly sequence: number
+  readonly syncedSequence: number
   readonly topicId: string
   readonly partition: number
   readonly leaderEpoch: number
@@ -418,7 +437,8 @@ function readHeader(content: Buffer, at: number): Header | undefined {
     length: content.readInt32BE(at + 4),
     generation: Number(content.readBigInt64BE(at + 12)),
     nonce: content.toString('latin1', at + 20, at + 28),
-    sequence: Number(content.readBigInt64BE(at + 28)),
+    sequence: content.readUInt32BE(at + 28),
+    syncedSequence: content.readUInt32BE(at + 32),
     topicId: formatUuid(content, at + 36),
     partition: content.readInt32BE(at + 52),
     leaderEpoch: content.readInt32BE(at + 56),

@@ -78,6 +78,17 @@ describe('after a power cut, a log whose segments were not all synced', () => {
     assert.equal(log.endOffset, 6)
   })
 
+  it('goes offline when the journal lacks what was durable, and ends there when it may not have been', async () => {
+    const crashed = { segments: { 0: [batch(0)] }, journal: [batch(3)] }
+
+    const damaged = await recover(crashed)
+    const cutOff = await recover({ ...crashed, isBehindUnsynced: true })
+
+    assert.match(damaged.offlineReason ?? '', /offsets 1 to 2 are missing/)
+    assert.equal(cutOff.offlineReason, undefined)
+    assert.equal(cutOff.endOffset, 1)
+  })
+
   it('is cut at a lost page also where the next good batch begins in it, with bytes that are zeros', async () => {
     const first = padded(0, 511)
     const file = Buffer.concat([first, batch(1)])
@@ -107,6 +118,7 @@ describe('after a power cut, a log whose segments were not all synced', () => {
 async function recover(crashed: {
   segments: Readonly<Record<number, readonly Buffer[]>>
   journal?: readonly Buffer[]
+  isBehindUnsynced?: boolean
   recoveryPoint?: number
   note?: LogNote | undefined
   config?: Partial<LogConfig>
@@ -116,9 +128,11 @@ async function recover(crashed: {
   for (const [base, batches] of Object.entries(crashed.segments)) {
     await writeFile(disk, `${FOLDER}/${base.padStart(20, '0')}.log`, Buffer.concat(batches))
   }
+  const { isBehindUnsynced = false } = crashed
   const replay = (crashed.journal ?? []).map((bytes): ReplayEntry => {
     const baseOffset = Number(bytes.readBigInt64BE(0))
-    return { topicId: TOPIC_ID, partition: 0, leaderEpoch: 0, baseOffset, bytes }
+    const place = { topicId: TOPIC_ID, partition: 0, leaderEpoch: 0, baseOffset }
+    return { ...place, bytes, isBehindUnsynced }
   })
   const { recoveryPoint = 0 } = crashed
   return recoverLog({

@@ -152,6 +152,10 @@ function fromNote(note: LogNote, { files, folder }: RecoveryOptions): RecoveredL
   }
 }
 
+interface JournaledBatch extends Pick<ReplayEntry, 'baseOffset' | 'bytes' | 'isBehindUnsynced'> {
+  readonly lastOffset: number
+}
+
 class Recovery {
   readonly #options: RecoveryOptions
   readonly #segments: Segment[] = []
@@ -360,12 +364,12 @@ class Recovery {
   }
 
   /** The batches that the journal holds of this log, in order. */
-  *#journaled(): Generator<{ baseOffset: number; lastOffset: number; bytes: Buffer }> {
-    for (const { bytes } of this.#options.replay) {
+  *#journaled(): Generator<JournaledBatch> {
+    for (const { bytes, isBehindUnsynced } of this.#options.replay) {
       for (let at = 0; at < bytes.length; at += readBatchSize(bytes, at)) {
         const batch = bytes.subarray(at, at + readBatchSize(bytes, at))
         const { baseOffset, lastOffset } = readBatchHeader(batch, 0)
-        yield { baseOffset, lastOffset, bytes: batch }
+        yield { baseOffset, lastOffset, bytes: batch, isBehindUnsynced }
       }
     }
   }
@@ -381,6 +385,7 @@ class Recovery {
       }
       if (baseOffset > this.#endOffset && this.#endOffset > this.#logStartOffset) {
         counters.journalGaps += 1
+        if (batch.isBehindUnsynced) return
         this.#goOffline(`offsets ${this.#endOffset} to ${baseOffset - 1} are missing`)
         return
       }
