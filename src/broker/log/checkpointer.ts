@@ -130,6 +130,8 @@ export class Checkpointer {
   }
 
   async syncWriter(writer: LogWriter): Promise<void> {
+    // Whoever writes many partitions tells of them when the last one is written.
+    this.noteWritten(writer)
     await this.#syncEach(this.#dirtyOf(writer))
   }
 
