@@ -131,8 +131,10 @@ class BrokerRun {
     errors: readonly PlannedError[] = [],
   ): Promise<Readonly<Record<string, number>>> {
     const diskFaults = ending.kind === 'stop' ? { errors } : { cutAt: ending.at, errors }
+    let hasServed = false
     let hasStopped = false
     const { end, disk } = await this.#live(diskFaults, this.#settings.netFaults, async (life) => {
+      hasServed = true
       await this.#check(life)
       for (const actor of this.#actors) actor.begin()
       const isFailing = errors.length > 0
@@ -147,7 +149,7 @@ class BrokerRun {
     // The machine may lose its power after the process has ended, too; after a failed sync it must:
     // until then the operating system shows what is not on the disk any more.
     const hasPower = keepsPower && errors.length === 0 && !this.#random.chance(0.3)
-    this.#endLife({ isClean: hasStopped, hasPower })
+    this.#endLife({ hasServed, isClean: hasStopped, hasPower })
     return disk
   }
 
@@ -164,7 +166,7 @@ class BrokerRun {
       await this.#check(life)
       await life.stop()
     })
-    this.#endLife({ isClean: true, hasPower: this.#random.chance(0.5) })
+    this.#endLife({ hasServed: true, isClean: true, hasPower: this.#random.chance(0.5) })
     await this.#live({}, {}, (life) => this.#check(life))
   }
 
@@ -221,9 +223,9 @@ class BrokerRun {
     }
   }
 
-  #endLife({ isClean, hasPower }: { isClean: boolean; hasPower: boolean }): void {
-    if (!hasPower) this.#storage.crash(this.#random.fork())
-    this.#ledger.lifeEnded({ isClean, hasPower })
+  #endLife(end: Parameters<ClusterLedger['lifeEnded']>[0]): void {
+    if (!end.hasPower) this.#storage.crash(this.#random.fork())
+    this.#ledger.lifeEnded(end)
   }
 
   #countClients(): void {

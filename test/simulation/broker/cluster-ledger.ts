@@ -38,12 +38,18 @@ export class ClusterLedger {
   readonly #watermarks = new Map<string, number>()
   readonly #epochs = new Map<string, number>()
   #clusterId: string | undefined
-  #hasUncleanEnd = false
+  /** Since epochs were last seen. */
+  #uncleanEnds: 'none' | 'perhaps' | 'some' = 'none'
   commits = 0
 
-  /** @param isClean everything was closed in good order */
-  lifeEnded({ isClean, hasPower }: { isClean: boolean; hasPower: boolean }): void {
-    if (!isClean) this.#hasUncleanEnd = true
+  /**
+   * @param end.hasServed it answered somebody; before that it may not even have begun
+   * @param end.isClean everything was closed in good order
+   */
+  lifeEnded(end: { hasServed: boolean; isClean: boolean; hasPower: boolean }): void {
+    const { hasServed, isClean, hasPower } = end
+    if (!isClean && hasServed) this.#uncleanEnds = 'some'
+    else if (!isClean && this.#uncleanEnds === 'none') this.#uncleanEnds = 'perhaps'
     if (!hasPower) this.records.powerLost()
     for (const [partition, seen] of this.#watermarks) this.#watermarkFloors.set(partition, seen)
   }
@@ -161,18 +167,16 @@ export class ClusterLedger {
   sawLeaderEpochs(epochs: ReadonlyMap<string, number>): void {
     for (const [partition, epoch] of epochs) {
       const before = this.#epochs.get(partition)
+      const least = (before ?? epoch) + (this.#uncleanEnds === 'some' ? 1 : 0)
       const isRight =
-        before === undefined || (this.#hasUncleanEnd ? epoch > before : epoch === before)
+        before === undefined || (this.#uncleanEnds === 'none' ? epoch === before : epoch >= least)
       if (!isRight) {
-        const how = this.#hasUncleanEnd ? 'an unclean stop' : 'clean stops only'
-        throw new BreachError(
-          'went back',
-          `${partition}: epoch ${before}, after ${how} it is ${epoch}`,
-        )
+        const what = `${partition}: epoch ${before}, and now ${epoch}`
+        throw new BreachError('went back', `${what}, with unclean stops: ${this.#uncleanEnds}`)
       }
       this.#epochs.set(partition, epoch)
     }
-    this.#hasUncleanEnd = false
+    this.#uncleanEnds = 'none'
   }
 
   #compareTopic(topic: TopicFacts, found: SeenTopic): void {

@@ -11,6 +11,8 @@ import { type RunOptions, runOnce } from './log-run.ts'
 const SEEDS = 16
 /** Of one workload; where there are more places, some are left to the long version. */
 const MAX_CUTS = 60
+/** Of which only the end is looked at. */
+const STOPPED_SEEDS = 20
 const MAX_PLANTED_RUNS = 400
 
 describe('the log, when the power goes', () => {
@@ -41,6 +43,18 @@ describe('the log, when the power goes', () => {
     ] as const
     for (const name of branches) assert.ok(recoveryCounters[name] > 0, `never reached: ${name}`)
     assert.equal(recoveryCounters.corruptionsFound, 0, 'a power cut was taken for damage')
+  })
+
+  it('keeps what a clean stop has closed, many partitions at once', async () => {
+    const campaign = new Campaign(runOnce)
+
+    for (let seed = SEEDS; seed < SEEDS + STOPPED_SEEDS; seed++)
+      await campaign.everyCut({ seed }, 1)
+
+    assert.deepEqual(
+      campaign.findings.map((finding) => describeFinding(finding, LOG_COMMAND)),
+      [],
+    )
   })
 
   it('does exactly the same again from the same seed', async () => {
