@@ -50,6 +50,8 @@ const WORK_WITHIN_MS = 60_000
 /** A disk that has failed leaves work that never ends. */
 const FAILING_LIFE_MS = 3_000
 const MAX_STOP_AFTER_MS = 400
+/** Enough for the catalogue of a run. */
+const RESERVE_BYTES = 50_000
 const READABLE_WITHIN_MS = 200
 
 /** @throws BreachError a promise was broken */
@@ -184,7 +186,10 @@ class BrokerRun {
         storage: this.#storage,
         diskFaults: { ...planted, ...diskFaults },
         netFaults,
-        internals: { commit: { journalFileBytes, checkpointIntervalMs }, ...internals },
+        internals: {
+          commit: { journalFileBytes, checkpointIntervalMs, reserveBytes: RESERVE_BYTES },
+          ...internals,
+        },
         maxOpenFiles,
         onNote,
       },
