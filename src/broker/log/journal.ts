@@ -372,17 +372,18 @@ interface Filling {
   readonly lostPosition: number
 }
 
+interface FoundEntry extends Header {
+  readonly position: number
+  readonly bytes: Buffer
+}
+
 /** The entries of a file's last filling. */
 function readFilling(content: Buffer): Filling {
-  const entries: Filling['entries'] = []
+  const found: FoundEntry[] = []
   let at = 0
-  let lostCount = 0
-  let lostPosition = -1
   const first = readHeader(content, at)
-  if (first === undefined) return { generation: 0, entries, lostCount, lostPosition }
+  if (first === undefined) return { generation: 0, ...judgeHoles([]) }
   let nextSequence = 0
-  /** Of the first entry that is missing. */
-  let missing = Number.POSITIVE_INFINITY
   while (at >= 0) {
     const header = readHeader(content, at)
     const isOurs =
@@ -397,23 +398,36 @@ function readFilling(content: Buffer): Filling {
     const from = at + HEADER_BYTES
     const bytes = content.subarray(from, from + header.length)
     if (bytes.length === header.length && areIntact(bytes, header.baseOffset)) {
-      if (header.sequence > nextSequence) missing = Math.min(missing, nextSequence)
-      const isBehindUnsynced = missing >= header.syncedSequence && missing < header.sequence
-      if (header.sequence > nextSequence && !isBehindUnsynced) {
-        const last = entries.at(-1)
-        if (lostCount === 0) {
-          lostPosition = last === undefined ? 0 : last.position + HEADER_BYTES + last.bytes.length
-        }
-        lostCount += header.sequence - nextSequence
-      }
-      entries.push({ ...header, position: at, bytes, isBehindUnsynced })
+      found.push({ ...header, position: at, bytes })
       nextSequence = header.sequence + 1
       at = from + header.length
     } else {
       at = content.indexOf(MAGIC, at + 1)
     }
   }
-  return { generation: first.generation, entries, lostCount, lostPosition }
+  return { generation: first.generation, ...judgeHoles(found) }
+}
+
+/** What is missing was lost only if it was durable when the last entry was written. */
+function judgeHoles(found: readonly FoundEntry[]): Omit<Filling, 'generation'> {
+  const syncedSequence = found.at(-1)?.syncedSequence ?? 0
+  const entries: Filling['entries'] = []
+  let lostCount = 0
+  let lostPosition = -1
+  let nextSequence = 0
+  let end = 0
+  let isBehindUnsynced = false
+  for (const entry of found) {
+    const { sequence, position, bytes } = entry
+    if (sequence > nextSequence && nextSequence < syncedSequence) {
+      if (lostCount === 0) lostPosition = end
+      lostCount += Math.min(sequence, syncedSequence) - nextSequence
+    } else if (sequence > nextSequence) isBehindUnsynced = lostCount === 0
+    entries.push({ ...entry, isBehindUnsynced })
+    nextSequence = sequence + 1
+    end = position + HEADER_BYTES + bytes.length
+  }
+  return { entries, lostCount, lostPosition }
 }
 
 interface Header {
