@@ -103,7 +103,7 @@ async function recover(crashed: {
     nowMs: 0,
     folder: FOLDER,
     config: { ...DEFAULT_LOG_CONFIG, ...crashed.config },
-    note: 'note' in crashed ? crashed.note : noteOf(recoveryPoint),
+    note: 'note' in crashed ? crashed.note : noteOf(recoveryPoint, crashed.segments),
     hasCheckpoint: !('note' in crashed),
     wasCleanStop: false,
     isNew: false,
@@ -135,7 +135,11 @@ function batch(offset: number): Buffer {
   return bytes
 }
 
-function noteOf(recoveryPoint: number): LogNote {
+function noteOf(
+  recoveryPoint: number,
+  segments: Readonly<Record<number, readonly Buffer[]>>,
+): LogNote {
+  const bases = Object.keys(segments).map(Number)
   return {
     topicId: TOPIC_ID,
     partition: 0,
@@ -143,7 +147,18 @@ function noteOf(recoveryPoint: number): LogNote {
     recoveryPoint,
     firstOpenOffset: -1,
     epochs: [],
-    segments: [],
+    segments: bases
+      .filter((baseOffset) => baseOffset < recoveryPoint)
+      .map((baseOffset) => ({
+        baseOffset,
+        endOffset: baseOffset + segments[baseOffset]!.length,
+        sizeBytes: Buffer.concat(segments[baseOffset]!).length,
+        maxTimestamp: 1_700_000_000_000,
+        maxTimestampOffset: baseOffset,
+        firstTimestamp: 1_700_000_000_000,
+        createdMs: 0,
+      })),
+    firstDirtyOffset: 0,
   }
 }
 

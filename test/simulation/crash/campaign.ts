@@ -2,9 +2,21 @@
 //   node test/simulation/crash/campaign.ts SEEDS [FIRST_SEED]
 // and one run again, with everything that happened in it:
 //   node test/simulation/crash/campaign.ts replay SEED write|sync|end [INDEX]
+// Both with --compacted for workloads whose partitions are compacted meanwhile.
 import { recoveryCounters } from '../../../src/broker/log/recovery-counters.ts'
 import { SeededRandom } from '../seeded-random.ts'
 import { type RunOptions, type RunReport, runOnce } from './log-run.ts'
+
+/** Small segments, so that there is something to compact from the start. */
+export const compactedSettings = {
+  isCompacted: true,
+  partitions: 2,
+  batchesPerProducer: 14,
+  segmentBytes: 2500,
+  valueBytes: 330,
+} as const
+
+type Compacted = Pick<RunOptions, 'settings'>
 
 /** A run that broke a promise. */
 export interface Finding {
@@ -16,6 +28,7 @@ export class Campaign {
   runs = 0
   acknowledged = 0
   read = 0
+  compactions = 0
   /** Operations and faults of the disks, by name. */
   readonly counts: Record<string, number> = {}
   readonly losses: RunReport['storage'] = {
@@ -76,6 +89,7 @@ export class Campaign {
   #add(report: RunReport): void {
     this.acknowledged += report.acknowledged
     this.read += report.read
+    this.compactions += report.compactions
     for (const [name, count] of Object.entries(report.counts)) {
       this.counts[name] = (this.counts[name] ?? 0) + count
     }
@@ -89,32 +103,44 @@ export class Campaign {
 
 /** What broke, and how to see it again. */
 export function describeFinding({ options, error }: Finding): string {
-  const { seed, cutAt } = options
+  const { seed, cutAt, settings } = options
   const where = cutAt === undefined ? 'end' : `${cutAt.action} ${cutAt.index}`
   const what = error instanceof Error ? error.stack : String(error)
-  return `node test/simulation/crash/campaign.ts replay ${seed} ${where}\n${what}`
+  const flag = settings?.isCompacted === true ? ' --compacted' : ''
+  return `node test/simulation/crash/campaign.ts replay ${seed} ${where}${flag}\n${what}`
 }
 
-async function replay([seed, action, index]: string[]): Promise<void> {
+async function replay([seed, action, index]: string[], options: Compacted): Promise<void> {
   const isCut = action === 'write' || action === 'sync'
   await runOnce({
+    ...options,
     seed: Number(seed),
     ...(isCut && { cutAt: { action, index: Number(index) } }),
     onNote: (line) => console.log(line),
   })
 }
 
-async function main(args: string[]): Promise<void> {
-  if (args[0] === 'replay') return replay(args.slice(1))
+async function main(all: string[]): Promise<void> {
+  const args = all.filter((arg) => arg !== '--compacted')
+  const options = all.length > args.length ? { settings: compactedSettings } : {}
+  if (args[0] === 'replay') return replay(args.slice(1), options)
   const [seeds = 100, firstSeed = 0] = args.map(Number)
   const campaign = new Campaign()
   for (let seed = firstSeed; seed < firstSeed + seeds; seed++) {
     const before = campaign.findings.length
-    await campaign.everyCut({ seed })
+    await campaign.everyCut({ ...options, seed })
     for (const finding of campaign.findings.slice(before)) console.log(describeFinding(finding))
   }
-  const { runs, acknowledged, read, losses, findings } = campaign
-  console.log({ runs, acknowledged, read, ...losses, recoveryCounters, findings: findings.length })
+  const { runs, acknowledged, read, compactions, losses, findings } = campaign
+  console.log({
+    runs,
+    acknowledged,
+    read,
+    compactions,
+    ...losses,
+    recoveryCounters,
+    findings: findings.length,
+  })
   process.exitCode = findings.length === 0 ? 0 : 1
 }
 

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { recoveryCounters } from '../../../src/broker/log/recovery-counters.ts'
-import { Campaign, describeFinding } from './campaign.ts'
+import { Campaign, compactedSettings, describeFinding } from './campaign.ts'
 import { BreachError } from './ledger.ts'
 import { type RunOptions, runOnce } from './log-run.ts'
 
@@ -11,6 +11,7 @@ const SEEDS = 16
 /** Of one workload; where there are more places, some are left to the long version. */
 const MAX_CUTS = 60
 const MAX_PLANTED_RUNS = 400
+const COMPACTED_SEEDS = 2
 
 describe('the log, when the power goes', () => {
   it('keeps every promise, wherever it goes', async () => {
@@ -39,6 +40,22 @@ describe('the log, when the power goes', () => {
     ] as const
     for (const name of branches) assert.ok(recoveryCounters[name] > 0, `never reached: ${name}`)
     assert.equal(recoveryCounters.corruptionsFound, 0, 'a power cut was taken for damage')
+  })
+
+  it('takes nothing but what was superseded, wherever it goes while the log is compacted', async () => {
+    const campaign = new Campaign()
+    const { swapsCompleted, leftoversRemoved } = recoveryCounters
+
+    for (let seed = 0; seed < COMPACTED_SEEDS; seed++) {
+      await campaign.everyCut({ seed, settings: compactedSettings }, MAX_CUTS)
+    }
+
+    assert.equal(campaign.findings.map(describeFinding).join('\n\n'), '')
+    const { runs, compactions } = campaign
+    assert.ok(compactions > 200, `${compactions} compactions in ${runs} runs`)
+    assert.ok(recoveryCounters.swapsCompleted > swapsCompleted, 'no .swap was completed')
+    assert.ok(recoveryCounters.leftoversRemoved > leftoversRemoved, 'no .cleaned was removed')
+    assert.equal(recoveryCounters.corruptionsFound, 0)
   })
 
   it('does exactly the same again from the same seed', async () => {
