@@ -180,7 +180,7 @@ function nullableBytes(bytes: Buffer | null): number {
 }
 
 /** How long a zig-zag varint of this value is. */
-function varlongBytes(value: number): number {
+export function varlongBytes(value: number): number {
   // Zig-zag doubles the value: from 64 on it takes a second byte, and one more for each factor 128.
   let rest = value < 0 ? -(value + 1) : value
   let bytes = 1

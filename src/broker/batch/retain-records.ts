@@ -3,7 +3,7 @@
 // offsets are as before, also when no record is left (KIP-98, KIP-534).
 
 import { Writer } from '../bytes/writer.ts'
-import { assembleBatch, assembleBatchAsync } from './builder.ts'
+import { assembleBatch, assembleBatchAsync, varlongBytes } from './builder.ts'
 import { type BatchHeader, readBatchHeader } from './header.ts'
 import { RecordCursor } from './record-cursor.ts'
 import { recordBytesAsync, timestampOf } from './records.ts'
@@ -20,7 +20,7 @@ export interface RetainOptions {
 }
 
 /** Between two looks at the time. */
-const RECORDS_PER_LOOK = 256
+const RECORDS_PER_LOOK = 64
 
 /**
  * A new batch with the records for which `keep` says so; their fields are those of the cursor.
@@ -112,11 +112,10 @@ function copyRecord(
   cursor: RecordCursor,
   timestampDelta: number,
 ): void {
-  const body = new Writer()
-  body.bytes(records.subarray(cursor.bodyAt, cursor.bodyAt + 1))
-  body.varlong(timestampDelta)
-  body.varint(cursor.offsetDelta)
-  body.bytes(records.subarray(cursor.contentAt, cursor.end))
-  target.varint(body.length)
-  for (const chunk of body.chunks()) target.bytes(chunk)
+  const { bodyAt, contentAt, end, offsetDelta } = cursor
+  target.varint(1 + varlongBytes(timestampDelta) + varlongBytes(offsetDelta) + end - contentAt)
+  target.int8(records.readInt8(bodyAt))
+  target.varlong(timestampDelta)
+  target.varint(offsetDelta)
+  target.bytes(records.subarray(contentAt, end))
 }

@@ -46,7 +46,8 @@ export class CompactionStopped extends Error {}
 
 const WRITE_BYTES = 1024 * 1024
 const MAX_SEGMENT_BYTES = 0x7fff_ffff
-const RECORDS_PER_LOOK = 256
+/** Between two looks at the time: hashing a key takes a microsecond, growing a table some hundreds. */
+const RECORDS_PER_LOOK = 16
 
 export class Compaction {
   readonly #options: CompactionOptions
