@@ -203,6 +203,28 @@ describe('a compacted log', () => {
   })
 })
 
+describe('the times of a compacted log', () => {
+  it('are those of the records that are left', async () => {
+    let world = await CompactedLog.open()
+    await world.append([['a', '1']])
+    const { nowMs } = world
+    world.pass(1000)
+    const producer = { producerId: 1, producerEpoch: 0, baseSequence: 0 }
+    await world.append([[null, 'goes, but for its header']], producer)
+    await world.roll()
+
+    await world.compact()
+
+    for (const wasCleanStop of [true, false]) {
+      const latest = { offset: 0, timestamp: nowMs, leaderEpoch: 0 }
+      assert.deepEqual(await world.log.maxTimestamp(), latest)
+      assert.equal(await world.log.offsetForTimestamp(nowMs + 1), undefined)
+      world = await world.restart({ wasCleanStop })
+    }
+    await world.close()
+  })
+})
+
 describe('transactions in a compacted log', () => {
   const of = (producerId: number) => ({ producerId, producerEpoch: 0, baseSequence: 0 })
   const write = (world: CompactedLog, producerId: number, key: string, value: string) =>

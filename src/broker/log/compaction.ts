@@ -5,7 +5,7 @@
 // Source: KIP-58, KIP-98, KIP-534.
 
 import type { Clock, Timers } from '../../host/clock.ts'
-import { type BatchHeader, readMaxTimestamp } from '../batch/header.ts'
+import { type BatchHeader, recordsMaxTimestamp } from '../batch/header.ts'
 import { RecordCursor } from '../batch/record-cursor.ts'
 import { recordBytesAsync } from '../batch/records.ts'
 import { emptyBatch, retainRecords } from '../batch/retain-records.ts'
@@ -241,7 +241,7 @@ class CleanedWriter {
     }
     segment.note({
       lastOffset: header.lastOffset,
-      maxTimestamp: readMaxTimestamp(bytes, 0),
+      maxTimestamp: recordsMaxTimestamp(bytes, 0),
       sizeBytes: bytes.length,
       indexIntervalBytes: this.#config.indexIntervalBytes,
       abortedTransaction: aborted,

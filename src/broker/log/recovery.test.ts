@@ -79,9 +79,57 @@ describe('after a power cut, a log whose segments were not all synced', () => {
   })
 })
 
+describe('after a crash in the middle of a compaction', () => {
+  const old = { 0: [batch(0), batch(1)], 2: [batch(2)], 3: [batch(3)] }
+
+  it('a segment that is complete takes the place of all that it was written from', async () => {
+    const log = await recover({
+      segments: old,
+      swaps: { 0: [batch(1), batch(2)] },
+      recoveryPoint: 4,
+    })
+
+    assert.deepEqual(await offsetsOf(log), { 0: [1, 2], 3: [3] })
+    const [[swap, replaced] = []] = [...log.swaps]
+    assert.match(swap!.file.path, /0{20}\.log\.swap$/)
+    assert.deepEqual(
+      replaced?.map(({ baseOffset }) => baseOffset),
+      [0, 2],
+    )
+    assert.equal(log.endOffset, 4)
+  })
+
+  it('one that was being written is of no use', async () => {
+    const log = await recover({ segments: old, cleaned: { 0: [batch(1)] }, recoveryPoint: 4 })
+
+    assert.deepEqual(await offsetsOf(log), { 0: [0, 1], 2: [2], 3: [3] })
+    assert.equal(log.swaps.size, 0)
+  })
+
+  it('an old segment whose name came back gives way to the one that took it in', async () => {
+    const segments = { 0: [batch(1), batch(2)], 2: [batch(2)], 3: [batch(3)] }
+
+    const log = await recover({ segments, note: undefined })
+
+    assert.deepEqual(await offsetsOf(log), { 0: [1, 2], 3: [3] })
+  })
+
+  it('goes offline when what was complete is damaged', async () => {
+    const torn = Buffer.from(batch(2))
+    torn[torn.length - 1]! ^= 1
+
+    const log = await recover({ segments: old, swaps: { 0: [batch(1), torn] }, recoveryPoint: 4 })
+
+    assert.match(log.offlineReason ?? '', /damaged/)
+  })
+})
+
 /** Opens a folder as it is after a crash. */
 async function recover(crashed: {
   segments: Readonly<Record<number, readonly Buffer[]>>
+  /** Compacted segments by how far they had come. */
+  swaps?: Readonly<Record<number, readonly Buffer[]>>
+  cleaned?: Readonly<Record<number, readonly Buffer[]>>
   journal?: readonly Buffer[]
   recoveryPoint?: number
   note?: LogNote | undefined
@@ -89,8 +137,13 @@ async function recover(crashed: {
 }): Promise<RecoveredLog> {
   const disk = memoryDisk({ maxBytes: 16 * 1024 * 1024 })
   await disk.makeFolder(FOLDER)
-  for (const [base, batches] of Object.entries(crashed.segments)) {
-    await writeFile(disk, `${FOLDER}/${base.padStart(20, '0')}.log`, Buffer.concat(batches))
+  const { segments, swaps = {}, cleaned = {} } = crashed
+  const files = { '': segments, '.swap': swaps, '.cleaned': cleaned }
+  for (const [ending, logs] of Object.entries(files)) {
+    for (const [base, batches] of Object.entries(logs)) {
+      const path = `${FOLDER}/${base.padStart(20, '0')}.log${ending}`
+      await writeFile(disk, path, Buffer.concat(batches))
+    }
   }
   const replay = (crashed.journal ?? []).map((bytes): ReplayEntry => {
     const baseOffset = Number(bytes.readBigInt64BE(0))

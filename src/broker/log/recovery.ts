@@ -327,8 +327,10 @@ class Recovery {
       endPosition: fileBytes,
     })
     const isLast = segment === this.#segments.at(-1)
-    const wasDurable = this.#endOffset < this.#recoveryPoint || this.#swaps.has(segment)
-    if (kind === 'corruption' || (wasDurable && (kind === 'lost-page' || !isLast))) {
+    const wasDurable = this.#endOffset < this.#recoveryPoint
+    // A `.swap` log was synced before it got its name: no end of it can be torn.
+    const isSwap = this.#swaps.has(segment)
+    if (kind === 'corruption' || isSwap || (wasDurable && (kind === 'lost-page' || !isLast))) {
       counters.corruptionsFound += 1
       this.#goOffline(
         `damaged at offset ${this.#endOffset} (${segment.file.path}, byte ${position}) with good data behind it`,

@@ -167,6 +167,8 @@ export class Upkeep {
     if (producers === undefined || writer.isOffline) return undefined
     const plan = this.cleanable(host.clock.nowMs())
     if (plan === undefined || writer.recoveryPoint < plan.endOffset) return undefined
+    // Every marker that has moved the last stable offset so far stands in an index now.
+    await commit.settle(writer)
     const below = (offset: number) => writer.segments.filter((s) => s.baseOffset < offset)
     const range = { fromOffset: 0, endOffset: plan.endOffset }
     const config = owner.config()
