@@ -12,6 +12,7 @@ import { emptyBatch, retainRecords } from '../batch/retain-records.ts'
 import { batchesOf, type StreamedBatch } from './batch-stream.ts'
 import type { Cleanable } from './cleanable.ts'
 import { CleanedTransactions } from './cleaned-transactions.ts'
+import type { LogFaults } from './faults.ts'
 import type { FileCache } from './file-cache.ts'
 import { KeyMap, type KeyMapOptions } from './key-map.ts'
 import { CLEANED_SUFFIX } from './leftovers.ts'
@@ -37,6 +38,7 @@ export interface CompactionOptions {
   readonly lastBatches: LastBatches
   /** All that have a record below the end of what is compacted. */
   readonly aborted: readonly AbortedTransaction[]
+  readonly faults?: LogFaults
   /** Ends the pass at the next batch. */
   readonly signal: AbortSignal
 }
@@ -92,7 +94,7 @@ export class Compaction {
    * @returns undefined when nothing would change
    */
   async rewrite(group: readonly Segment[]): Promise<Segment | undefined> {
-    const { files, config } = this.#options
+    const { files, config, faults } = this.#options
     const { folder, baseOffset } = group[0]!
     const path = segmentPath(folder, baseOffset, 'log') + CLEANED_SUFFIX
     const createdMs = Math.max(...group.map((segment) => segment.createdMs))
@@ -118,6 +120,8 @@ export class Compaction {
         return undefined
       }
       await writer.finish()
+      if (faults?.compactedUnsynced === true) cleaned.trustSynced()
+      else await cleaned.sync()
       return cleaned
     } catch (error) {
       await discard(cleaned, files).catch(() => undefined) // the first error is the one to tell
@@ -254,7 +258,6 @@ class CleanedWriter {
   async finish(): Promise<void> {
     await this.#flush()
     this.#segment.seal()
-    await this.#segment.sync()
   }
 
   async #flush(): Promise<void> {

@@ -178,6 +178,7 @@ export class Upkeep {
       timers: host.timers,
       config,
       map,
+      faults: commit.faults,
       lastBatches: new LastBatches(producers.entries()),
       aborted: await lookup.abortedIn(range),
       signal,

@@ -91,6 +91,10 @@ describe('a planted mistake is found', () => {
       settings: journalHeavy,
     },
     'the CRC is ignored': { logFaults: { ignoreCrc: true } },
+    'a compacted segment is not synced': {
+      logFaults: { compactedUnsynced: true },
+      settings: compactedSettings,
+    },
     'a duplicate is acknowledged early': { logFaults: { duplicateAcknowledgedEarly: true } },
   }
   for (const [mistake, options] of Object.entries(mistakes)) {
