@@ -118,12 +118,12 @@ export class CompactedLog {
   async roll(): Promise<void> {
     this.log.updateConfig({ ...this.config, maxCompactionLagMs: 1 })
     this.pass(2)
-    await this.log.rollIfDue(this.nowMs)
+    await this.log.upkeep.rollIfDue(this.nowMs)
     this.log.updateConfig(this.config)
   }
 
   async compact(map = { maxBytes: 1024 * 1024, loadFactor: 0.9 }) {
-    return await this.log.compact({ map, signal: new AbortController().signal })
+    return await this.log.upkeep.compact({ map, signal: new AbortController().signal })
   }
 
   /** All records from the log start on, and the headers of the batches that they stand in. */

@@ -36,7 +36,7 @@ describe('a compacted log', () => {
       world = await world.restart({ wasCleanStop })
       assert.deepEqual((await world.contents()).records, survivors)
       assert.equal(world.log.highWatermark, 6)
-      assert.equal(world.log.cleanable(world.nowMs), undefined)
+      assert.equal(world.log.upkeep.cleanable(world.nowMs), undefined)
     }
     await world.close()
   })
@@ -60,12 +60,12 @@ describe('a compacted log', () => {
     await world.append([['a', '1']])
     await world.append([['a', '2']])
 
-    assert.equal(world.log.cleanable(world.nowMs), undefined)
+    assert.equal(world.log.upkeep.cleanable(world.nowMs), undefined)
     await world.roll()
-    assert.equal(world.log.cleanable(world.nowMs), undefined)
+    assert.equal(world.log.upkeep.cleanable(world.nowMs), undefined)
     world.pass(1000)
 
-    assert.equal(world.log.cleanable(world.nowMs)?.endOffset, 2)
+    assert.equal(world.log.upkeep.cleanable(world.nowMs)?.endOffset, 2)
     await world.close()
   })
 
@@ -112,7 +112,7 @@ describe('a compacted log', () => {
     await world.roll()
 
     const ends: number[] = []
-    while (world.log.cleanable(world.nowMs) !== undefined) {
+    while (world.log.upkeep.cleanable(world.nowMs) !== undefined) {
       ends.push((await world.compact(SMALL_MAP))!.endOffset)
       assert.ok(ends.length < 100, 'gets nowhere')
     }

@@ -14,7 +14,6 @@ import {
 import { type AppendOutcome, storageError, TIMED_OUT } from './append-outcome.ts'
 import { type AppendOrigin, checkBatch, isRefusal } from './check-batch.ts'
 import { ignoringDisk } from './checkpointer.ts'
-import type { Cleanable } from './cleanable.ts'
 import type { FileCache } from './file-cache.ts'
 import type { TimestampedOffset } from './find-timestamp.ts'
 import type { GroupCommit, LogHost } from './group-commit.ts'
@@ -30,7 +29,7 @@ import type { CompletedTransaction, ProducerTable } from './producer-table.ts'
 import { hydrate, type RecoveredLog, recoverLog } from './recovery.ts'
 import type { Segment } from './segment.ts'
 import { type KeptState, StateKeeper } from './state-keeper.ts'
-import { type CompactionReport, type CompactOptions, Upkeep, type UpkeepOwner } from './upkeep.ts'
+import { Upkeep, type UpkeepOwner } from './upkeep.ts'
 import { type Appended, type Ends, WaitingAppends } from './waiting-appends.ts'
 
 export type { AppendOutcome } from './append-outcome.ts'
@@ -71,6 +70,8 @@ export class PartitionLog {
   readonly topic: string
   readonly partition: number
   readonly topicId: string
+  /** Compaction, and whether it should be. */
+  readonly upkeep: Upkeep
   readonly #host: LogHost
   readonly #files: FileCache
   readonly #commit: GroupCommit
@@ -78,7 +79,6 @@ export class PartitionLog {
   readonly #view: LogView
   readonly #keeper: StateKeeper
   readonly #lookup: Lookup
-  readonly #upkeep: Upkeep
   readonly #epochs: LeaderEpochs
   readonly #waiting = new WaitingAppends()
   readonly #listeners = new Set<() => void>()
@@ -120,7 +120,7 @@ export class PartitionLog {
     })
     const log = new PartitionLog(options, recovered)
     // On a full disk they stay unfinished; whoever compacts or closes the log tries again.
-    const finish = () => commit.useReserve(() => log.#upkeep.finishSwaps())
+    const finish = () => commit.useReserve(() => log.upkeep.finishSwaps())
     if (log.state === 'online') await ignoringDisk(finish)
     return log
   }
@@ -153,7 +153,7 @@ export class PartitionLog {
     const { timers } = options.host
     this.#lookup = new Lookup({ files, timers, folder: path, segments, config: () => this.#config })
     this.#view = new LogView(this.#writer, this.#lookup)
-    this.#upkeep = new Upkeep({
+    this.upkeep = new Upkeep({
       host: options.host,
       files,
       commit: options.commit,
@@ -307,31 +307,14 @@ export class PartitionLog {
     this.#raiseLogStart(Math.min(offset, this.#highWatermark))
     await this.#commit.saveCheckpoint()
     this.#isLogStartUnsaved = false
-    await this.#upkeep.removeExpired(this.#host.clock.nowMs())
+    await this.upkeep.removeExpired(this.#host.clock.nowMs())
   }
 
   /** Removes the segments that have outlived retention.ms or retention.bytes. */
   async applyRetention(nowMs: number): Promise<void> {
     if (this.#offlineReason !== undefined) return
     this.#producers?.expire(nowMs - this.#config.producerIdExpirationMs)
-    await this.#upkeep.removeExpired(nowMs)
-  }
-
-  /** What could be compacted, and whether it should be; costs no I/O. */
-  cleanable(nowMs: number): Cleanable | undefined {
-    return this.#offlineReason === undefined ? this.#upkeep.cleanable(nowMs) : undefined
-  }
-
-  /** Closes an active segment that has kept its records from compaction for long enough. */
-  async rollIfDue(nowMs: number): Promise<void> {
-    if (this.#offlineReason === undefined && this.#upkeep.isRollDue(nowMs)) {
-      await this.#upkeep.roll()
-    }
-  }
-
-  /** See `Upkeep.compact`. */
-  async compact(options: CompactOptions): Promise<CompactionReport | undefined> {
-    return this.#offlineReason === undefined ? await this.#upkeep.compact(options) : undefined
+    await this.upkeep.removeExpired(nowMs)
   }
 
   updateConfig(config: LogConfig): void {
@@ -348,10 +331,10 @@ export class PartitionLog {
    */
   async close({ isGone = false }: { isGone?: boolean } = {}): Promise<void> {
     await this.#hydrating
-    await this.#upkeep.stop()
+    await this.upkeep.stop()
     if (this.#offlineReason === undefined) {
       // What fails here is told below, when everything else is closed.
-      if (!isGone) await this.#upkeep.finishSwaps().catch(() => undefined)
+      if (!isGone) await this.upkeep.finishSwaps().catch(() => undefined)
       if (isGone) await this.#commit.settle(this.#writer)
       else await this.#commit.flush(this.#writer)
       if (this.#producers !== undefined && !isGone) {
@@ -360,7 +343,7 @@ export class PartitionLog {
     }
     this.#commit.unregister(this.#writer, { isGone })
     this.#refuseFromNowOn('closed')
-    await this.#upkeep.close({ isGone }).finally(async () => {
+    await this.upkeep.close({ isGone }).finally(async () => {
       for (const segment of this.#segments) await segment.file.close()
     })
   }
@@ -499,7 +482,7 @@ export class PartitionLog {
       logStartOffset: this.#logStartOffset,
       logEndOffset: this.#logEndOffset,
       firstOpenOffset: this.#firstOpenOffset,
-      firstDirtyOffset: this.#upkeep.firstDirtyOffset,
+      firstDirtyOffset: this.upkeep.firstDirtyOffset,
       epochs: this.#epochs,
       producers: this.#producers,
     }
@@ -507,6 +490,7 @@ export class PartitionLog {
 
   #asUpkeepOwner(): UpkeepOwner {
     return {
+      isOffline: () => this.#offlineReason !== undefined,
       config: () => this.#config,
       logStartOffset: () => this.#logStartOffset,
       highWatermark: () => this.#highWatermark,

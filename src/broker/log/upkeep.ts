@@ -33,6 +33,7 @@ export interface UpkeepOptions {
 
 /** What is asked and told of the partition. */
 export interface UpkeepOwner {
+  isOffline(): boolean
   config(): LogConfig
   logStartOffset(): number
   highWatermark(): number
@@ -99,6 +100,7 @@ export class Upkeep {
   /** What could be compacted now; costs no I/O. */
   cleanable(nowMs: number): Cleanable | undefined {
     const { writer, owner } = this.#options
+    if (owner.isOffline()) return undefined
     return decideCleanable(writer.segments, {
       config: owner.config(),
       logStartOffset: owner.logStartOffset(),
@@ -108,16 +110,11 @@ export class Upkeep {
     })
   }
 
-  isRollDue(nowMs: number): boolean {
-    const { active } = this.#options.writer
-    return active !== undefined && isRollDue(active, this.#options.owner.config(), nowMs)
-  }
-
-  /** Closes the active segment and begins the next; what was in it is durable then. */
-  async roll(): Promise<void> {
-    const { commit, writer } = this.#options
-    commit.requestRoll(writer)
-    await commit.flush(writer)
+  /** Closes an active segment that has kept its records from compaction for long enough. */
+  async rollIfDue(nowMs: number): Promise<void> {
+    const { writer, owner } = this.#options
+    if (writer.active === undefined || owner.isOffline()) return
+    if (isRollDue(writer.active, owner.config(), nowMs)) await this.#roll()
   }
 
   /**
@@ -128,6 +125,7 @@ export class Upkeep {
    */
   async compact(options: CompactOptions): Promise<CompactionReport | undefined> {
     if (this.#compacting !== undefined || this.#closing.signal.aborted) return undefined
+    if (this.#options.owner.isOffline()) return undefined
     const signal = AbortSignal.any([options.signal, this.#closing.signal])
     const running = this.#compact({ ...options, signal })
     this.#compacting = running.catch(() => undefined) // the caller is told
@@ -223,7 +221,7 @@ export class Upkeep {
     if (count === 0) return
     const isActiveToo = count === writer.segments.length
     // The next segment must be there first: its name is what remembers where the log ends.
-    if (isActiveToo) await this.roll()
+    if (isActiveToo) await this.#roll()
     await this.#swap.finish()
     if (writer.isOffline || writer.segments.length <= count) return
     const removed = writer.segments.splice(0, count)
@@ -231,6 +229,13 @@ export class Upkeep {
     owner.raiseLogStart(writer.segments[0]!.baseOffset)
     this.#forget(removed)
     await this.#removal.remove(removed, owner.config().fileDeleteDelayMs)
+  }
+
+  /** The next segment begins; what was in the active one is durable then. */
+  async #roll(): Promise<void> {
+    const { commit, writer } = this.#options
+    commit.requestRoll(writer)
+    await commit.flush(writer)
   }
 
   #forget(segments: readonly Segment[]): void {

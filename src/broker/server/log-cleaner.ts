@@ -44,7 +44,7 @@ export class LogCleaner {
     let seen = 0
     for (const log of logs()) {
       if (signal.aborted) return
-      await this.#guarded(log, () => log.rollIfDue(clock.nowMs()))
+      await this.#guarded(log, () => log.upkeep.rollIfDue(clock.nowMs()))
       seen += 1
       if (seen % LOGS_PER_TURN === 0) await timers.yield()
     }
@@ -59,7 +59,7 @@ export class LogCleaner {
       seen += 1
       if (seen % LOGS_PER_TURN === 0) await timers.yield()
       if (this.#isResting(log)) continue
-      const cleanable = log.cleanable(clock.nowMs())
+      const cleanable = log.upkeep.cleanable(clock.nowMs())
       if (cleanable?.isDue !== true || cleanable.dirtyRatio <= ratio) continue
       dirtiest = log
       ratio = cleanable.dirtyRatio
@@ -77,7 +77,7 @@ export class LogCleaner {
     }
     const beganMs = clock.monotonicMs()
     await this.#guarded(log, async () => {
-      const report = await log.compact({ map, signal })
+      const report = await log.upkeep.compact({ map, signal })
       // Deleted meanwhile, or its settings altered: what is still due comes again.
       if (report === undefined) this.#rest(log, config.logCleanerBackoffMs)
       else {

@@ -220,7 +220,7 @@ class LogRun {
       isLast = isOver()
       const maxBytes = world.random.pick([0, 1_000_000])
       const { signal } = new AbortController()
-      const report = await log.compact({ map: { maxBytes, loadFactor: 0.5 }, signal })
+      const report = await log.upkeep.compact({ map: { maxBytes, loadFactor: 0.5 }, signal })
       if (report !== undefined) this.#compactions++
     }
   }
