@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { seededRandom } from '../../../test/support/seeded-random.ts'
 import type { Codec } from '../../host/codec.ts'
+import { DiskError } from '../../host/disk.ts'
+import { memoryDisk } from '../../host/memory-disk.ts'
 import { buildControlMarker } from '../batch/control-marker.ts'
 import { CompactedLog, type FoundRecord, START_MS } from './compaction-test-world.ts'
 
@@ -165,6 +167,29 @@ describe('a compacted log', () => {
       (await world.files()).filter((name) => /cleaned|swap/.test(name)),
       [],
     )
+    await world.close()
+  })
+
+  it('is as it was when the disk is full, and compacted once it is not', async () => {
+    const disk = memoryDisk({ maxBytes: 256 * 1024 * 1024 })
+    const { open } = disk
+    disk.open = async (path, options) => {
+      if (path.endsWith('.cleaned')) throw new DiskError('no-space', path, undefined)
+      return await open.call(disk, path, options)
+    }
+    const world = await CompactedLog.open({ disk })
+    await world.append([['a', '1']])
+    await world.append([['a', '2']])
+    await world.roll()
+
+    await assert.rejects(world.compact(), DiskError)
+    const { records } = await world.contents()
+    disk.open = open
+    await world.compact()
+
+    assert.equal(world.log.state, 'online')
+    assert.equal(records.length, 2)
+    assert.deepEqual((await world.contents()).records, [{ offset: 1, key: 'a', value: '2' }])
     await world.close()
   })
 
