@@ -55,7 +55,9 @@ export class CleanedTransactions {
     const aborting = this.#aborting.get(producerId)
     this.#aborting.delete(producerId)
     const hasData = aborting?.hasData === true
-    return { isSpent: !hasData, aborted: hasData ? aborting.transaction : undefined }
+    // Emptied batches may be left of one that the index has forgotten.
+    const hasOther = this.#committing.delete(producerId)
+    return { isSpent: !hasData && !hasOther, aborted: hasData ? aborting.transaction : undefined }
   }
 
   #beginUpTo(offset: number): void {

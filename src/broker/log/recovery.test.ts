@@ -210,6 +210,7 @@ function noteOf(
         maxTimestampOffset: baseOffset,
         firstTimestamp: 1_700_000_000_000,
         createdMs: 0,
+        abortedCount: 0,
       })),
     firstDirtyOffset: 0,
   }
