@@ -1,7 +1,7 @@
 // Builds record batches: for the broker's own topics, for clients, and for compaction, which keeps
 // offsets, sequences and timestamps of what it leaves.
 
-import { type Codec, compressSync } from '../../host/codec.ts'
+import { type Codec, compress, compressSync } from '../../host/codec.ts'
 import { Writer } from '../bytes/writer.ts'
 import {
   BATCH_OVERHEAD_BYTES,
@@ -92,7 +92,22 @@ export function buildBatch(batch: NewBatch): Buffer {
 /** Puts the header before records that are encoded already, and compresses them. */
 export function assembleBatch(records: readonly Buffer[], fields: AssembledFields): Buffer {
   const codec = fields.compression ?? 'none'
-  const body = codec === 'none' ? records : [compressSync(codec, Buffer.concat(records))]
+  const isPlain = codec === 'none'
+  return frame(isPlain ? records : [compressSync(codec, Buffer.concat(records))], fields)
+}
+
+/** As `assembleBatch`, compressing off the event loop. */
+export async function assembleBatchAsync(
+  records: readonly Buffer[],
+  fields: AssembledFields,
+): Promise<Buffer> {
+  const codec = fields.compression ?? 'none'
+  const isPlain = codec === 'none'
+  return frame(isPlain ? records : [await compress(codec, Buffer.concat(records))], fields)
+}
+
+function frame(body: readonly Buffer[], fields: AssembledFields): Buffer {
+  const codec = fields.compression ?? 'none'
   const header = new Writer(BATCH_OVERHEAD_BYTES)
   const bodyBytes = body.reduce((sum, part) => sum + part.length, 0)
   header.int64(fields.baseOffset ?? 0)
@@ -165,7 +180,7 @@ function nullableBytes(bytes: Buffer | null): number {
 }
 
 /** How long a zig-zag varint of this value is. */
-function varlongBytes(value: number): number {
+export function varlongBytes(value: number): number {
   // Zig-zag doubles the value: from 64 on it takes a second byte, and one more for each factor 128.
   let rest = value < 0 ? -(value + 1) : value
   let bytes = 1

@@ -9,7 +9,7 @@ import { batchOffsets, readBatchHeader } from './header.ts'
 import { RecordCursor } from './record-cursor.ts'
 
 export interface ControlMarker {
-  /** `other`: a control record of a newer kind, which readers skip. */
+  /** `other`: of a newer kind, or a batch that compaction has emptied; readers skip both. */
   readonly kind: 'abort' | 'commit' | 'other'
   readonly coordinatorEpoch: number
 }
@@ -43,10 +43,11 @@ export function buildControlMarker(marker: {
 
 /**
  * @param at where the control batch starts in the buffer
- * @throws DecodeError when it holds no control record
+ * @throws DecodeError when what it holds is no control record
  */
 export function readControlMarker(buffer: Buffer, at = 0): ControlMarker {
   const { sizeBytes, recordCount } = readBatchHeader(buffer, at)
+  if (recordCount === 0) return { kind: 'other', coordinatorEpoch: -1 }
   const records = buffer.subarray(at + batchOffsets.records, at + sizeBytes)
   const cursor = new RecordCursor(records, recordCount)
   if (!cursor.next()) throw new DecodeError('a control batch without a record', at)

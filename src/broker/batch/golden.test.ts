@@ -108,9 +108,9 @@ describe('a batch that we build', () => {
 })
 
 describe('a batch of which all records are retained', () => {
-  it('is byte for byte the same, when it was not compressed', () => {
+  it('is byte for byte the same, when it was not compressed', async () => {
     for (const one of golden.filter(({ header }) => header['compression'] === 'none')) {
-      const retained = retainRecords(one.bytes, () => true)
+      const retained = await retainRecords(one.bytes, () => true)
 
       assert.ok(retained.batch.equals(one.bytes), one.name)
     }

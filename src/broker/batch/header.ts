@@ -188,6 +188,11 @@ export function readMaxTimestamp(buffer: Buffer, at: number): number {
   return int64(buffer, at + batchOffsets.maxTimestamp)
 }
 
+/** Of the records that are there: -1 in a batch that compaction has emptied, which keeps its time. */
+export function recordsMaxTimestamp(buffer: Buffer, at: number): number {
+  return readRecordCount(buffer, at) === 0 ? NO_TIMESTAMP : readMaxTimestamp(buffer, at)
+}
+
 export function readProducerId(buffer: Buffer, at: number): number {
   return int64(buffer, at + batchOffsets.producerId)
 }

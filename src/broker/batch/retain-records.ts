@@ -3,41 +3,54 @@
 // offsets are as before, also when no record is left (KIP-98, KIP-534).
 
 import { Writer } from '../bytes/writer.ts'
-import { assembleBatch } from './builder.ts'
+import { assembleBatch, assembleBatchAsync, varlongBytes } from './builder.ts'
 import { type BatchHeader, readBatchHeader } from './header.ts'
 import { RecordCursor } from './record-cursor.ts'
-import { recordBytes, timestampOf } from './records.ts'
+import { recordBytesAsync, timestampOf } from './records.ts'
+
+/** Lets others run when it is time; asked between records. */
+export type Pause = () => Promise<void> | undefined
+
+export interface RetainOptions {
+  /** Sets the time from which its tombstones may go; undefined keeps what the batch has. */
+  readonly deleteHorizonMs?: number | undefined
+  /** The batch's records, decompressed, where they are at hand. */
+  readonly records?: Buffer
+  readonly pause?: Pause
+}
+
+/** Between two looks at the time. */
+const RECORDS_PER_LOOK = 64
 
 /**
  * A new batch with the records for which `keep` says so; their fields are those of the cursor.
  * @param batch one whole batch, from its first byte
- * @param options.deleteHorizonMs sets the time from which its tombstones may go; undefined keeps
- *   what the batch has
  * @throws DecodeError | CodecError
  */
-export function retainRecords(
+export async function retainRecords(
   batch: Buffer,
   keep: (record: RecordCursor, offset: number) => boolean,
-  options: { deleteHorizonMs?: number | undefined } = {},
-): { batch: Buffer; recordCount: number } {
+  options: RetainOptions = {},
+): Promise<{ batch: Buffer; recordCount: number }> {
   const header = readBatchHeader(batch, 0)
-  const records = recordBytes(batch)
+  const records = options.records ?? (await recordBytesAsync(batch))
   const hasDeleteHorizon = header.hasDeleteHorizon || options.deleteHorizonMs !== undefined
   // The horizon takes the place of the base timestamp, and deltas are counted from it.
   const baseTimestamp = options.deleteHorizonMs ?? header.baseTimestamp
   const shift = header.baseTimestamp - baseTimestamp
   const cursor = new RecordCursor(records, header.recordCount)
-  const kept = new Writer()
+  const kept = new KeptBytes(records, shift)
   let recordCount = 0
   let maxTimestamp = -1
-  while (cursor.next()) {
+  for (let seen = 1; cursor.next(); seen++) {
+    if (seen % RECORDS_PER_LOOK === 0) await options.pause?.()
     if (!keep(cursor, header.baseOffset + cursor.offsetDelta)) continue
     recordCount++
     maxTimestamp = Math.max(maxTimestamp, timestampOf(header, cursor.timestampDelta))
-    copyRecord(kept, records, cursor, cursor.timestampDelta + shift)
+    kept.add(cursor)
   }
-  if (recordCount === 0) return { batch: emptied(header), recordCount }
-  const retained = assembleBatch(kept.chunks(), {
+  if (recordCount === 0) return { batch: emptyBatch(header), recordCount }
+  const retained = await assembleBatchAsync(kept.chunks(), {
     ...header,
     hasDeleteHorizon,
     baseTimestamp,
@@ -48,7 +61,7 @@ export function retainRecords(
 }
 
 /** A header alone, as Kafka writes it: nothing to decompress, and no horizon to wait for. */
-function emptied(header: BatchHeader): Buffer {
+export function emptyBatch(header: BatchHeader): Buffer {
   return assembleBatch([], {
     ...header,
     compression: 'none',
@@ -58,17 +71,51 @@ function emptied(header: BatchHeader): Buffer {
   })
 }
 
+/** Records that stay: where timestamps count from the same moment, stretches of the old bytes. */
+class KeptBytes {
+  readonly #records: Buffer
+  readonly #shift: number
+  readonly #stretches: Buffer[] = []
+  readonly #anew = new Writer()
+  #from = 0
+  #end = 0
+
+  constructor(records: Buffer, shift: number) {
+    this.#records = records
+    this.#shift = shift
+  }
+
+  add(cursor: RecordCursor): void {
+    if (this.#shift !== 0) {
+      copyRecord(this.#anew, this.#records, cursor, cursor.timestampDelta + this.#shift)
+      return
+    }
+    if (cursor.start !== this.#end) this.#endStretch(cursor.start)
+    this.#end = cursor.end
+  }
+
+  chunks(): readonly Buffer[] {
+    if (this.#shift !== 0) return this.#anew.chunks()
+    this.#endStretch(this.#end)
+    return this.#stretches
+  }
+
+  #endStretch(next: number): void {
+    if (this.#end > this.#from) this.#stretches.push(this.#records.subarray(this.#from, this.#end))
+    this.#from = next
+  }
+}
+
 function copyRecord(
   target: Writer,
   records: Buffer,
   cursor: RecordCursor,
   timestampDelta: number,
 ): void {
-  const body = new Writer()
-  body.bytes(records.subarray(cursor.bodyAt, cursor.bodyAt + 1))
-  body.varlong(timestampDelta)
-  body.varint(cursor.offsetDelta)
-  body.bytes(records.subarray(cursor.contentAt, cursor.end))
-  target.varint(body.length)
-  for (const chunk of body.chunks()) target.bytes(chunk)
+  const { bodyAt, contentAt, end, offsetDelta } = cursor
+  target.varint(1 + varlongBytes(timestampDelta) + varlongBytes(offsetDelta) + end - contentAt)
+  target.int8(records.readInt8(bodyAt))
+  target.varlong(timestampDelta)
+  target.varint(offsetDelta)
+  target.bytes(records.subarray(contentAt, end))
 }

@@ -211,6 +211,19 @@ const rows = {
     altersAtRunTime: true,
     about: 'How long compaction rests when it found nothing to do.',
   },
+  'log.cleaner.dedupe.buffer.size': {
+    type: 'long',
+    default: '134217728',
+    altersAtRunTime: true,
+    about:
+      'Bytes for the keys of one pass of compaction, 24 for each; what does not fit has to wait.',
+  },
+  'log.cleaner.io.buffer.load.factor': {
+    type: 'double',
+    default: '0.9',
+    altersAtRunTime: true,
+    about: 'The share of those bytes that may be filled; the fuller, the slower.',
+  },
   'producer.id.expiration.ms': {
     type: 'int',
     default: '86400000',

@@ -115,7 +115,8 @@ const LOG_CONFIG = {
 export class Catalog {
   readonly settings: BrokerSettings
   readonly #host: Host
-  readonly #log: PartitionLog
+  /** To be compacted with the others; nobody else writes to it or closes it. */
+  readonly log: PartitionLog
   readonly #commit: GroupCommit
   readonly #state: CatalogState
   readonly #onFatal: (reason: string) => void
@@ -126,7 +127,7 @@ export class Catalog {
 
   private constructor(options: CatalogOptions, log: PartitionLog, state: CatalogState) {
     this.#host = options.host
-    this.#log = log
+    this.log = log
     this.#commit = options.commit
     this.#state = state
     this.#onFatal = options.onFatal
@@ -339,7 +340,7 @@ export class Catalog {
 
   async close(): Promise<void> {
     await this.#lastMutation
-    await this.#log.close()
+    await this.log.close()
   }
 
   async #createTurn(
@@ -421,11 +422,11 @@ export class Catalog {
       records: records.map((record) => ({ timestamp, headers: [], ...encodeRecord(record) })),
     })
     const request = { acks: -1, origin: 'internal', mayUseReserve } as const
-    let outcome = await this.#log.append(batch, request)
+    let outcome = await this.log.append(batch, request)
     const isStorage =
       outcome.kind === 'refused' && outcome.errorCode === ErrorCode.KAFKA_STORAGE_ERROR
-    if (isStorage && mayUseReserve && this.#log.state === 'online') {
-      if (await this.#commit.giveUpReserve()) outcome = await this.#log.append(batch, request)
+    if (isStorage && mayUseReserve && this.log.state === 'online') {
+      if (await this.#commit.giveUpReserve()) outcome = await this.log.append(batch, request)
     }
     if (outcome.kind !== 'refused') return undefined
     return refuse(outcome.errorCode, outcome.message ?? 'The catalogue could not be written.')

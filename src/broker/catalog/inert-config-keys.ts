@@ -235,8 +235,6 @@ export const inertConfigKeys: readonly InertGroup[] = [
   {
     why: 'Compaction works within fixed buffers and at the pace that leaves the event loop free.',
     rows: [
-      ['log.cleaner.dedupe.buffer.size', 'long', '134217728'],
-      ['log.cleaner.io.buffer.load.factor', 'double', '0.9'],
       ['log.cleaner.io.buffer.size', 'int', '524288'],
       ['log.cleaner.io.max.bytes.per.second', 'double', '1.7976931348623157E308'],
     ],

@@ -51,7 +51,7 @@ const acting: readonly Row[] = [
     default: 'delete',
     check: listOf('compact', 'delete'),
     fallbacks: ['log.cleanup.policy'],
-    does: '`delete` removes old segments by time and size, `compact` asks for a key with every record; compaction itself is not there yet, so all of them are kept.',
+    does: '`delete` removes old segments by time and size, `compact` asks for a key with every record and keeps the last one of each; both may be set.',
   },
   {
     name: 'delete.retention.ms',

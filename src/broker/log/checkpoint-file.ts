@@ -39,6 +39,8 @@ export interface LogNote {
   readonly epochs: readonly EpochStart[]
   /** Empty when nothing was ever appended. */
   readonly segments: readonly SegmentNote[]
+  /** Everything below was compacted; 0 when nothing was. */
+  readonly firstDirtyOffset: number
 }
 
 export function logKey(topicId: string, partition: number): string {
@@ -63,6 +65,7 @@ export function encodeNote(note: LogNote): string {
       s.createdMs,
       s.abortedCount,
     ]),
+    note.firstDirtyOffset,
   ])
 }
 
@@ -101,8 +104,25 @@ export async function readCheckpoint(
 
 /** The checksum of the file vouches for the line's shape. */
 export function decodeNote(line: string): LogNote {
-  const [topicId, partition, logStartOffset, recoveryPoint, firstOpenOffset, epochs, segments] =
-    JSON.parse(line) as [string, number, number, number, number, number[][], number[][]]
+  const [
+    topicId,
+    partition,
+    logStartOffset,
+    recoveryPoint,
+    firstOpenOffset,
+    epochs,
+    segments,
+    firstDirtyOffset = 0, // not there yet before compaction was
+  ] = JSON.parse(line) as [
+    string,
+    number,
+    number,
+    number,
+    number,
+    number[][],
+    number[][],
+    number | undefined,
+  ]
   return {
     topicId,
     partition,
@@ -120,6 +140,7 @@ export function decodeNote(line: string): LogNote {
       createdMs: s[6]!,
       abortedCount: s[7] ?? 0,
     })),
+    firstDirtyOffset,
   }
 }
 

@@ -12,6 +12,8 @@ export interface LogFaults {
   readonly duplicateAcknowledgedEarly?: boolean
   /** Syncs once more after a failed sync and believes the second answer. */
   readonly retryFailedSync?: boolean
+  /** Puts a compacted segment in its place without syncing it. */
+  readonly compactedUnsynced?: boolean
   /** Takes the names of new files and folders for durable. */
   readonly skipFolderSync?: boolean
 }

@@ -5,7 +5,12 @@
 // complete up to there.
 
 import type { Timers } from '../../host/clock.ts'
-import { BATCH_OVERHEAD_BYTES, readLastOffset, readMaxTimestamp } from '../batch/header.ts'
+import {
+  BATCH_OVERHEAD_BYTES,
+  NO_TIMESTAMP,
+  readLastOffset,
+  recordsMaxTimestamp,
+} from '../batch/header.ts'
 import { hasSaneHeader } from './intact-batch.ts'
 import type { LeaderEpochs } from './leader-epochs.ts'
 import type { LogConfig } from './log-config.ts'
@@ -63,7 +68,7 @@ export function learnBatch(
   const ended = isNew ? learn.producers.learn(header, bytes, place) : undefined
   segment.note({
     lastOffset: header.lastOffset,
-    maxTimestamp,
+    maxTimestamp: header.recordCount === 0 ? NO_TIMESTAMP : maxTimestamp,
     sizeBytes: header.sizeBytes,
     indexIntervalBytes: learn.config.indexIntervalBytes,
     abortedTransaction: ended?.isAbort === true ? ended : undefined,
@@ -86,7 +91,7 @@ async function whereToBegin(
     return { position: 0 }
   }
   const first = await segment.read(0, BATCH_OVERHEAD_BYTES)
-  segment.goOnFrom(entry, fromOffset, readMaxTimestamp(first, 0))
+  segment.goOnFrom(entry, fromOffset, recordsMaxTimestamp(first, 0))
   return { position: entry.position }
 }
 

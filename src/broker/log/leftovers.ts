@@ -1,24 +1,29 @@
-// What a crash in the middle of a removal or a compaction left in a partition's folder. The endings
-// are Kafka's: `.cleaned` was being written and is of no use, `.swap` is complete and takes the place of what it replaces.
-// Invariant: a `.swap` log is renamed last of its group, so the segments that it replaces go only
-// once it stands under its own name or still has it to come.
+// What a crash in the middle of a compaction left in a partition's folder. The endings are Kafka's:
+// `.cleaned` was being written and is of no use; a `.swap` log is complete, and takes the place of
+// every segment whose offsets it covers. Their index files are of no use either: indexes are rebuilt.
+// Invariant: where a `.swap` log is found, the log of that name without the ending is not looked at.
 
 import type { Disk } from '../../host/disk.ts'
 import { recoveryCounters as counters } from './recovery-counters.ts'
+import { baseOffsetOf } from './segment.ts'
 
-export async function settleLeftovers(disk: Disk, folder: string): Promise<void> {
+export const CLEANED_SUFFIX = '.cleaned'
+export const SWAP_SUFFIX = '.swap'
+
+/** @returns base offsets of the segments whose replacement is complete */
+export async function settleLeftovers(disk: Disk, folder: string): Promise<Set<number>> {
   const names = await disk.list(folder)
-  let isChanged = false
+  const swaps = new Set<number>()
   for (const name of names) {
-    if (!name.endsWith('.cleaned')) continue
-    await disk.remove(`${folder}/${name}`)
-    counters.leftoversRemoved += 1
+    const isSwap = name.endsWith(SWAP_SUFFIX)
+    const base = isSwap ? baseOffsetOf(name.slice(0, -SWAP_SUFFIX.length), 'log') : undefined
+    if (base !== undefined) swaps.add(base)
+    else if (isSwap || name.endsWith(CLEANED_SUFFIX)) {
+      await disk.remove(`${folder}/${name}`)
+      counters.leftoversRemoved += 1
+    }
   }
-  for (const name of names) {
-    if (!name.endsWith('.swap')) continue
-    await disk.rename(`${folder}/${name}`, `${folder}/${name.slice(0, -'.swap'.length)}`)
-    counters.swapsCompleted += 1
-    isChanged = true
-  }
-  if (isChanged) await disk.syncFolder(folder)
+  // A process may have ended, not the machine: a name that is seen need not be durable.
+  if (swaps.size > 0) await disk.syncFolder(folder)
+  return swaps
 }

@@ -70,6 +70,8 @@ export class LogReader {
   }
 
   remember(offset: number, place: LogPosition): void {
+    // Of a read that began before the segment was replaced.
+    if (place.segment.isRetired) return
     this.#places.delete(offset)
     if (this.#places.size >= REMEMBERED_PLACES) {
       for (const oldest of this.#places.keys()) {
@@ -144,11 +146,29 @@ export class LogReader {
   async #readCold(window: ReadWindow): Promise<Buffer> {
     let segment: Segment | undefined = this.segmentOf(window.fromOffset)
     while (segment !== undefined && segment.baseOffset < window.endOffset) {
-      const bytes = await this.#readSegment(segment, window)
+      const bytes = await this.#readUnlessGone(segment, window)
+      if (bytes === 'gone') {
+        segment = this.segmentOf(window.fromOffset)
+        continue
+      }
       if (bytes !== undefined) return bytes
-      segment = this.#segments[this.#segments.indexOf(segment) + 1]
+      // By offset: the list may have changed meanwhile.
+      segment = this.segmentOf(Math.max(window.fromOffset, segment.endOffset))
     }
     return NO_BYTES
+  }
+
+  async #readUnlessGone(
+    segment: Segment,
+    window: ReadWindow,
+  ): Promise<Buffer | undefined | 'gone'> {
+    try {
+      return await this.#readSegment(segment, window)
+    } catch (error) {
+      // Replaced meanwhile, and its file has gone already: what is there now is asked.
+      if (segment.isRetired) return 'gone'
+      throw error
+    }
   }
 
   /** @returns undefined when no batch at or behind the offset is in this segment */

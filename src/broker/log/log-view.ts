@@ -44,6 +44,8 @@ export class LogView {
   readonly #writer: LogWriter
   readonly #reader: LogReader
   readonly #lookup: Lookup
+  /** How often segments were removed or rewritten. */
+  #changeCount = 0
 
   constructor(writer: LogWriter, lookup: Lookup) {
     this.#writer = writer
@@ -87,6 +89,7 @@ export class LogView {
 
   /** Positions have changed: segments were removed or rewritten. */
   forgetPlaces(): void {
+    this.#changeCount += 1
     this.#reader.forgetPlaces()
   }
 
@@ -115,10 +118,15 @@ export class LogView {
     request: ReadRequest,
     endOffset: number,
   ): Promise<ReadOutcome> {
+    const changeCount = this.#changeCount
     try {
       const bytes = await reading
       if (request.upTo !== 'lastStableOffset' || bytes.length === 0) return records(bytes)
       const abortedTransactions = await this.#abortedIn(request.fromOffset, endOffsetOf(bytes))
+      // Compaction drops aborted records, and forgets their transactions once they are gone.
+      if (changeCount !== this.#changeCount) {
+        return await this.#finish(this.#fromFiles(request, endOffset), request, endOffset)
+      }
       return { kind: 'records', bytes, abortedTransactions }
     } catch (error) {
       return await this.#failed(error, request, endOffset)

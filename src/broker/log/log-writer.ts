@@ -103,6 +103,7 @@ export class LogWriter {
   /** Of what a sync of the file has covered. */
   #durableEnd: LogPosition | undefined
   #bytesWritten = 0
+  #replaceCount = 0
   /** Under way: one write at a time, and before it the cutting of what a failed one left. */
   #writing: Promise<void> | undefined
   #repair: Promise<void> | undefined
@@ -177,6 +178,11 @@ export class LogWriter {
     return this.#bytesWritten
   }
 
+  /** How often compaction put a segment in the place of others. */
+  get replaceCount(): number {
+    return this.#replaceCount
+  }
+
   get hasQueued(): boolean {
     return this.#queue.length > 0
   }
@@ -249,6 +255,17 @@ export class LogWriter {
   /** Lets the next segment begin at the end, so that the active one can be removed or compacted. */
   roll(): void {
     this.#isRollRequested = (this.active?.sizeBytes ?? 0) > 0
+  }
+
+  /** Compaction wrote some neighbouring, durable segments anew, as one. */
+  replace(old: readonly Segment[], cleaned: Segment): void {
+    this.segments.splice(this.segments.indexOf(old[0]!), old.length, cleaned)
+    this.#replaceCount += 1
+    for (const segment of old) this.#sealedDirty.delete(segment)
+    // The end of what is durable is the end of an old one while nothing behind it is.
+    if (this.#durableEnd !== undefined && old.includes(this.#durableEnd.segment)) {
+      this.#durableEnd = { segment: cleaned, position: cleaned.sizeBytes }
+    }
   }
 
   /** Whether `writeNow` can do without opening or making a file. */

@@ -29,40 +29,43 @@ export class Lookup {
   }
 
   /** The first record at or after a moment, from an offset on. @throws LandedOnDamage */
-  async firstAtOrAfter(
-    timestamp: number,
-    fromOffset: number,
-  ): Promise<TimestampedOffset | undefined> {
-    for (const segment of [...this.#options.segments]) {
-      if (segment.maxTimestamp < timestamp || segment.endOffset <= fromOffset) continue
-      const found = await this.#searchIn(segment, timestamp, fromOffset)
-      if (found !== undefined) return found
-    }
-    return undefined
+  firstAtOrAfter(timestamp: number, fromOffset: number): Promise<TimestampedOffset | undefined> {
+    return this.#overSegments(async (segments) => {
+      for (const segment of segments) {
+        if (segment.maxTimestamp < timestamp || segment.endOffset <= fromOffset) continue
+        const found = await this.#searchIn(segment, timestamp, fromOffset)
+        if (found !== undefined) return found
+      }
+      return undefined
+    })
   }
 
   /** The record with the latest timestamp, the first of those that have it. */
-  async latest(fromOffset: number): Promise<TimestampedOffset | undefined> {
-    let latest: Segment | undefined
-    for (const segment of this.#options.segments) {
-      if (segment.endOffset <= fromOffset || segment.maxTimestamp < 0) continue
-      if (latest === undefined || segment.maxTimestamp > latest.maxTimestamp) latest = segment
-    }
-    if (latest === undefined) return undefined
-    return await this.#searchIn(latest, latest.maxTimestamp, fromOffset)
+  latest(fromOffset: number): Promise<TimestampedOffset | undefined> {
+    return this.#overSegments(async (segments) => {
+      let latest: Segment | undefined
+      for (const segment of segments) {
+        if (segment.endOffset <= fromOffset || segment.maxTimestamp < 0) continue
+        if (latest === undefined || segment.maxTimestamp > latest.maxTimestamp) latest = segment
+      }
+      if (latest === undefined) return undefined
+      return await this.#searchIn(latest, latest.maxTimestamp, fromOffset)
+    })
   }
 
   /** Aborted transactions with records in the range, in the order of their first offsets. */
-  async abortedIn(range: { fromOffset: number; endOffset: number }): Promise<AbortedTransaction[]> {
-    const found: AbortedTransaction[] = []
-    for (const segment of [...this.#options.segments]) {
-      if (segment.endOffset <= range.fromOffset) continue
-      const { aborted } = await this.indexesOf(segment)
-      found.push(...overlapping(aborted, range))
-      // An entry that says everything below is settled: later ones cannot reach into the range.
-      if (aborted.some((entry) => entry.lastStableOffset >= range.endOffset)) break
-    }
-    return found.sort((a, b) => a.firstOffset - b.firstOffset)
+  abortedIn(range: { fromOffset: number; endOffset: number }): Promise<AbortedTransaction[]> {
+    return this.#overSegments(async (segments) => {
+      const found: AbortedTransaction[] = []
+      for (const segment of segments) {
+        if (segment.endOffset <= range.fromOffset) continue
+        const { aborted } = await this.indexesOf(segment)
+        found.push(...overlapping(aborted, range))
+        // An entry that says everything below is settled: later ones cannot reach into the range.
+        if (aborted.some((entry) => entry.lastStableOffset >= range.endOffset)) break
+      }
+      return found.sort((a, b) => a.firstOffset - b.firstOffset)
+    })
   }
 
   async indexesOf(segment: Segment): Promise<Indexes> {
@@ -89,6 +92,19 @@ export class Lookup {
       if (earlier === segment) segment.adopt(twin)
     }
     return segment.indexesNow!
+  }
+
+  /** Asks once more when a segment was removed or replaced while it was asked. */
+  async #overSegments<T>(ask: (segments: readonly Segment[]) => Promise<T>): Promise<T> {
+    for (;;) {
+      const segments = [...this.#options.segments]
+      try {
+        const answer = await ask(segments)
+        if (!segments.some((segment) => segment.isRetired)) return answer
+      } catch (error) {
+        if (!segments.some((segment) => segment.isRetired)) throw error
+      }
+    }
   }
 
   async #searchIn(

@@ -27,10 +27,9 @@ import { PartitionFolder } from './partition-folder.ts'
 import { decideSequence, type ProducerEntry, type RecentBatch } from './producer-state.ts'
 import type { CompletedTransaction, ProducerTable } from './producer-table.ts'
 import { hydrate, type RecoveredLog, recoverLog } from './recovery.ts'
-import { countExpired } from './retention.ts'
 import type { Segment } from './segment.ts'
-import { SegmentRemoval } from './segment-removal.ts'
 import { type KeptState, StateKeeper } from './state-keeper.ts'
+import { Upkeep, type UpkeepOwner } from './upkeep.ts'
 import { type Appended, type Ends, WaitingAppends } from './waiting-appends.ts'
 
 export type { AppendOutcome } from './append-outcome.ts'
@@ -71,6 +70,8 @@ export class PartitionLog {
   readonly topic: string
   readonly partition: number
   readonly topicId: string
+  /** Compaction, and whether it should be. */
+  readonly upkeep: Upkeep
   readonly #host: LogHost
   readonly #files: FileCache
   readonly #commit: GroupCommit
@@ -78,7 +79,6 @@ export class PartitionLog {
   readonly #view: LogView
   readonly #keeper: StateKeeper
   readonly #lookup: Lookup
-  readonly #removal: SegmentRemoval
   readonly #epochs: LeaderEpochs
   readonly #waiting = new WaitingAppends()
   readonly #listeners = new Set<() => void>()
@@ -118,7 +118,11 @@ export class PartitionLog {
       ignoreCrc: commit.faults.ignoreCrc === true,
       useReserve: (write) => commit.useReserve(write),
     })
-    return new PartitionLog(options, recovered)
+    const log = new PartitionLog(options, recovered)
+    // On a full disk they stay unfinished; whoever compacts or closes the log tries again.
+    const finish = () => commit.useReserve(() => log.upkeep.finishSwaps())
+    if (log.state === 'online') await ignoringDisk(finish)
+    return log
   }
 
   private constructor(options: PartitionLogOptions, recovered: RecoveredLog) {
@@ -147,14 +151,18 @@ export class PartitionLog {
     this.#writer = new LogWriter({ topicId, partition, folder, files, segments, owner, endOffset })
     this.#keeper = new StateKeeper(files.disk, this.#writer, () => this.#keptState())
     const { timers } = options.host
-    this.#removal = new SegmentRemoval({
-      disk: files.disk,
-      timers,
-      saveCheckpoint: () => this.#commit.saveCheckpoint(),
-    })
-    this.#removal.removeFiles(recovered.deletedFiles, options.config.fileDeleteDelayMs)
     this.#lookup = new Lookup({ files, timers, folder: path, segments, config: () => this.#config })
     this.#view = new LogView(this.#writer, this.#lookup)
+    this.upkeep = new Upkeep({
+      host: options.host,
+      files,
+      commit: options.commit,
+      writer: this.#writer,
+      view: this.#view,
+      lookup: this.#lookup,
+      owner: this.#asUpkeepOwner(),
+      recovered,
+    })
     if (recovered.offlineReason === undefined) this.#commit.register(this.#writer, this.#keeper)
     else {
       if (this.#commit.replayOf(topicId, partition).length > 0) this.#commit.keepJournal()
@@ -299,14 +307,14 @@ export class PartitionLog {
     this.#raiseLogStart(Math.min(offset, this.#highWatermark))
     await this.#commit.saveCheckpoint()
     this.#isLogStartUnsaved = false
-    await this.#removeExpired(this.#host.clock.nowMs())
+    await this.upkeep.removeExpired(this.#host.clock.nowMs())
   }
 
   /** Removes the segments that have outlived retention.ms or retention.bytes. */
   async applyRetention(nowMs: number): Promise<void> {
     if (this.#offlineReason !== undefined) return
     this.#producers?.expire(nowMs - this.#config.producerIdExpirationMs)
-    await this.#removeExpired(nowMs)
+    await this.upkeep.removeExpired(nowMs)
   }
 
   updateConfig(config: LogConfig): void {
@@ -323,7 +331,10 @@ export class PartitionLog {
    */
   async close({ isGone = false }: { isGone?: boolean } = {}): Promise<void> {
     await this.#hydrating
+    await this.upkeep.stop()
     if (this.#offlineReason === undefined) {
+      // What fails here is told below, when everything else is closed.
+      if (!isGone) await this.upkeep.finishSwaps().catch(() => undefined)
       if (isGone) await this.#commit.settle(this.#writer)
       else await this.#commit.flush(this.#writer)
       if (this.#producers !== undefined && !isGone) {
@@ -332,8 +343,9 @@ export class PartitionLog {
     }
     this.#commit.unregister(this.#writer, { isGone })
     this.#refuseFromNowOn('closed')
-    await this.#removal.finish()
-    for (const segment of this.#segments) await segment.file.close()
+    await this.upkeep.close({ isGone }).finally(async () => {
+      for (const segment of this.#segments) await segment.file.close()
+    })
   }
 
   get #segments(): Segment[] {
@@ -458,38 +470,6 @@ export class PartitionLog {
     return this.#hydrating
   }
 
-  async #removeExpired(nowMs: number): Promise<void> {
-    let count = this.#countExpired(nowMs)
-    if (count === 0) return
-    if (count === this.#segments.length) {
-      // The next segment must be there first: its name is what remembers where the log ends. What
-      // stood in the journal only has reached the last one by then, and may keep it.
-      await this.#roll()
-      if (this.#offlineReason !== undefined) return
-      count = this.#countExpired(nowMs)
-      if (count === 0 || count === this.#segments.length) return
-    }
-    const removed = this.#segments.splice(0, count)
-    this.#raiseLogStart(this.#segments[0]!.baseOffset)
-    this.#view.forgetPlaces()
-    for (const segment of removed) this.#commit.forgetSegment(segment, this.#writer)
-    await this.#removal.remove(removed, this.#config.fileDeleteDelayMs)
-  }
-
-  #countExpired(nowMs: number): number {
-    return countExpired(this.#segments, {
-      config: this.#config,
-      logStartOffset: this.#logStartOffset,
-      highWatermark: this.#highWatermark,
-      nowMs,
-    })
-  }
-
-  async #roll(): Promise<void> {
-    this.#commit.requestRoll(this.#writer)
-    await this.#commit.flush(this.#writer)
-  }
-
   #raiseLogStart(offset: number): void {
     if (offset <= this.#logStartOffset) return
     this.#logStartOffset = offset
@@ -502,8 +482,24 @@ export class PartitionLog {
       logStartOffset: this.#logStartOffset,
       logEndOffset: this.#logEndOffset,
       firstOpenOffset: this.#firstOpenOffset,
+      firstDirtyOffset: this.upkeep.firstDirtyOffset,
       epochs: this.#epochs,
       producers: this.#producers,
+    }
+  }
+
+  #asUpkeepOwner(): UpkeepOwner {
+    return {
+      isOffline: () => this.#offlineReason !== undefined,
+      config: () => this.#config,
+      logStartOffset: () => this.#logStartOffset,
+      highWatermark: () => this.#highWatermark,
+      lastStableOffset: () => this.lastStableOffset,
+      producers: async () => {
+        if (this.#producers === undefined) await this.#hydrate()
+        return this.#producers
+      },
+      raiseLogStart: (offset) => this.#raiseLogStart(offset),
     }
   }
 

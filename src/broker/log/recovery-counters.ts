@@ -25,6 +25,7 @@ export interface RecoveryCounters {
   /** Opened without looking at a file. */
   cleanOpens: number
   leftoversRemoved: number
+  /** A compacted segment was complete, and the crash came before it had its name. */
   swapsCompleted: number
 }
 

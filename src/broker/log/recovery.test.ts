@@ -70,7 +70,7 @@ describe('after a power cut, a log whose segments were not all synced', () => {
     const log = await recover({
       segments: { 0: [] },
       journal: [batch(0, 2), batch(2, 2), batch(4, 2)],
-      note: { ...noteOf(0), logStartOffset: 3 },
+      note: { ...noteOf(0, { 0: [] }), logStartOffset: 3 },
     })
 
     assert.deepEqual(await offsetsOf(log), { 2: [2, 4] })
@@ -114,9 +114,57 @@ describe('after a power cut, a log whose segments were not all synced', () => {
   })
 })
 
+describe('after a crash in the middle of a compaction', () => {
+  const old = { 0: [batch(0), batch(1)], 2: [batch(2)], 3: [batch(3)] }
+
+  it('a segment that is complete takes the place of all that it was written from', async () => {
+    const log = await recover({
+      segments: old,
+      swaps: { 0: [batch(1), batch(2)] },
+      recoveryPoint: 4,
+    })
+
+    assert.deepEqual(await offsetsOf(log), { 0: [1, 2], 3: [3] })
+    const [[swap, replaced] = []] = [...log.swaps]
+    assert.match(swap!.file.path, /0{20}\.log\.swap$/)
+    assert.deepEqual(
+      replaced?.map(({ baseOffset }) => baseOffset),
+      [0, 2],
+    )
+    assert.equal(log.endOffset, 4)
+  })
+
+  it('one that was being written is of no use', async () => {
+    const log = await recover({ segments: old, cleaned: { 0: [batch(1)] }, recoveryPoint: 4 })
+
+    assert.deepEqual(await offsetsOf(log), { 0: [0, 1], 2: [2], 3: [3] })
+    assert.equal(log.swaps.size, 0)
+  })
+
+  it('an old segment whose name came back gives way to the one that took it in', async () => {
+    const segments = { 0: [batch(1), batch(2)], 2: [batch(2)], 3: [batch(3)] }
+
+    const log = await recover({ segments, note: undefined })
+
+    assert.deepEqual(await offsetsOf(log), { 0: [1, 2], 3: [3] })
+  })
+
+  it('goes offline when what was complete is damaged', async () => {
+    const torn = Buffer.from(batch(2))
+    torn[torn.length - 1]! ^= 1
+
+    const log = await recover({ segments: old, swaps: { 0: [batch(1), torn] }, recoveryPoint: 4 })
+
+    assert.match(log.offlineReason ?? '', /damaged/)
+  })
+})
+
 /** Opens a folder as it is after a crash. */
 async function recover(crashed: {
   segments: Readonly<Record<number, readonly Buffer[]>>
+  /** Compacted segments by how far they had come. */
+  swaps?: Readonly<Record<number, readonly Buffer[]>>
+  cleaned?: Readonly<Record<number, readonly Buffer[]>>
   journal?: readonly Buffer[]
   isBehindUnsynced?: boolean
   recoveryPoint?: number
@@ -125,8 +173,13 @@ async function recover(crashed: {
 }): Promise<RecoveredLog> {
   const disk = memoryDisk({ maxBytes: 16 * 1024 * 1024 })
   await disk.makeFolder(FOLDER)
-  for (const [base, batches] of Object.entries(crashed.segments)) {
-    await writeFile(disk, `${FOLDER}/${base.padStart(20, '0')}.log`, Buffer.concat(batches))
+  const { segments, swaps = {}, cleaned = {} } = crashed
+  const files = { '': segments, '.swap': swaps, '.cleaned': cleaned }
+  for (const [ending, logs] of Object.entries(files)) {
+    for (const [base, batches] of Object.entries(logs)) {
+      const path = `${FOLDER}/${base.padStart(20, '0')}.log${ending}`
+      await writeFile(disk, path, Buffer.concat(batches))
+    }
   }
   const { isBehindUnsynced = false } = crashed
   const replay = (crashed.journal ?? []).map((bytes): ReplayEntry => {
@@ -141,7 +194,7 @@ async function recover(crashed: {
     nowMs: 0,
     folder: FOLDER,
     config: { ...DEFAULT_LOG_CONFIG, ...crashed.config },
-    note: 'note' in crashed ? crashed.note : noteOf(recoveryPoint),
+    note: 'note' in crashed ? crashed.note : noteOf(recoveryPoint, crashed.segments),
     hasCheckpoint: !('note' in crashed),
     wasCleanStop: false,
     isNew: false,
@@ -182,7 +235,11 @@ function batch(offset: number, recordCount = 1): Buffer {
   return bytes
 }
 
-function noteOf(recoveryPoint: number): LogNote {
+function noteOf(
+  recoveryPoint: number,
+  segments: Readonly<Record<number, readonly Buffer[]>>,
+): LogNote {
+  const bases = Object.keys(segments).map(Number)
   return {
     topicId: TOPIC_ID,
     partition: 0,
@@ -190,7 +247,19 @@ function noteOf(recoveryPoint: number): LogNote {
     recoveryPoint,
     firstOpenOffset: -1,
     epochs: [],
-    segments: [],
+    segments: bases
+      .filter((baseOffset) => baseOffset < recoveryPoint)
+      .map((baseOffset) => ({
+        baseOffset,
+        endOffset: baseOffset + segments[baseOffset]!.length,
+        sizeBytes: Buffer.concat(segments[baseOffset]!).length,
+        maxTimestamp: 1_700_000_000_000,
+        maxTimestampOffset: baseOffset,
+        firstTimestamp: 1_700_000_000_000,
+        createdMs: 0,
+        abortedCount: 0,
+      })),
+    firstDirtyOffset: 0,
   }
 }
 

@@ -14,7 +14,7 @@ import type { ReplayEntry } from './journal.ts'
 import { LeaderEpochs } from './leader-epochs.ts'
 import { learnBatch, learnSegment } from './learn-segment.ts'
 import { loadLearningStart } from './learning-start.ts'
-import { settleLeftovers } from './leftovers.ts'
+import { SWAP_SUFFIX, settleLeftovers } from './leftovers.ts'
 import { isCompacted, type LogConfig } from './log-config.ts'
 import { removeSnapshotsBeyond } from './producer-snapshots.ts'
 import { ProducerTable } from './producer-table.ts'
@@ -54,6 +54,9 @@ export interface RecoveredLog {
   readonly producers: ProducerTable | undefined
   /** Of the first open transaction; -1 when there is none. */
   readonly firstOpenOffset: number
+  readonly firstDirtyOffset: number
+  /** Compacted segments whose files are still named `.swap`, and what they replace. */
+  readonly swaps: ReadonlyMap<Segment, readonly Segment[]>
   /** Paths of files that are named `.deleted` and have yet to go. */
   readonly deletedFiles: readonly string[]
   /** Set when the log must stay offline. */
@@ -109,6 +112,8 @@ function emptyLog(): RecoveredLog {
     epochs: new LeaderEpochs(),
     producers: new ProducerTable(),
     firstOpenOffset: -1,
+    firstDirtyOffset: 0,
+    swaps: new Map(),
     deletedFiles: [],
     offlineReason: undefined,
   }
@@ -147,6 +152,8 @@ function fromNote(note: LogNote, { files, folder }: RecoveryOptions): RecoveredL
     epochs: new LeaderEpochs(note.epochs),
     producers: segments.length === 0 ? new ProducerTable() : undefined,
     firstOpenOffset: note.firstOpenOffset,
+    firstDirtyOffset: note.firstDirtyOffset,
+    swaps: new Map(),
     deletedFiles: [],
     offlineReason: undefined,
   }
@@ -159,6 +166,7 @@ interface JournaledBatch extends Pick<ReplayEntry, 'baseOffset' | 'bytes' | 'isB
 class Recovery {
   readonly #options: RecoveryOptions
   readonly #segments: Segment[] = []
+  readonly #swaps = new Map<Segment, Segment[]>()
   readonly #recoveryPoint: number
   #producers = new ProducerTable()
   #epochs = new LeaderEpochs()
@@ -174,15 +182,16 @@ class Recovery {
 
   async run(): Promise<RecoveredLog> {
     const { files, folder } = this.#options
-    await settleLeftovers(files.disk, folder)
+    const swapped = await settleLeftovers(files.disk, folder)
     const names = await files.disk.list(folder)
     const fromOffset = await this.#loadProducers()
-    await this.#findSegments(names, fromOffset)
+    await this.#findSegments(names, fromOffset, swapped)
     for (const segment of [...this.#segments]) {
       if (this.#offlineReason !== undefined) break
       if (segment.endOffset > segment.baseOffset && segment.endOffset <= fromOffset) continue
       if (!this.#segments.includes(segment)) continue
       const isDamaged = await this.#learn(segment, fromOffset)
+      await this.#leaveOutCovered(segment)
       await this.#fillUpToNext(segment)
       await this.#cutBehindGap(segment, isDamaged)
     }
@@ -202,6 +211,8 @@ class Recovery {
       epochs: this.#epochs,
       producers: this.#producers,
       firstOpenOffset: this.#producers.firstOpenOffset ?? -1,
+      firstDirtyOffset: this.#options.note?.firstDirtyOffset ?? 0,
+      swaps: this.#swaps,
       deletedFiles: names
         .filter((name) => name.endsWith(DELETED_SUFFIX))
         .map((name) => `${folder}/${name}`),
@@ -218,33 +229,44 @@ class Recovery {
       const noted = note.segments.findLast(({ baseOffset }) => baseOffset < offset)
       return noted === undefined ? undefined : this.#newSegment(noted.baseOffset)
     })
+    // Compaction may have taken the batch with which an epoch began: the note knows better.
+    this.#epochs = new LeaderEpochs(note.epochs)
+    this.#epochs.truncateEnd(snapshot?.offset ?? this.#recoveryPoint)
     if (snapshot === undefined) return 0
     this.#producers = new ProducerTable(snapshot.entries)
-    this.#epochs = new LeaderEpochs(note.epochs)
-    this.#epochs.truncateEnd(snapshot.offset)
     this.#endOffset = snapshot.offset
     return snapshot.offset
   }
 
   /** Segments below the offset are taken as the note has them. */
-  async #findSegments(names: readonly string[], fromOffset: number): Promise<void> {
-    const { folder, note } = this.#options
+  async #findSegments(
+    names: readonly string[],
+    fromOffset: number,
+    swapped: ReadonlySet<number>,
+  ): Promise<void> {
+    const { files, folder, note } = this.#options
     const known = new Map(note?.segments.map((segment) => [segment.baseOffset, segment]))
-    const bases = logBases(names)
+    const bases = [...new Set([...logBases(names), ...swapped])].sort((a, b) => a - b)
     for (const [i, base] of bases.entries()) {
       const next = bases[i + 1]
-      const isBelow = next !== undefined && next <= fromOffset
+      const noted = known.get(base)
       const segment = this.#newSegment(base)
-      if (isBelow) {
-        const noted = known.get(base)
-        // The note was durable without it: retention or compaction had removed it, its name came back.
-        if (noted === undefined) {
-          counters.leftoversRemoved += 1
-          await segment.removeFiles()
-          continue
-        }
-        await this.#take(segment, noted)
+      if (swapped.has(base)) {
+        const path = segment.file.path + SWAP_SUFFIX
+        const swap = new Segment(files, folder, base, segment.createdMs, files.file(path))
+        this.#swaps.set(swap, [segment])
+        counters.swapsCompleted += 1
+        this.#segments.push(swap)
+        continue
       }
+      // The note was durable without it: retention or compaction had removed it, its name came back.
+      if (noted === undefined && base < this.#recoveryPoint && note !== undefined) {
+        counters.leftoversRemoved += 1
+        await segment.removeFiles()
+        continue
+      }
+      const isBelow = next !== undefined && next <= fromOffset
+      if (isBelow && noted !== undefined) await this.#take(segment, noted)
       this.#segments.push(segment)
     }
     this.#endOffset = Math.max(this.#endOffset, this.#segments[0]?.baseOffset ?? 0)
@@ -253,7 +275,8 @@ class Recovery {
       // One that was still empty may have had no durable name.
       const isDurable = baseOffset < endOffset && endOffset <= this.#recoveryPoint
       const isExpected = isDurable && !bases.includes(baseOffset)
-      const wasRemoved = names.includes(`${baseName(path)}${DELETED_SUFFIX}`)
+      const name = baseName(path)
+      const wasRemoved = names.some((n) => n.startsWith(name) && n.endsWith(DELETED_SUFFIX))
       if (isExpected && !wasRemoved) this.#goOffline(`segment ${path} is missing`)
     }
   }
@@ -290,9 +313,12 @@ class Recovery {
       fileBytes,
       durableBelow: this.#recoveryPoint,
       checkCrc: ignoreCrc !== true,
+      // The index files beside a `.swap` log are those of the log that it replaces.
+      useIndexes: !this.#swaps.has(segment),
     })
     this.#endOffset = Math.max(this.#endOffset, scan.endOffset)
-    segment.hasDurableName = segment.baseOffset < this.#recoveryPoint
+    segment.hasDurableName = segment.baseOffset < this.#recoveryPoint || this.#swaps.has(segment)
+    if (this.#swaps.has(segment)) segment.trustSynced()
     if (scan.isDamaged) await this.#judge(segment, fileBytes)
     return scan.isDamaged
   }
@@ -306,7 +332,9 @@ class Recovery {
     })
     const isLast = segment === this.#segments.at(-1)
     const wasDurable = this.#endOffset < this.#recoveryPoint
-    if (kind === 'corruption' || (wasDurable && (kind === 'lost-page' || !isLast))) {
+    // A `.swap` log was synced before it got its name: no end of it can be torn.
+    const isSwap = this.#swaps.has(segment)
+    if (kind === 'corruption' || isSwap || (wasDurable && (kind === 'lost-page' || !isLast))) {
       counters.corruptionsFound += 1
       this.#goOffline(
         `damaged at offset ${this.#endOffset} (${segment.file.path}, byte ${position}) with good data behind it`,
@@ -316,6 +344,22 @@ class Recovery {
     if (kind === 'torn-tail') counters.tornTailsCut += 1
     else counters.lostPagesCut += 1
     await segment.file.use((file) => file.truncate(segment.sizeBytes))
+  }
+
+  /** What a compacted segment has taken in: a crash came before the old files were gone. */
+  async #leaveOutCovered(segment: Segment): Promise<void> {
+    if (this.#offlineReason !== undefined) return
+    const at = this.#segments.indexOf(segment)
+    const behind = this.#segments.findIndex((other, i) => i > at && !covers(segment, other))
+    const count = (behind < 0 ? this.#segments.length : behind) - at - 1
+    const covered = this.#segments.splice(at + 1, count)
+    const replaced = this.#swaps.get(segment)
+    for (const old of covered) {
+      counters.leftoversRemoved += 1
+      await old.file.close()
+      if (replaced === undefined) await old.removeFiles()
+      else replaced.push(old)
+    }
   }
 
   /**
@@ -328,6 +372,8 @@ class Recovery {
     if (next === undefined || this.#offlineReason !== undefined) return
     for (const batch of this.#journaled()) {
       if (this.#endOffset >= next.baseOffset) return
+      // Below the recovery point nothing was lost, only compacted.
+      if (batch.baseOffset < this.#recoveryPoint) continue
       if (batch.baseOffset === this.#endOffset) await this.#write(batch, segment)
     }
   }
@@ -421,6 +467,10 @@ class Recovery {
     this.#endOffset = header.lastOffset + 1
     counters.journalBatchesReplayed += 1
   }
+}
+
+function covers({ endOffset }: Segment, other: Segment): boolean {
+  return other.baseOffset < endOffset
 }
 
 function baseName(path: string): string {

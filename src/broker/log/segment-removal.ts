@@ -21,7 +21,8 @@ export interface SegmentRemovalOptions {
 export class SegmentRemoval {
   readonly #options: SegmentRemovalOptions
   readonly #paths = new Set<string>()
-  readonly #timers = new Set<Timer>()
+  /** By timer, what it will do. */
+  readonly #timers = new Map<Timer, () => Promise<void>>()
   #running: Promise<void> = Promise.resolve()
   #isFinished = false
 
@@ -33,11 +34,13 @@ export class SegmentRemoval {
   async remove(segments: readonly Segment[], delayMs: number): Promise<void> {
     const paths: string[] = []
     for (const segment of segments) {
+      await segment.retire()
+      const suffix = this.#freeSuffix(segment)
       for (const extension of SEGMENT_EXTENSIONS) {
         const path = segmentPath(segment.folder, segment.baseOffset, extension)
-        if (await this.#rename(path, path + DELETED_SUFFIX)) paths.push(path + DELETED_SUFFIX)
+        if (await this.#rename(path, path + suffix)) paths.push(path + suffix)
       }
-      segment.file.renamed(segmentPath(segment.folder, segment.baseOffset, 'log') + DELETED_SUFFIX)
+      segment.file.renamed(segmentPath(segment.folder, segment.baseOffset, 'log') + suffix)
     }
     this.removeFiles(paths, delayMs, segments)
   }
@@ -50,15 +53,37 @@ export class SegmentRemoval {
       this.#timers.delete(timer)
       this.#running = this.#running.then(() => this.#unlink(paths, segments))
     })
-    this.#timers.add(timer)
+    this.#timers.set(timer, () => this.#unlink(paths, segments))
   }
 
-  /** The partition closes: what is left goes at the next start. */
+  /**
+   * The partition closes and nobody reads any more: what is left goes now. A start after a stop in
+   * good order does not look for it.
+   */
   async finish(): Promise<void> {
     this.#isFinished = true
-    for (const timer of this.#timers) timer.cancel()
+    await this.#running
+    for (const [timer, unlink] of this.#timers) {
+      timer.cancel()
+      await unlink()
+    }
+    this.#timers.clear()
+  }
+
+  /** The partition closes and all of its folder is about to go. */
+  async abandon(): Promise<void> {
+    this.#isFinished = true
+    for (const timer of this.#timers.keys()) timer.cancel()
     this.#timers.clear()
     await this.#running
+  }
+
+  /** An older segment of that name, which was compacted, may still wait to go. */
+  #freeSuffix({ folder, baseOffset }: Segment): string {
+    const path = segmentPath(folder, baseOffset, 'log')
+    let suffix = DELETED_SUFFIX
+    for (let n = 1; this.#paths.has(path + suffix); n++) suffix = `.${n}${DELETED_SUFFIX}`
+    return suffix
   }
 
   async #unlink(paths: readonly string[], segments: readonly Segment[]): Promise<void> {

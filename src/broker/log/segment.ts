@@ -8,7 +8,7 @@ import type { DiskFile } from '../../host/disk.ts'
 import { crc32c } from '../bytes/crc32c.ts'
 import type { SegmentNote } from './checkpoint-file.ts'
 import type { CachedFile, FileCache } from './file-cache.ts'
-import type { LogConfig } from './log-config.ts'
+import { isCompacted, type LogConfig } from './log-config.ts'
 import { OffsetIndex, type OffsetIndexEntry } from './offset-index.ts'
 import { recoveryCounters as counters } from './recovery-counters.ts'
 import { TimeIndex } from './time-index.ts'
@@ -60,12 +60,15 @@ export class Segment {
   /** Of the first batch; -1 while there is none. What segment.ms counts from. */
   firstTimestamp = NO_TIMESTAMP
   createdMs: number
+  /** In no list any more: what stands in its files has been removed or is elsewhere now. */
+  isRetired = false
   #bytesSinceIndexEntry = 0
   #indexes: Indexes | undefined
   /** Aborted transactions that its index on disk must know, by the last checkpoint. */
   #notedAborted = 0
   /** How many the index on disk has; -1 when it may have any. */
   #savedAborted = 0
+  #indexWrites: Promise<void> = Promise.resolve()
 
   constructor(
     files: FileCache,
@@ -250,16 +253,35 @@ export class Segment {
   }
 
   /** Writes the index files anew, unsynced: they can be rebuilt. */
-  async writeIndexes(): Promise<void> {
+  writeIndexes(): Promise<void> {
+    const written = this.#indexWrites.then(() => this.#writeIndexes())
+    this.#indexWrites = written.catch(() => undefined) // the caller is told
+    return written
+  }
+
+  /** Its place is taken: resolves when no index file is written under its name any more. */
+  retire(): Promise<void> {
+    this.isRetired = true
+    return this.#indexWrites
+  }
+
+  async #writeIndexes(): Promise<void> {
     const indexes = this.#indexes
-    if (indexes === undefined) return
+    if (indexes === undefined || this.isRetired) return
     await this.#writeFile('index', indexes.offsets.encode())
     await this.#writeFile('timeindex', indexes.times.encode())
-    await this.writeTransactionIndex()
+    await this.#writeTransactionIndex()
   }
 
   /** Brings the file of aborted transactions up to date; unsynced. Without any there is no file. */
-  async writeTransactionIndex(): Promise<void> {
+  writeTransactionIndex(): Promise<void> {
+    const written = this.#indexWrites.then(() => this.#writeTransactionIndex())
+    this.#indexWrites = written.catch(() => undefined) // the caller is told
+    return written
+  }
+
+  async #writeTransactionIndex(): Promise<void> {
+    if (this.isRetired) return
     const aborted = this.#indexes?.aborted ?? []
     const { length } = aborted
     if (length === this.#savedAborted) return
@@ -340,7 +362,11 @@ export function mustRoll(
   if (indexBytes + INDEX_ENTRY_BYTES > config.segmentIndexBytes) return true
   const hasTimes = segment.firstTimestamp >= 0 && batch.maxTimestamp >= 0
   const ageMs = hasTimes ? batch.maxTimestamp - segment.firstTimestamp : nowMs - segment.createdMs
-  const { segmentMs, segmentJitterMs } = config
+  const { segmentJitterMs } = config
+  // KIP-354: the active segment is never compacted, so it must not live longer than that either.
+  const segmentMs = isCompacted(config)
+    ? Math.min(config.segmentMs, config.maxCompactionLagMs)
+    : config.segmentMs
   if (segmentJitterMs === 0) return ageMs > segmentMs
   return ageMs > segmentMs - Math.min(segmentMs, segmentJitterMs) * spread(segment)
 }

@@ -20,6 +20,7 @@ export interface KeptState {
   readonly logStartOffset: number
   readonly logEndOffset: number
   readonly firstOpenOffset: number
+  readonly firstDirtyOffset: number
   readonly epochs: LeaderEpochs
   /** undefined while they are left on disk. */
   readonly producers: ProducerTable | undefined
@@ -45,10 +46,11 @@ export class StateKeeper {
   /** This partition's line in the checkpoint file. */
   noteLine(): string {
     const { recoveryPoint, writtenEndOffset, segments, topicId, partition } = this.#writer
-    const { logStartOffset, firstOpenOffset, epochs } = this.#state()
+    const { logStartOffset, firstOpenOffset, firstDirtyOffset, epochs } = this.#state()
     const sizes = segments.reduce((sum, segment) => sum + segment.sizeBytes, 0)
     const marks = [recoveryPoint, writtenEndOffset, segments.length, sizes, logStartOffset]
-    const stamp = [...marks, firstOpenOffset, epochs.last?.epoch].join()
+    const compacted = [this.#writer.replaceCount, firstDirtyOffset]
+    const stamp = [...marks, firstOpenOffset, ...compacted, epochs.last?.epoch].join()
     if (stamp !== this.#lineStamp) {
       const note: LogNote = {
         topicId,
@@ -58,6 +60,7 @@ export class StateKeeper {
         firstOpenOffset,
         epochs: epochs.starts,
         segments: segments.map((segment) => segment.toNote()),
+        firstDirtyOffset,
       }
       this.#line = encodeNote(note)
       this.#lineStamp = stamp

@@ -32,8 +32,12 @@ export interface HandlerWorld extends AsyncDisposable {
     version: number,
     body: InferInput<Req>,
   ): Promise<Infer<Res>>
-  /** Appends records of these values, one batch each, durably. */
-  produce(topic: string, partition: number, values: readonly string[]): Promise<void>
+  /** Appends records of these values, with a key or without, one batch each, durably. */
+  produce(
+    topic: string,
+    partition: number,
+    values: readonly (string | { key: string; value: string })[],
+  ): Promise<void>
 }
 
 const WORLD_BYTES = 512 * 1024 * 1024
@@ -104,8 +108,13 @@ export async function openHandlerWorld(
     },
 
     async produce(topic, partition, values) {
-      for (const value of values) {
-        const record = { timestamp: host.clock.nowMs(), key: null, value: Buffer.from(value) }
+      for (const entry of values) {
+        const { key, value } = typeof entry === 'string' ? { key: null, value: entry } : entry
+        const record = {
+          timestamp: host.clock.nowMs(),
+          key: key === null ? null : Buffer.from(key),
+          value: Buffer.from(value),
+        }
         const batch = buildBatch({ records: [record] })
         const outcome = await partitions
           .get(topic, partition)!

@@ -1,11 +1,13 @@
-// Work that nobody asked for: old segments go. Invariant: one thing at a time, with a turn for everybody else between two partitions;
-// the logs themselves give way inside long work. A partition that fails is its own matter: the others
+// Work that nobody asked for: old segments go, compacted topics are compacted. Invariant: one thing
+// at a time, with a turn for everybody else between two partitions; the logs themselves give way
+// inside long work. A partition that fails is its own matter: the others
 // are still looked after.
 
 import type { Timer } from '../../host/clock.ts'
 import type { Host } from '../../host/host.ts'
 import type { Catalog } from '../catalog/catalog.ts'
 import { describeError, type JsonLog } from './json-log.ts'
+import { LogCleaner } from './log-cleaner.ts'
 import type { Partitions } from './partitions.ts'
 
 export interface HousekeepingOptions {
@@ -14,6 +16,9 @@ export interface HousekeepingOptions {
   readonly partitions: Partitions
   readonly log: JsonLog
 }
+
+/** A backoff of nothing would keep the event loop busy with looking. */
+const MIN_BACKOFF_MS = 10
 
 interface Job {
   readonly name: string
@@ -35,6 +40,22 @@ export class Housekeeping {
       name: 'retention',
       everyMs: () => config.logRetentionCheckIntervalMs,
       run: () => this.#applyRetention(),
+    })
+    const { host, catalog, partitions, log } = options
+    const cleaner = new LogCleaner({
+      clock: host.clock,
+      timers: host.timers,
+      config,
+      log,
+      logs: function* () {
+        yield catalog.log
+        yield* partitions.all()
+      },
+    })
+    this.#schedule({
+      name: 'compaction',
+      everyMs: () => Math.max(config.logCleanerBackoffMs, MIN_BACKOFF_MS),
+      run: () => cleaner.run(this.#stop.signal),
     })
   }
 

@@ -40,6 +40,11 @@ export interface ReadRecord {
   readonly value: string
 }
 
+/** Where everything is compacted, the key of a record is what its value begins with. */
+export function keyOf(value: string): string {
+  return value.slice(0, value.indexOf('/'))
+}
+
 interface PartitionLedger {
   readonly sent: Set<string>
   readonly acknowledged: Map<number, string>
@@ -52,8 +57,14 @@ interface PartitionLedger {
 
 export class Ledger {
   readonly #partitions = new Map<string, PartitionLedger>()
+  readonly #isCompacted: boolean
   acknowledgedCount = 0
   readCount = 0
+
+  /** @param options.isCompacted a record may go when a later one has its key */
+  constructor({ isCompacted = false }: { isCompacted?: boolean } = {}) {
+    this.#isCompacted = isCompacted
+  }
 
   /** Before it goes out. Values are unique over all producers. */
   sent(partition: string, values: readonly string[]): void {
@@ -116,11 +127,15 @@ export class Ledger {
     const { acknowledged, read, written, mayBeginAt } = this.#of(partition)
     this.#checkOrigin(partition, records)
     const there = new Map(records.map(({ offset, value }) => [offset, value]))
+    const latest = new Map(records.map(({ offset, value }) => [keyOf(value), offset]))
+    const isSuperseded = (offset: number, value: string) =>
+      this.#isCompacted && (latest.get(keyOf(value)) ?? -1) > offset
     for (const [how, known] of Object.entries({ acknowledged, read, written })) {
       for (const [offset, value] of known) {
         const found = there.get(offset)
         if (found === value) continue
-        if (found === undefined && offset < mayBeginAt) continue
+        const mayBeGone = offset < mayBeginAt || isSuperseded(offset, value)
+        if (found === undefined && mayBeGone) continue
         const what = `${idOf(value)} was ${how} at ${partition}@${offset}`
         if (found === undefined) throw new BreachError('lost', `${what} and is gone`)
         throw new BreachError('changed', `${what}, where ${idOf(found)} is now`)
@@ -128,7 +143,7 @@ export class Ledger {
     }
     for (const [index, { offset }] of records.entries()) {
       const expected = records[0]!.offset + index
-      if (offset !== expected) {
+      if (offset !== expected && !this.#isCompacted) {
         throw new BreachError('hole', `${partition} goes on at ${offset}, expected ${expected}`)
       }
     }

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { recoveryCounters } from '../../../src/broker/log/recovery-counters.ts'
 import { Campaign, describeFinding } from '../campaign.ts'
-import { LOG_COMMAND } from './campaign.ts'
+import { COMPACTED_COMMAND, compactedSettings, LOG_COMMAND } from './campaign.ts'
 import { BreachError } from './ledger.ts'
 import { type RunOptions, runOnce } from './log-run.ts'
 
@@ -14,6 +14,7 @@ const MAX_CUTS = 60
 /** Of which only the end is looked at. */
 const STOPPED_SEEDS = 20
 const MAX_PLANTED_RUNS = 400
+const COMPACTED_SEEDS = 2
 
 describe('the log, when the power goes', () => {
   it('keeps every promise, wherever it goes', async () => {
@@ -57,6 +58,26 @@ describe('the log, when the power goes', () => {
     )
   })
 
+  it('takes nothing but what was superseded, wherever it goes while the log is compacted', async () => {
+    const campaign = new Campaign(runOnce)
+    const { swapsCompleted, leftoversRemoved } = recoveryCounters
+
+    for (let seed = 0; seed < COMPACTED_SEEDS; seed++) {
+      await campaign.everyCut({ seed, settings: compactedSettings }, MAX_CUTS)
+    }
+
+    assert.deepEqual(
+      campaign.findings.map((finding) => describeFinding(finding, COMPACTED_COMMAND)),
+      [],
+    )
+    const { runs } = campaign
+    const compactions = campaign.count('compactions')
+    assert.ok(compactions > 200, `${compactions} compactions in ${runs} runs`)
+    assert.ok(recoveryCounters.swapsCompleted > swapsCompleted, 'no .swap was completed')
+    assert.ok(recoveryCounters.leftoversRemoved > leftoversRemoved, 'no .cleaned was removed')
+    assert.equal(recoveryCounters.corruptionsFound, 0)
+  })
+
   it('does exactly the same again from the same seed', async () => {
     const options = { seed: 3, cutAt: { action: 'sync', index: 5 } } as const
 
@@ -90,6 +111,10 @@ describe('a planted mistake is found', () => {
       settings: journalHeavy,
     },
     'the CRC is ignored': { logFaults: { ignoreCrc: true } },
+    'a compacted segment is not synced': {
+      logFaults: { compactedUnsynced: true },
+      settings: compactedSettings,
+    },
     'a duplicate is acknowledged early': { logFaults: { duplicateAcknowledgedEarly: true } },
   }
   for (const [mistake, options] of Object.entries(mistakes)) {

@@ -5,7 +5,7 @@ import { readRecords } from '../../../src/broker/batch/records.ts'
 import type { LogFaults } from '../../../src/broker/log/faults.ts'
 import { FileCache } from '../../../src/broker/log/file-cache.ts'
 import { GroupCommit } from '../../../src/broker/log/group-commit.ts'
-import { DEFAULT_LOG_CONFIG } from '../../../src/broker/log/log-config.ts'
+import { DEFAULT_LOG_CONFIG, type LogConfig } from '../../../src/broker/log/log-config.ts'
 import { PartitionLog } from '../../../src/broker/log/partition-log.ts'
 import { nodeNet } from '../../../src/host/node-net.ts'
 import type { SimDisk } from '../sim-disk.ts'
@@ -16,6 +16,7 @@ import type { LogSettings } from './log-settings.ts'
 const TOPIC = 'orders'
 const TOPIC_ID = 'AAAAAAAAAAAAAAAAAAAABA'
 const READ_BYTES = 10_000
+const COMPACTED: Partial<LogConfig> = { cleanupPolicy: ['compact'], fileDeleteDelayMs: 3 }
 
 export interface LifeOptions {
   readonly world: SimWorld
@@ -53,7 +54,12 @@ export class LogLife {
       onFatal: options.onFatal,
     })
     const files = new FileCache({ disk, maxOpenFiles: settings.maxOpenFiles })
-    const config = { ...DEFAULT_LOG_CONFIG, segmentBytes: settings.segmentBytes }
+    const { segmentBytes, isCompacted } = settings
+    const config: LogConfig = {
+      ...DEFAULT_LOG_CONFIG,
+      segmentBytes,
+      ...(isCompacted && COMPACTED),
+    }
     const logs: PartitionLog[] = []
     for (let partition = 0; partition < settings.partitions; partition++) {
       const folder = `topics/${TOPIC}-${partition}`
@@ -73,17 +79,24 @@ export class LogLife {
   }
 }
 
-/** Some records from `fromOffset` on, below the high watermark; none when the log went offline. */
-export async function readSome(log: PartitionLog, fromOffset: number): Promise<ReadRecord[]> {
+/**
+ * Some records from `fromOffset` on, below the high watermark; none when the log went offline, or where
+ * compaction has left none.
+ */
+export async function readSome(
+  log: PartitionLog,
+  fromOffset: number,
+): Promise<{ records: ReadRecord[]; nextOffset: number }> {
   const request = { maxBytes: READ_BYTES, upTo: 'highWatermark', atLeastOneBatch: true } as const
   const outcome = await log.read({ fromOffset, ...request })
-  if (outcome.kind === 'offline') return []
+  if (outcome.kind === 'offline') return { records: [], nextOffset: fromOffset }
   if (outcome.kind !== 'records') {
     throw new BreachError('offline', `${nameOf(log)}@${fromOffset} is ${outcome.kind}`)
   }
   const records: ReadRecord[] = []
+  let nextOffset = fromOffset
   for (let at = 0; at < outcome.bytes.length; ) {
-    const { sizeBytes, crc } = readBatchHeader(outcome.bytes, at)
+    const { sizeBytes, crc, lastOffset } = readBatchHeader(outcome.bytes, at)
     const batch = outcome.bytes.subarray(at, at + sizeBytes)
     if (batchCrc(batch, 0, sizeBytes) !== crc) {
       throw new BreachError('invented', `${nameOf(log)}@${fromOffset}: a batch with a wrong CRC`)
@@ -92,8 +105,9 @@ export async function readSome(log: PartitionLog, fromOffset: number): Promise<R
       if (offset >= fromOffset) records.push({ offset, value: String(value) })
     }
     at += sizeBytes
+    nextOffset = lastOffset + 1
   }
-  return records
+  return { records, nextOffset }
 }
 
 /** Everything from the first offset to the high watermark. */
@@ -102,9 +116,9 @@ export async function readAll(log: PartitionLog): Promise<ReadRecord[]> {
   let next = log.logStartOffset
   while (next < log.highWatermark) {
     const some = await readSome(log, next)
-    if (some.length === 0) break
-    records.push(...some)
-    next = some.at(-1)!.offset + 1
+    if (some.nextOffset === next) break
+    records.push(...some.records)
+    next = some.nextOffset
   }
   return records
 }

@@ -4,7 +4,7 @@ import { buildBatch } from '../../../src/broker/batch/builder.ts'
 import type { AppendOutcome, PartitionLog } from '../../../src/broker/log/partition-log.ts'
 import { type ErrorCode, errorName } from '../../../src/broker/wire/error-codes.ts'
 import type { SimWorld } from '../sim-world.ts'
-import { BreachError, type Ledger } from './ledger.ts'
+import { BreachError, keyOf, type Ledger } from './ledger.ts'
 import { nameOf } from './log-life.ts'
 import type { LogSettings } from './log-settings.ts'
 
@@ -16,6 +16,8 @@ interface Outgoing {
 /** Rounds without any progress after which the log counts as stuck. */
 const MAX_IDLE_ROUNDS = 50
 const RETRY_MS = 5
+/** Few, so that most records are superseded soon; producers of a partition share them. */
+const KEYS = 5
 
 export class LogProducer {
   readonly partition: number
@@ -59,10 +61,11 @@ export class LogProducer {
   }
 
   #fill(partition: string): void {
-    const { maxInFlight, recordsPerBatch, valueBytes } = this.#settings
+    const { maxInFlight, recordsPerBatch, valueBytes, isCompacted } = this.#settings
     while (this.#unacknowledged.length < maxInFlight && this.#batchesLeft > 0) {
       const values = Array.from({ length: recordsPerBatch }, (_, index) => {
-        const id = `p${this.#producerId}-${this.#nextSequence + index}|`
+        const name = `p${this.#producerId}-${this.#nextSequence + index}|`
+        const id = isCompacted ? `k${(this.#nextSequence + index) % KEYS}/${name}` : name
         return id.padEnd(valueBytes, id)
       })
       this.#ledger.sent(partition, values)
@@ -93,7 +96,7 @@ export class LogProducer {
     const bytes = buildBatch({
       records: batch.values.map((value) => ({
         timestamp: 1,
-        key: null,
+        key: this.#settings.isCompacted ? Buffer.from(keyOf(value)) : null,
         value: Buffer.from(value),
       })),
       producerId: this.#producerId,

@@ -9,7 +9,7 @@ import { SeededRandom } from '../seeded-random.ts'
 import { type DiskFaults, type PlannedError, SimDisk } from '../sim-disk.ts'
 import { SimStorage } from '../sim-storage.ts'
 import { SimWorld } from '../sim-world.ts'
-import { BreachError, Ledger } from './ledger.ts'
+import { BreachError, keyOf, Ledger } from './ledger.ts'
 import { LogLife, nameOf, readAll, readSome } from './log-life.ts'
 import { LogProducer } from './log-producer.ts'
 import { chooseSettings, type LogSettings } from './log-settings.ts'
@@ -59,7 +59,7 @@ class LogRun {
   readonly #random: SeededRandom
   readonly #settings: LogSettings
   readonly #storage = new SimStorage()
-  readonly #ledger = new Ledger()
+  readonly #ledger: Ledger
   readonly #producers: LogProducer[] = []
   readonly #counts: Record<string, number> = {}
   #wasCleanStop = true
@@ -68,6 +68,7 @@ class LogRun {
   #nowMs: number | undefined
   #trace = 0
   #carelessCount = 0
+  #compactions = 0
   /** In this life the disk reports errors, so partitions may go offline and the broker end. */
   #mayFail = false
 
@@ -75,7 +76,8 @@ class LogRun {
     this.#options = options
     this.#random = new SeededRandom(options.seed)
     this.#settings = { ...chooseSettings(this.#random), ...options.settings }
-    const { partitions, producersPerPartition } = this.#settings
+    const { partitions, producersPerPartition, isCompacted } = this.#settings
+    this.#ledger = new Ledger({ isCompacted })
     for (let index = 0; index < partitions * producersPerPartition; index++) {
       const partition = index % partitions
       const settings = this.#settings
@@ -110,6 +112,7 @@ class LogRun {
         acknowledged: this.#ledger.acknowledgedCount,
         read: this.#ledger.readCount,
         cuts: this.#cuts,
+        compactions: this.#compactions,
       },
       firstLife: { write: first['write'] ?? 0, sync: first['sync'] ?? 0 },
       trace: this.#trace,
@@ -178,13 +181,16 @@ class LogRun {
     const careless = world.random.chance(CARELESS_CHANCE)
       ? life.logs.map((log) => this.#produceCarelessly(world, log))
       : []
+    const compactors = this.#settings.isCompacted
+      ? life.logs.map((log) => this.#compactAlong(world, log, () => isOver))
+      : []
     const producing = this.#producers.map((producer) =>
       producer.produce(world, life.logs[producer.partition]!),
     )
     const produced = Promise.all([...producing, ...careless]).finally(() => {
       isOver = true
     })
-    await Promise.all([produced, ...readers])
+    await Promise.all([produced, ...readers, ...compactors])
     if (this.#mayFail) return
     this.#assertOnline(life)
     if (!this.#producers.every((producer) => producer.isDone)) {
@@ -195,19 +201,34 @@ class LogRun {
   async #readAlong(world: SimWorld, log: PartitionLog, isOver: () => boolean): Promise<void> {
     let next = log.logStartOffset
     while (!isOver() && log.state === 'online') {
-      const records = await readSome(log, next)
+      const { records, nextOffset } = await readSome(log, next)
       this.#ledger.read(nameOf(log), records)
-      next = (records.at(-1)?.offset ?? next - 1) + 1
+      next = nextOffset
       await world.pass(world.random.fraction())
+    }
+  }
+
+  /** And once more when all is written. */
+  async #compactAlong(world: SimWorld, log: PartitionLog, isOver: () => boolean): Promise<void> {
+    let isLast = false
+    while (!isLast && log.state === 'online') {
+      await world.pass(world.random.fraction() * 4)
+      isLast = isOver()
+      const maxBytes = world.random.pick([0, 1_000_000])
+      const { signal } = new AbortController()
+      const report = await log.upkeep.compact({ map: { maxBytes, loadFactor: 0.5 }, signal })
+      if (report !== undefined) this.#compactions++
     }
   }
 
   /** acks 0 and 1 without a producer id: may be lost, but what is read of it must stay. */
   async #produceCarelessly(world: SimWorld, log: PartitionLog): Promise<void> {
     for (let round = 0; round < 3; round++) {
-      const value = `careless-${this.#carelessCount++}|`
+      const name = `careless-${this.#carelessCount++}|`
+      const value = this.#settings.isCompacted ? `k0/${name}` : name
       this.#ledger.sent(nameOf(log), [value])
-      const records = [{ timestamp: 1, key: null, value: Buffer.from(value) }]
+      const key = this.#settings.isCompacted ? Buffer.from(keyOf(value)) : null
+      const records = [{ timestamp: 1, key, value: Buffer.from(value) }]
       const acks = world.random.pick([0, 1] as const)
       await log.append(buildBatch({ records }), { acks, origin: 'client' })
       await world.pass(world.random.fraction())

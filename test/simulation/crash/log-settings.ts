@@ -17,6 +17,8 @@ export interface LogSettings {
   readonly resendChance: number
   /** Between a producer's rounds. */
   readonly thinkMs: number
+  /** Records have one of a few keys, and everything is compacted again and again. */
+  readonly isCompacted: boolean
 }
 
 /** What a batch has beside its values, in its file and in the journal; roughly. */
@@ -45,5 +47,6 @@ export function chooseSettings(random: SeededRandom): LogSettings {
     maxOpenFiles: random.pick([2, 5, 100]),
     resendChance: random.pick([0, 0.2, 0.6]),
     thinkMs: random.pick([0, 0.1, 2]),
+    isCompacted: false,
   }
 }
