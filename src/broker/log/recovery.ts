@@ -22,6 +22,9 @@ import { recoveryCounters as counters } from './recovery-counters.ts'
 import { baseOffsetOf, Segment, segmentPath } from './segment.ts'
 import { DELETED_SUFFIX } from './segment-removal.ts'
 
+/** Read and written at once. */
+const COPY_BYTES = 1024 * 1024
+
 export interface RecoveryOptions {
   readonly files: FileCache
   readonly timers: Timers
@@ -320,7 +323,22 @@ class Recovery {
     segment.hasDurableName = segment.baseOffset < this.#recoveryPoint || this.#swaps.has(segment)
     if (this.#swaps.has(segment)) segment.trustSynced()
     if (scan.isDamaged) await this.#judge(segment, fileBytes)
+    if (this.#offlineReason === undefined) await this.#writeAgain(segment)
     return scan.isDamaged
+  }
+
+  /**
+   * What may not have been synced is written once more, so that the sync that follows has something
+   * to do: after a sync that failed the system holds its pages for clean, and shows what the disk
+   * does not have.
+   */
+  async #writeAgain(segment: Segment): Promise<void> {
+    for (let position = segment.syncedBytes; position < segment.sizeBytes; ) {
+      const bytes = await segment.read(position, Math.min(COPY_BYTES, segment.sizeBytes - position))
+      const at = position
+      await segment.file.use((file) => file.write([bytes], at))
+      position += bytes.length
+    }
   }
 
   async #judge(segment: Segment, fileBytes: number): Promise<void> {

@@ -148,9 +148,8 @@ class BrokerRun {
     })
     const keepsPower = end !== 'cut' || ending.kind === 'kill'
     this.#count(hasStopped ? 'clean stops' : keepsPower ? 'kills' : 'power cuts')
-    // The machine may lose its power after the process has ended, too; after a failed sync it must:
-    // until then the operating system shows what is not on the disk any more.
-    const hasPower = keepsPower && errors.length === 0 && !this.#random.chance(0.3)
+    // The machine may lose its power after the process has ended, too.
+    const hasPower = keepsPower && !this.#random.chance(0.3)
     this.#endLife({ hasServed, isClean: hasStopped, hasPower })
     return disk
   }
