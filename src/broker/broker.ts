@@ -35,6 +35,7 @@ import { ProducerIds } from './server/producer-ids.ts'
 import { RequestMemory } from './server/request-memory.ts'
 import { ResponseMemory } from './server/response-memory.ts'
 import type { BrokerServices } from './server/services.ts'
+import { TransactionRuntime } from './server/transaction-runtime.ts'
 
 export interface BrokerOptions {
   /** The data folder; made when it is missing. This or `memory`, or a `host` of your own. */
@@ -259,6 +260,17 @@ async function openRooms({
     log,
   })
   later(() => groups.close())
+  const producerIds = new ProducerIds(() => catalog.takeProducerIdBlock())
+  const transactions = new TransactionRuntime({
+    host,
+    config: catalog.config,
+    catalog,
+    partitions,
+    groups,
+    producerIds,
+    log,
+  })
+  later(() => transactions.close())
   const housekeeping = new Housekeeping({ host, catalog, partitions, log })
   later(() => housekeeping.close())
   const delayedFetches = new DelayedFetches(host.timers)
@@ -274,10 +286,11 @@ async function openRooms({
     catalog,
     partitions,
     groups,
+    transactions,
     servedApis,
     delayedFetches,
     fetchSessions: new FetchSessions({ maxSessions, maxPartitions, clock, random }),
-    producerIds: new ProducerIds(() => catalog.takeProducerIdBlock()),
+    producerIds,
     responses: new ResponseMemory(config.millraceQueuedMaxResponseBytes),
     buffers: new BufferPool(IDLE_BUFFER_BYTES),
   }
@@ -307,6 +320,7 @@ async function listen(services: BrokerServices, closing: AsyncDisposableStack): 
   closing.defer(async () => {
     listener.stopAccepting()
     services.delayedFetches.stop()
+    await services.transactions.close()
     await services.groups.close()
     await listener.drain()
   })

@@ -316,6 +316,55 @@ const rows = {
     check: atLeast(1),
     about: 'Segment size of the topic that keeps committed offsets, when it is made.',
   },
+
+  // Transactions.
+  'transaction.max.timeout.ms': {
+    type: 'int',
+    default: '900000',
+    check: atLeast(1),
+    about: 'The longest timeout that a transactional producer may ask for.',
+  },
+  'transaction.abort.timed.out.transaction.cleanup.interval.ms': {
+    type: 'int',
+    default: '10000',
+    check: atLeast(1),
+    about:
+      'How often transactions that have outlived their timeout are looked for; they are aborted.',
+  },
+  'transactional.id.expiration.ms': {
+    type: 'int',
+    default: '604800000',
+    check: atLeast(1),
+    about: 'A transactional id without a transaction for so long is forgotten.',
+  },
+  'transaction.remove.expired.transaction.cleanup.interval.ms': {
+    type: 'int',
+    default: '3600000',
+    check: atLeast(1),
+    about: 'How often transactional ids to forget are looked for.',
+  },
+  'millrace.max.transactional.ids': {
+    type: 'int',
+    default: '100000',
+    check: atLeast(1),
+    about: 'Transactional ids that are remembered; a producer with another one is refused.',
+  },
+  'transaction.state.log.num.partitions': {
+    type: 'int',
+    default: '4',
+    check: atLeast(1),
+    about: 'Partitions of the topic that keeps the state of transactions, when it is made.',
+    differs: {
+      kafkaDefault: '50',
+      why: 'its partitions spread load over nodes, and there is one.',
+    },
+  },
+  'transaction.state.log.segment.bytes': {
+    type: 'int',
+    default: '104857600',
+    check: atLeast(1),
+    about: 'Segment size of the topic that keeps the state of transactions, when it is made.',
+  },
 } as const satisfies Record<string, Row>
 
 type Rows = typeof rows

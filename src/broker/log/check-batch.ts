@@ -39,7 +39,11 @@ export function checkBatch(batch: Buffer, check: BatchCheck): BatchHeader | Refu
   const { config, origin } = check
   const shape = checkShape(batch)
   if (shape !== undefined) return shape
-  if (batch.length > config.maxMessageBytes) {
+  const header = headerOf(batch)
+  if (header === undefined) return refuse(ErrorCode.CORRUPT_MESSAGE, 'The batch has a bad header.')
+  // A transaction must be able to end, however small the topic wants its records.
+  const isMarker = header.isControlBatch && origin === 'coordinator'
+  if (batch.length > config.maxMessageBytes && !isMarker) {
     return refuse(
       ErrorCode.MESSAGE_TOO_LARGE,
       `The batch has ${batch.length} bytes, max.message.bytes is ${config.maxMessageBytes}.`,
@@ -51,8 +55,6 @@ export function checkBatch(batch: Buffer, check: BatchCheck): BatchHeader | Refu
       `The batch has ${batch.length} bytes, segment.bytes is ${config.segmentBytes}.`,
     )
   }
-  const header = headerOf(batch)
-  if (header === undefined) return refuse(ErrorCode.CORRUPT_MESSAGE, 'The batch has a bad header.')
   if (check.ignoreCrc !== true && batchCrc(batch, 0, batch.length) !== header.crc) {
     return refuse(ErrorCode.CORRUPT_MESSAGE, 'The batch does not match its checksum.')
   }
@@ -113,8 +115,8 @@ function checkFields(header: BatchHeader, origin: AppendOrigin): Refusal | undef
   if (header.hasDeleteHorizon) {
     return refuse(ErrorCode.INVALID_RECORD, 'Clients may not set a delete horizon.')
   }
-  if (header.isTransactional) {
-    return refuse(ErrorCode.INVALID_TXN_STATE, 'This broker has no transactions yet.')
+  if (header.isTransactional && header.producerId < 0) {
+    return refuse(ErrorCode.INVALID_RECORD, 'A transactional batch must name its producer.')
   }
   if (header.producerId >= 0 && header.baseSequence < 0) {
     return refuse(ErrorCode.INVALID_RECORD, 'An idempotent batch must carry a sequence.')

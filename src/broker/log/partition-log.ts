@@ -11,12 +11,14 @@ import {
   writeLogAppendTime,
   writePartitionLeaderEpoch,
 } from '../batch/header.ts'
+import type { ErrorCode } from '../wire/error-codes.ts'
 import { type AppendOutcome, storageError, TIMED_OUT } from './append-outcome.ts'
 import { type AppendOrigin, checkBatch, isRefusal } from './check-batch.ts'
 import { ignoringDisk } from './checkpointer.ts'
 import type { FileCache } from './file-cache.ts'
 import type { TimestampedOffset } from './find-timestamp.ts'
 import type { GroupCommit, LogHost } from './group-commit.ts'
+import { judgeProducer } from './judge-producer.ts'
 import type { EpochEnd, LeaderEpochs } from './leader-epochs.ts'
 import type { LogConfig } from './log-config.ts'
 import { LandedOnDamage } from './log-reader.ts'
@@ -24,7 +26,7 @@ import { LogView, type ReadBound, type ReadOutcome, type ReadRequest } from './l
 import { LogWriter, type PendingAppend, type WriterOwner } from './log-writer.ts'
 import { Lookup } from './lookup.ts'
 import { PartitionFolder } from './partition-folder.ts'
-import { decideSequence, type ProducerEntry, type RecentBatch } from './producer-state.ts'
+import type { ProducerEntry, RecentBatch } from './producer-state.ts'
 import type { CompletedTransaction, ProducerTable } from './producer-table.ts'
 import { hydrate, type RecoveredLog, recoverLog } from './recovery.ts'
 import type { Segment } from './segment.ts'
@@ -60,6 +62,13 @@ export interface AppendRequest {
   readonly origin: AppendOrigin
   /** Not to be refused on a full disk as long as the space that is set aside for it lasts. */
   readonly mayUseReserve?: boolean
+  /**
+   * Asked when a transactional batch is judged that is not part of a transaction open here: NONE lets
+   * it in. Without it such a batch is refused.
+   */
+  readonly transactionCheck?: (() => ErrorCode) | undefined
+  /** KIP-890: every transaction has its own epoch, and so begins at sequence 0. */
+  readonly isTransactionsV2?: boolean | undefined
   /** After so long without a sync the answer is REQUEST_TIMED_OUT; the batch stays. */
   readonly timeoutMs?: number
 }
@@ -235,8 +244,8 @@ export class PartitionLog {
     })
     if (isRefusal(checked)) return Promise.resolve(checked)
     const before = this.#producers.get(checked.producerId)
-    if (checked.producerId >= 0 && request.origin === 'client') {
-      const decision = decideSequence(before, checked)
+    if (checked.producerId >= 0) {
+      const decision = judgeProducer(before, { header: checked, bytes: batch }, request)
       if (decision.kind === 'refused') return Promise.resolve(decision)
       if (decision.kind === 'duplicate') return this.#answerDuplicate(decision.original, request)
     }

@@ -31,6 +31,7 @@ import {
 import type { GroupRecord } from '../coordinators/groups/records.ts'
 import { failedJoin, failedSync } from '../coordinators/groups/replies.ts'
 import { ErrorCode } from '../wire/error-codes.ts'
+import type { StagedBy } from './coordinator-log.ts'
 import { GroupTimers } from './coordinator-timers.ts'
 
 /** What a hosted group needs around it. */
@@ -39,9 +40,10 @@ export interface GroupSurroundings {
   readonly settings: GroupSettings
   /**
    * Appends in the order of the calls and settles in that order, once the records are durable.
+   * @param stagedBy the transaction that the records count with
    * @returns NONE, or why they were not written
    */
-  append(records: readonly GroupRecord[]): Promise<ErrorCode>
+  append(records: readonly GroupRecord[], stagedBy?: StagedBy): Promise<ErrorCode>
   /** Nothing is left of the group: neither members nor offsets nor records. */
   forget(groupId: string): void
 }
@@ -61,6 +63,8 @@ type PlainInput = Extract<GroupInput, { kind: 'heartbeat' | 'commit' | 'delete' 
 export interface CommitClaim extends MemberClaim {
   /** OffsetCommit v9 and up. */
   readonly knowsGroupIdNotFound: boolean
+  /** The transaction that the offsets count with. */
+  readonly stagedBy?: StagedBy
 }
 
 export type OffsetToCommit = TopicPartition & CommittedOffset
@@ -94,10 +98,20 @@ export class HostedGroup {
     return this.#group
   }
 
-  /** While the log is read: the last record of each kind counts. */
-  replay(record: GroupRecord): void {
+  /**
+   * While the log is read: the last record of each kind counts.
+   * @param stagedBy the producer with whose transaction it counts
+   */
+  replay(record: GroupRecord, stagedBy?: number): void {
     if (record.kind === 'group') this.#durable = record.metadata
-    else this.offsets.apply(record, record.committed)
+    else if (stagedBy === undefined) this.offsets.apply(record, record.committed)
+    else this.offsets.stage(stagedBy, record, record.committed)
+  }
+
+  /** The marker is durable: what the producer staged counts from now on, or never did. */
+  endTransaction(producerId: number, isCommit: boolean): void {
+    const hadStaged = this.offsets.endTransaction(producerId, isCommit)
+    if (hadStaged) this.#forgetIfNothingIsLeft()
   }
 
   /** After the log was read, or writing failed: members have a fresh session. */
@@ -134,11 +148,15 @@ export class HostedGroup {
   }
 
   /** @returns NONE once all offsets are durable */
-  async commit(claim: CommitClaim, offsets: readonly OffsetToCommit[]): Promise<ErrorCode> {
+  async commit(
+    { stagedBy, ...claim }: CommitClaim,
+    offsets: readonly OffsetToCommit[],
+  ): Promise<ErrorCode> {
     const { groupId } = this
+    const isTransactional = stagedBy !== undefined
     const token = this.#nextToken()
     this.offsets.begin(offsets) // Keeps a new group from being forgotten before it has an offset.
-    const errorCode = this.#ask({ ...claim, kind: 'commit', token, groupId })
+    const errorCode = this.#ask({ ...claim, kind: 'commit', token, groupId, isTransactional })
     if (errorCode !== ErrorCode.NONE) {
       this.offsets.end(offsets)
       this.#forgetIfNothingIsLeft()
@@ -148,6 +166,7 @@ export class HostedGroup {
       offsets.map(({ topic, partition, ...committed }) =>
         offsetRecord(groupId, { topic, partition }, committed),
       ),
+      stagedBy,
     )
   }
 
@@ -270,18 +289,21 @@ export class HostedGroup {
   }
 
   /** Their partitions were announced to `offsets` before. */
-  async #writeOffsets(records: readonly OffsetRecord[]): Promise<ErrorCode> {
+  async #writeOffsets(records: readonly OffsetRecord[], stagedBy?: StagedBy): Promise<ErrorCode> {
     if (records.length === 0) return ErrorCode.NONE
-    const written = this.#appendOffsets(records)
+    const written = this.#appendOffsets(records, stagedBy)
     this.#offsetsWritten = written
     return written
   }
 
-  async #appendOffsets(records: readonly OffsetRecord[]): Promise<ErrorCode> {
-    const errorCode = await this.#around.append(records)
+  async #appendOffsets(
+    records: readonly OffsetRecord[],
+    stagedBy: StagedBy | undefined,
+  ): Promise<ErrorCode> {
+    const errorCode = await this.#around.append(records, stagedBy)
     this.offsets.end(records)
     if (errorCode === ErrorCode.NONE) {
-      for (const record of records) this.offsets.apply(record, record.committed)
+      for (const record of records) this.replay(record, stagedBy?.producerId)
     }
     this.#forgetIfNothingIsLeft()
     return commitErrorFor(errorCode)
@@ -381,8 +403,18 @@ function groupErrorFor(errorCode: ErrorCode): ErrorCode {
   return ErrorCode.COORDINATOR_NOT_AVAILABLE
 }
 
+/** Of these the producer of the transaction is to hear. */
+const TRANSACTION_ERRORS: ReadonlySet<ErrorCode> = new Set([
+  ErrorCode.INVALID_PRODUCER_EPOCH,
+  ErrorCode.INVALID_PRODUCER_ID_MAPPING,
+  ErrorCode.INVALID_TXN_STATE,
+  ErrorCode.CONCURRENT_TRANSACTIONS,
+  ErrorCode.PRODUCER_FENCED,
+  ErrorCode.TRANSACTION_ABORTABLE,
+])
+
 function commitErrorFor(errorCode: ErrorCode): ErrorCode {
-  if (errorCode === ErrorCode.NONE) return ErrorCode.NONE
+  if (errorCode === ErrorCode.NONE || TRANSACTION_ERRORS.has(errorCode)) return errorCode
   if (errorCode === ErrorCode.MESSAGE_TOO_LARGE) return ErrorCode.INVALID_COMMIT_OFFSET_SIZE
   return groupErrorFor(errorCode)
 }

@@ -30,7 +30,7 @@ export interface FetchCall {
         readonly partitions: readonly number[]
       }[]
     | null
-  /** Waits for commits under way (KIP-447). */
+  /** Waits for commits under way, and takes no offset that a transaction may change (KIP-447). */
   readonly requireStable: boolean
 }
 
@@ -40,6 +40,8 @@ export interface FetchedTopic {
   readonly partitions: readonly {
     readonly partition: number
     readonly committed: CommittedOffset | undefined
+    /** A transaction that is still open may change it. */
+    readonly isUnstable: boolean
   }[]
 }
 
@@ -86,6 +88,7 @@ export function fetchOffsets(
     const fetched = partitions.map((partition) => ({
       partition,
       committed: group.offsets.get({ topic, partition }, currentId),
+      isUnstable: group.offsets.isUnstable({ topic, partition }),
     }))
     const isAsked = (one: (typeof fetched)[number]) =>
       topics !== null || one.committed !== undefined

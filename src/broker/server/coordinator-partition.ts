@@ -1,63 +1,47 @@
 // The groups of one partition of __consumer_offsets: read back from its log at start, then kept in
-// memory and appended to. While it loads nobody is served; a log that cannot be read, or records
-// that cannot be understood, leave its groups unserved rather than guessed at.
-// Invariant: appends settle in the order in which they were made, whatever the disk does.
+// memory and appended to. Records that cannot be understood leave all of them unserved.
+// Invariant: what a transaction staged here is settled by its marker, and by nothing else.
 
-import type { Host } from '../../host/host.ts'
-import { buildBatch } from '../batch/builder.ts'
 import type { GroupSettings } from '../coordinators/groups/input.ts'
-import { encodeRecord, type GroupRecord } from '../coordinators/groups/records.ts'
+import { encodeRecord } from '../coordinators/groups/records.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
 import { ErrorCode } from '../wire/error-codes.ts'
 import { HostedGroup } from './coordinator-group.ts'
-import { GroupLogReplay } from './coordinator-replay.ts'
-import { describeError, type JsonLog } from './json-log.ts'
+import { CoordinatorLog, type CoordinatorLogNeeds } from './coordinator-log.ts'
+import { replayGroupLog } from './coordinator-replay.ts'
 
-/** Read at once while loading; between two reads others have their turn. */
-const LOAD_BYTES = 1_048_576
-
-export interface CoordinatorPartitionNeeds {
-  readonly host: Pick<Host, 'clock' | 'timers'>
+export interface CoordinatorPartitionNeeds extends CoordinatorLogNeeds {
   readonly settings: GroupSettings
-  readonly log: JsonLog
 }
 
 export class CoordinatorPartition {
-  readonly #partition: PartitionLog
+  readonly #log: CoordinatorLog
   readonly #needs: CoordinatorPartitionNeeds
   readonly #groups = new Map<string, HostedGroup>()
-  #state: 'loading' | 'ready' | 'failed' | 'closed' = 'loading'
-  #lastAppend: Promise<unknown> = Promise.resolve()
 
   constructor(partition: PartitionLog, needs: CoordinatorPartitionNeeds) {
-    this.#partition = partition
+    this.#log = new CoordinatorLog(partition, needs)
     this.#needs = needs
   }
 
   /** NONE when its groups are served. */
   get errorCode(): ErrorCode {
-    if (this.#state === 'loading') return ErrorCode.COORDINATOR_LOAD_IN_PROGRESS
-    if (this.#state === 'ready') return ErrorCode.NONE
-    return ErrorCode.COORDINATOR_NOT_AVAILABLE
+    return this.#log.errorCode
   }
 
   get groups(): ReadonlyMap<string, HostedGroup> {
     return this.#groups
   }
 
-  /** Reads the whole partition. Never rejects: what goes wrong is logged and leaves it unserved. */
+  /** Never rejects: what goes wrong is logged and leaves the groups unserved. */
   async load(): Promise<void> {
-    const partition = this.#partition.partition
-    try {
-      await this.#replayLog()
-    } catch (error) {
-      this.#state = 'failed'
-      this.#groups.clear()
-      this.#needs.log.error('groups-not-loaded', { partition, error: describeError(error) })
-      return
-    }
-    if (this.#state === 'closed') return
-    this.#state = 'ready'
+    const isServed = await this.#log.load((batches) =>
+      replayGroupLog(batches, {
+        record: (record, stagedBy) => this.group(record.groupId).replay(record, stagedBy),
+        endTransaction: (producerId, isCommit) => this.#endTransaction(producerId, isCommit),
+      }),
+    )
+    if (!isServed) this.#groups.clear()
     for (const group of [...this.#groups.values()]) group.restore()
   }
 
@@ -68,7 +52,7 @@ export class CoordinatorPartition {
     const group = new HostedGroup(groupId, {
       host: this.#needs.host,
       settings: this.#needs.settings,
-      append: (records) => this.#append(records),
+      append: (records, stagedBy) => this.#log.append(records.map(encodeRecord), stagedBy),
       forget: () => {
         if (this.#groups.get(groupId) === group) this.#groups.delete(groupId)
       },
@@ -77,55 +61,24 @@ export class CoordinatorPartition {
     return group
   }
 
-  /** Waits for what is under way, so that the log can be closed. */
-  async close(): Promise<void> {
-    this.#state = 'closed'
-    for (const group of this.#groups.values()) group.close()
-    await this.#lastAppend
-  }
-
-  async #replayLog(): Promise<void> {
-    const log = this.#partition
-    const replay = new GroupLogReplay((record) => this.group(record.groupId).replay(record))
-    let fromOffset = log.logStartOffset
-    while (fromOffset < log.highWatermark && this.#state !== 'closed') {
-      const outcome = await log.read({
-        fromOffset,
-        maxBytes: LOAD_BYTES,
-        upTo: 'highWatermark',
-        atLeastOneBatch: true,
-      })
-      if (outcome.kind !== 'records') throw new Error(`read at ${fromOffset}: ${outcome.kind}`)
-      if (outcome.bytes.length === 0) break
-      fromOffset = replay.replay(outcome.bytes)
-      await this.#needs.host.timers.yield()
-    }
-  }
-
-  #append(records: readonly GroupRecord[]): Promise<ErrorCode> {
-    const timestamp = this.#needs.host.clock.nowMs()
-    const batch = buildBatch({
-      records: records.map((record) => ({ ...encodeRecord(record), timestamp })),
-    })
-    const settled = this.#inTurn(this.#appendBatch(batch), this.#lastAppend)
-    this.#lastAppend = settled
-    return settled
-  }
-
-  async #inTurn(appended: Promise<ErrorCode>, before: Promise<unknown>): Promise<ErrorCode> {
-    const errorCode = await appended
-    await before
+  /** Writes the marker, behind what was staged so far. @returns NONE once it counts */
+  async endTransaction(
+    marker: Buffer,
+    { producerId, isCommit }: { readonly producerId: number; readonly isCommit: boolean },
+  ): Promise<ErrorCode> {
+    if (this.errorCode !== ErrorCode.NONE) return this.errorCode
+    const errorCode = await this.#log.appendMarker(marker)
+    if (errorCode === ErrorCode.NONE) this.#endTransaction(producerId, isCommit)
     return errorCode
   }
 
-  async #appendBatch(batch: Buffer): Promise<ErrorCode> {
-    try {
-      const outcome = await this.#partition.append(batch, { acks: -1, origin: 'coordinator' })
-      return outcome.kind === 'refused' ? outcome.errorCode : ErrorCode.NONE
-    } catch (error) {
-      const { partition } = this.#partition
-      this.#needs.log.error('group-append-failed', { partition, error: describeError(error) })
-      return ErrorCode.KAFKA_STORAGE_ERROR
-    }
+  /** Waits for what is under way, so that the log can be closed. */
+  async close(): Promise<void> {
+    for (const group of this.#groups.values()) group.close()
+    await this.#log.close()
+  }
+
+  #endTransaction(producerId: number, isCommit: boolean): void {
+    for (const group of [...this.#groups.values()]) group.endTransaction(producerId, isCommit)
   }
 }

@@ -3,8 +3,9 @@ import { describe, it } from 'node:test'
 import { buildBatch } from '../batch/builder.ts'
 import { buildControlMarker } from '../batch/control-marker.ts'
 import { ZERO_UUID } from '../bytes/uuid.ts'
+import { GroupOffsets } from '../coordinators/groups/offsets.ts'
 import { encodeRecord, type GroupRecord } from '../coordinators/groups/records.ts'
-import { GroupLogReplay } from './coordinator-replay.ts'
+import { replayGroupLog } from './coordinator-replay.ts'
 
 const PRODUCER = { producerId: 9, producerEpoch: 0 }
 
@@ -36,13 +37,18 @@ function marker(kind: 'commit' | 'abort'): Buffer {
   return buildControlMarker({ ...PRODUCER, kind, coordinatorEpoch: 0, timestamp: 5 })
 }
 
-/** What the batches leave of partition 0: its offset, null once it was forgotten. */
-function replayed(...batches: Buffer[]): { offset: number | null | undefined; next: number } {
-  let last: number | null | undefined
-  const replay = new GroupLogReplay((record) => {
-    if (record.kind === 'offset') last = record.committed?.offset ?? null
+/** What the batches leave of partition 0: its offset, and where to read on. */
+function replayed(...batches: Buffer[]): { offset: number | undefined; next: number } {
+  const offsets = new GroupOffsets()
+  const next = replayGroupLog(Buffer.concat(batches), {
+    record(record, stagedBy) {
+      if (record.kind !== 'offset') return
+      if (stagedBy === undefined) offsets.apply(record, record.committed)
+      else offsets.stage(stagedBy, record, record.committed)
+    },
+    endTransaction: (producerId, isCommit) => void offsets.endTransaction(producerId, isCommit),
   })
-  return { next: replay.replay(Buffer.concat(batches)), offset: last }
+  return { next, offset: offsets.get({ topic: 'events', partition: 0 }, ZERO_UUID)?.offset }
 }
 
 describe('the log of groups', () => {
@@ -53,7 +59,7 @@ describe('the log of groups', () => {
       batch(20, [offset(null)]),
     )
 
-    assert.equal(last, null)
+    assert.equal(last, undefined)
     assert.equal(next, 21)
   })
 

@@ -6,7 +6,7 @@ import { buildBatch } from '../batch/builder.ts'
 import { ZERO_UUID } from '../bytes/uuid.ts'
 import type { Catalog } from '../catalog/catalog.ts'
 import { OFFSETS_TOPIC } from '../catalog/internal-topics.ts'
-import { partitionOfGroup } from '../coordinators/groups/group-partition.ts'
+import { partitionOfKey } from '../coordinators/partition-of-key.ts'
 import { ErrorCode } from '../wire/error-codes.ts'
 import type { CoordinatorRuntime } from './coordinator-runtime.ts'
 import { joinRequest } from './coordinator-test-world.ts'
@@ -334,7 +334,7 @@ describe('groups', () => {
     const key = Buffer.from('000200066f7264657273', 'hex')
     const fromTheFuture = { timestamp: 5, key, value: Buffer.from('7fff', 'hex') }
     const batch = buildBatch({ records: [fromTheFuture] })
-    const log = before.partitions.get(OFFSETS_TOPIC, partitionOfGroup('orders', 4))
+    const log = before.partitions.get(OFFSETS_TOPIC, partitionOfKey('orders', 4))
     await log?.append(batch, { acks: -1, origin: 'coordinator' })
     await before[Symbol.asyncDispose]()
 
@@ -345,7 +345,7 @@ describe('groups', () => {
     assert.deepEqual(await after.commit('orders', 'events', 8), [refused])
     assert.deepEqual(await after.commit('a', 'events', 8), [ErrorCode.NONE])
     assert.deepEqual(after.list(), ['a'])
-    assert.ok(after.events.includes('groups-not-loaded'))
+    assert.ok(after.events.includes('coordinator-not-loaded'))
   })
 
   it('are turned away by a coordinator that has closed', async () => {

@@ -1,6 +1,5 @@
-// The group coordinator of this node: finds the partition of __consumer_offsets that keeps a group,
-// makes that topic when the first group needs it, and does what no request asks for (loading,
-// expiry, offsets of topics that were deleted). Free of sockets: a request that waits is a promise,
+// The group coordinator of this node: finds the group that a request is about, and does what no
+// request asks for (expiry, offsets of topics that were deleted). Free of sockets: a request that waits is a promise,
 // so that the network and an embedding program come in by the same door.
 // Invariant: nothing is answered that is not durable; while a partition loads its groups wait (14).
 
@@ -8,7 +7,7 @@ import type { Timer } from '../../host/clock.ts'
 import type { Host } from '../../host/host.ts'
 import type { BrokerConfig } from '../catalog/broker-config-keys.ts'
 import type { Catalog } from '../catalog/catalog.ts'
-import { OFFSETS_TOPIC, offsetsTopicRequest } from '../catalog/internal-topics.ts'
+import { offsetsTopicRequest } from '../catalog/internal-topics.ts'
 import {
   CLASSIC_GROUP_TYPE,
   DEAD_GROUP,
@@ -17,7 +16,6 @@ import {
   type GroupFilter,
   matchesFilter,
 } from '../coordinators/groups/describe.ts'
-import { partitionOfGroup } from '../coordinators/groups/group-partition.ts'
 import type {
   JoinReply,
   JoinRequest,
@@ -43,6 +41,7 @@ import {
   orphanedOffsets,
 } from './coordinator-offsets.ts'
 import { CoordinatorPartition } from './coordinator-partition.ts'
+import { CoordinatorTopic } from './coordinator-topic.ts'
 import { describeError, type JsonLog } from './json-log.ts'
 
 /** Between two turns of a walk over all groups others have theirs. */
@@ -70,35 +69,29 @@ export interface ListedGroup {
 
 export class CoordinatorRuntime {
   readonly #needs: CoordinatorNeeds
-  /** Empty until the topic exists. */
-  #partitions: readonly CoordinatorPartition[] = []
-  #creating: Promise<ErrorCode> | undefined
-  #loading: Promise<unknown> = Promise.resolve()
+  readonly #topic: CoordinatorTopic<CoordinatorPartition>
   #expiry: Timer | undefined
-  #isClosed = false
   readonly #stopListening: () => void
 
   constructor(needs: CoordinatorNeeds) {
     this.#needs = needs
+    this.#topic = this.#openTopic()
     this.#stopListening = needs.catalog.onChange((change) => {
       if (change.kind === 'topic-deleted') this.#forgetTopic(change.topic)
     })
-    if (needs.catalog.topic(OFFSETS_TOPIC) !== undefined) this.#load()
+    this.#topic.start()
     this.#scheduleExpiry()
   }
 
   /** Resolves when every partition that was there at start has been read, or given up. */
   async loaded(): Promise<void> {
-    await this.#loading
+    await this.#topic.loaded()
   }
 
   async close(): Promise<void> {
-    this.#isClosed = true
     this.#expiry?.cancel()
     this.#stopListening()
-    await this.#creating
-    await Promise.all(this.#partitions.map((partition) => partition.close()))
-    await this.#loading
+    await this.#topic.close()
   }
 
   async join(call: JoinCall): Promise<JoinReply> {
@@ -165,7 +158,7 @@ export class CoordinatorRuntime {
   /** Groups of partitions that could not be read are missing; while one loads, none are listed. */
   list(filter: GroupFilter): { errorCode: ErrorCode; groups: readonly ListedGroup[] } {
     const groups: ListedGroup[] = []
-    for (const partition of this.#partitions) {
+    for (const partition of this.#topic.partitions) {
       if (partition.errorCode === ErrorCode.COORDINATOR_LOAD_IN_PROGRESS) {
         return { errorCode: partition.errorCode, groups: [] }
       }
@@ -190,29 +183,38 @@ export class CoordinatorRuntime {
     await this.#forEachGroup((group) => group.expire(this.#needs.host.clock.nowMs(), retentionMs))
   }
 
+  /** The partition of __consumer_offsets that keeps a group; makes the topic when there is none. */
+  async partitionOf(groupId: string): Promise<number | { readonly errorCode: ErrorCode }> {
+    const partition = await this.#topic.findToWrite(groupId)
+    return typeof partition === 'number' ? { errorCode: partition } : this.#topic.indexOf(groupId)
+  }
+
+  /** Writes a transaction's marker to a partition of __consumer_offsets. @returns NONE once it counts */
+  async endTransaction(
+    partition: number,
+    marker: Buffer,
+    outcome: { readonly producerId: number; readonly isCommit: boolean },
+  ): Promise<ErrorCode> {
+    const hosted = this.#topic.partitions[partition]
+    if (hosted === undefined) return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+    return await hosted.endTransaction(marker, outcome)
+  }
+
   readonly #topicIdOf = (name: string) => this.#needs.catalog.topic(name)?.id
 
   /** A group as it is; one that does not exist answers so, and leaves nothing behind. */
   #group(groupId: string, mayBeNameless = false): HostedGroup | ErrorCode {
     if (groupId === '' && !mayBeNameless) return ErrorCode.INVALID_GROUP_ID
-    if (this.#isClosed) return ErrorCode.COORDINATOR_NOT_AVAILABLE
-    const partition = this.#partitionOf(groupId)
-    const errorCode = partition?.errorCode ?? ErrorCode.NONE
-    if (errorCode !== ErrorCode.NONE) return errorCode
+    const partition = this.#topic.find(groupId)
+    if (typeof partition === 'number') return partition
     return partition?.groups.get(groupId) ?? unknownGroup(groupId, this.#needs.host)
   }
 
   /** For requests that may bring a group into being, and with the first the topic. */
   async #groupToWrite(groupId: string, mayBeNameless = false): Promise<HostedGroup | ErrorCode> {
     if (groupId === '' && !mayBeNameless) return ErrorCode.INVALID_GROUP_ID
-    if (this.#partitions.length === 0 && !this.#isClosed) {
-      this.#creating ??= this.#createTopic()
-      const errorCode = await this.#creating
-      if (errorCode !== ErrorCode.NONE) return errorCode
-    }
-    const partition = this.#partitionOf(groupId)
-    if (partition === undefined || this.#isClosed) return ErrorCode.COORDINATOR_NOT_AVAILABLE
-    if (partition.errorCode !== ErrorCode.NONE) return partition.errorCode
+    const partition = await this.#topic.findToWrite(groupId)
+    if (typeof partition === 'number') return partition
     if (!partition.groups.has(groupId) && this.#isFull(groupId)) return ErrorCode.POLICY_VIOLATION
     return partition.group(groupId)
   }
@@ -225,59 +227,28 @@ export class CoordinatorRuntime {
   }
 
   #countGroups(): number {
-    return this.#partitions.reduce((count, { groups }) => count + groups.size, 0)
+    return this.#topic.partitions.reduce((count, { groups }) => count + groups.size, 0)
   }
 
-  #partitionOf(groupId: string): CoordinatorPartition | undefined {
-    const { length } = this.#partitions
-    return length === 0 ? undefined : this.#partitions[partitionOfGroup(groupId, length)]
-  }
-
-  async #createTopic(): Promise<ErrorCode> {
-    const { catalog, config, log } = this.#needs
-    try {
-      const [created] = await catalog.createTopics([offsetsTopicRequest(config)])
-      if (catalog.topic(OFFSETS_TOPIC) === undefined) {
-        const reason = created?.kind === 'refused' ? created.message : 'unknown reason'
-        log.error('offsets-topic-not-created', { reason })
-        return ErrorCode.COORDINATOR_NOT_AVAILABLE
-      }
-      this.#load()
-      await this.#loading
-      return ErrorCode.NONE
-    } catch (error) {
-      log.error('offsets-topic-not-created', { reason: describeError(error) })
-      return ErrorCode.COORDINATOR_NOT_AVAILABLE
-    } finally {
-      this.#creating = undefined
-    }
-  }
-
-  #load(): void {
-    const { host, log } = this.#needs
-    const startMs = host.clock.monotonicMs()
-    this.#open()
-    const loads = this.#partitions.map((partition) => partition.load())
-    this.#loading = Promise.all(loads).then(() => {
-      const ms = Math.round(host.clock.monotonicMs() - startMs)
-      log.info('groups-loaded', { groups: this.#countGroups(), ms })
-      return this.#forgetOrphans()
-    })
-  }
-
-  #open(): void {
-    const { host, config, log, catalog } = this.#needs
+  #openTopic(): CoordinatorTopic<CoordinatorPartition> {
+    const { host, config, catalog, partitions, log } = this.#needs
     const settings = {
       minSessionTimeoutMs: config.groupMinSessionTimeoutMs,
       maxSessionTimeoutMs: config.groupMaxSessionTimeoutMs,
       initialRebalanceDelayMs: config.groupInitialRebalanceDelayMs,
       maxMembers: config.groupMaxSize,
     }
-    const count = catalog.topic(OFFSETS_TOPIC)?.partitions ?? 0
-    this.#partitions = Array.from({ length: count }, (_, index) => {
-      const partition = this.#needs.partitions.get(OFFSETS_TOPIC, index)
-      if (partition === undefined) throw new Error(`no log of ${OFFSETS_TOPIC}-${index}`)
-      return new CoordinatorPartition(partition, { host, settings, log })
+    return new CoordinatorTopic({
+      clock: host.clock,
+      catalog,
+      partitions,
+      log,
+      request: offsetsTopicRequest(config),
+      open: (partition) => new CoordinatorPartition(partition, { host, settings, log }),
+      onLoaded: (ms) => {
+        log.info('groups-loaded', { groups: this.#countGroups(), ms })
+        return this.#forgetOrphans()
+      },
     })
   }
 
@@ -291,7 +262,7 @@ export class CoordinatorRuntime {
 
   /** At once, so that no tombstone hits what is committed for a later topic of the same name. */
   #forgetTopic(topic: { readonly name: string; readonly id: string }): void {
-    for (const { groups } of this.#partitions) {
+    for (const { groups } of this.#topic.partitions) {
       for (const group of [...groups.values()]) {
         const partitions = offsetsOfTopic(group, topic)
         if (partitions.length > 0) void group.forgetOffsets(partitions)
@@ -301,8 +272,8 @@ export class CoordinatorRuntime {
 
   async #forEachGroup(visit: (group: HostedGroup) => Promise<unknown>): Promise<void> {
     const { log, host } = this.#needs
-    const groups = this.#partitions.flatMap((partition) => [...partition.groups.values()])
-    for (let at = 0; at < groups.length && !this.#isClosed; at += GROUPS_PER_TURN) {
+    const groups = this.#topic.partitions.flatMap((partition) => [...partition.groups.values()])
+    for (let at = 0; at < groups.length && !this.#topic.isClosed; at += GROUPS_PER_TURN) {
       const turn = groups.slice(at, at + GROUPS_PER_TURN)
       await Promise.all(turn.map(visit)).catch((error: unknown) =>
         log.error('bug', { where: 'groups', error: describeError(error) }),
@@ -315,7 +286,7 @@ export class CoordinatorRuntime {
     const { host, config } = this.#needs
     this.#expiry = host.timers.after(config.offsetsRetentionCheckIntervalMs, () => {
       void this.expire().then(() => {
-        if (!this.#isClosed) this.#scheduleExpiry()
+        if (!this.#topic.isClosed) this.#scheduleExpiry()
       })
     })
   }

@@ -22,6 +22,11 @@ import { handler as deleteTopics } from './handlers/20-delete-topics.ts'
 import { handler as deleteRecords } from './handlers/21-delete-records.ts'
 import { handler as initProducerId } from './handlers/22-init-producer-id.ts'
 import { handler as offsetForLeaderEpoch } from './handlers/23-offset-for-leader-epoch.ts'
+import { handler as addPartitionsToTxn } from './handlers/24-add-partitions-to-txn.ts'
+import { handler as addOffsetsToTxn } from './handlers/25-add-offsets-to-txn.ts'
+import { handler as endTxn } from './handlers/26-end-txn.ts'
+import { handler as writeTxnMarkers } from './handlers/27-write-txn-markers.ts'
+import { handler as txnOffsetCommit } from './handlers/28-txn-offset-commit.ts'
 import { handler as describeConfigs } from './handlers/32-describe-configs.ts'
 import { handler as alterConfigs } from './handlers/33-alter-configs.ts'
 import { handler as describeLogDirs } from './handlers/35-describe-log-dirs.ts'
@@ -34,6 +39,9 @@ import { handler as listPartitionReassignments } from './handlers/46-list-partit
 import { handler as offsetDelete } from './handlers/47-offset-delete.ts'
 import { handler as updateFeatures } from './handlers/57-update-features.ts'
 import { handler as describeCluster } from './handlers/60-describe-cluster.ts'
+import { handler as describeProducers } from './handlers/61-describe-producers.ts'
+import { handler as describeTransactions } from './handlers/65-describe-transactions.ts'
+import { handler as listTransactions } from './handlers/66-list-transactions.ts'
 import { handler as listConfigResources } from './handlers/74-list-config-resources.ts'
 import { handler as describeTopicPartitions } from './handlers/75-describe-topic-partitions.ts'
 import type { ApiRange } from './services.ts'
@@ -58,6 +66,11 @@ const handlers: readonly Handler[] = [
   deleteRecords,
   initProducerId,
   offsetForLeaderEpoch,
+  addPartitionsToTxn,
+  addOffsetsToTxn,
+  endTxn,
+  writeTxnMarkers,
+  txnOffsetCommit,
   describeConfigs,
   alterConfigs,
   describeLogDirs,
@@ -70,6 +83,9 @@ const handlers: readonly Handler[] = [
   offsetDelete,
   updateFeatures,
   describeCluster,
+  describeProducers,
+  describeTransactions,
+  listTransactions,
   listConfigResources,
   describeTopicPartitions,
 ]

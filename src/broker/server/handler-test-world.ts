@@ -16,7 +16,9 @@ import { CoordinatorRuntime } from './coordinator-runtime.ts'
 import type { Handler } from './handler.ts'
 import type { JsonLog, LogFields } from './json-log.ts'
 import { Partitions } from './partitions.ts'
+import { ProducerIds } from './producer-ids.ts'
 import type { BrokerServices } from './services.ts'
+import { TransactionRuntime } from './transaction-runtime.ts'
 
 export interface HandlerWorld extends AsyncDisposable {
   readonly disk: Disk
@@ -77,7 +79,17 @@ export async function openHandlerWorld(
   const partitions = await Partitions.open({ host, catalog, commit, files, log, wasCleanStop })
   const { config } = catalog
   const groups = new CoordinatorRuntime({ host, config, catalog, partitions, log })
-  const broker = { nodeId: 1, host, log, config, catalog, partitions, groups }
+  const producerIds = new ProducerIds(() => catalog.takeProducerIdBlock())
+  const transactions = new TransactionRuntime({
+    host,
+    config,
+    catalog,
+    partitions,
+    groups,
+    producerIds,
+    log,
+  })
+  const broker = { nodeId: 1, host, log, config, catalog, partitions, groups, transactions }
 
   return {
     disk,
@@ -124,6 +136,7 @@ export async function openHandlerWorld(
     },
 
     async [Symbol.asyncDispose]() {
+      await transactions.close()
       await groups.close()
       await partitions.close()
       await catalog.close()

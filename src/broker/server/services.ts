@@ -13,6 +13,7 @@ import type { JsonLog } from './json-log.ts'
 import type { Partitions } from './partitions.ts'
 import type { ProducerIds } from './producer-ids.ts'
 import type { ResponseMemory } from './response-memory.ts'
+import type { TransactionRuntime } from './transaction-runtime.ts'
 
 /** A served API as it is advertised. */
 export interface ApiRange {
@@ -33,6 +34,7 @@ export interface BrokerServices {
   readonly catalog: Catalog
   readonly partitions: Partitions
   readonly groups: CoordinatorRuntime
+  readonly transactions: TransactionRuntime
   readonly servedApis: readonly ApiRange[]
   readonly fetchSessions: FetchSessions
   readonly delayedFetches: DelayedFetches

@@ -63,6 +63,8 @@ export type GroupInput =
       readonly groupId: string
       /** OffsetCommit v9 and up name the missing group; older ones hear ILLEGAL_GENERATION. */
       readonly knowsGroupIdNotFound: boolean
+      /** Within a transaction, whose older clients do not say who they are in the group (KIP-447). */
+      readonly isTransactional?: boolean
     } & MemberClaim)
   | { readonly kind: 'delete'; readonly token: number }
   /** The group was read back from its records. */

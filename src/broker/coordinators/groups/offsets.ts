@@ -1,7 +1,8 @@
 // The committed offsets of one group, and when they may be forgotten. What is in the table is
 // durable: a commit enters it once its record is, so a failed append needs no undoing. Partitions
-// whose record is still under way are counted, so that a deletion reaches those as well.
-// Source: KIP-211 (offsets of a living group never expire), KIP-848 (topic ids in commits).
+// whose record is still under way are counted, so that a deletion reaches those as well. Offsets of a
+// transaction are staged beside the table until it ends; what is committed plainly after them stays.
+// Source: KIP-98 (staged offsets), KIP-211 (offsets of a living group never expire), KIP-848 (topic ids in commits).
 
 import { ZERO_UUID } from '../../bytes/uuid.ts'
 import { CONSUMER_PROTOCOL_TYPE, type Group, isSubscribedTo } from './group.ts'
@@ -28,14 +29,20 @@ export class GroupOffsets {
   readonly #topics = new Map<string, Map<number, CommittedOffset>>()
   /** Partitions with records under way, by how many. */
   readonly #underWay = new Map<string, Map<number, number>>()
+  /** By producer id, then by partition. */
+  readonly #staged = new Map<number, Map<string, StagedOffset>>()
 
-  /** Neither committed offsets nor any under way. */
+  /** Neither committed offsets nor any under way or staged. */
   get isEmpty(): boolean {
-    return this.#topics.size === 0 && this.#underWay.size === 0
+    return this.#topics.size === 0 && this.#underWay.size === 0 && this.#staged.size === 0
   }
 
   /** The record is durable. @param committed null to forget the partition */
   apply({ topic, partition }: TopicPartition, committed: CommittedOffset | null): void {
+    for (const [producerId, staged] of this.#staged) {
+      staged.delete(stagedKey({ topic, partition }))
+      if (staged.size === 0) this.#staged.delete(producerId)
+    }
     const partitions = this.#topics.get(topic)
     if (committed !== null) {
       if (partitions === undefined) this.#topics.set(topic, new Map([[partition, committed]]))
@@ -44,6 +51,31 @@ export class GroupOffsets {
     }
     partitions?.delete(partition)
     if (partitions?.size === 0) this.#topics.delete(topic)
+  }
+
+  /** The record is durable, and counts from the commit of its producer's transaction on. */
+  stage(producerId: number, place: TopicPartition, committed: CommittedOffset | null): void {
+    const staged = this.#staged.get(producerId) ?? new Map<string, StagedOffset>()
+    staged.set(stagedKey(place), { place, committed })
+    this.#staged.set(producerId, staged)
+  }
+
+  /** The producer's transaction is over. @returns whether it had staged anything here */
+  endTransaction(producerId: number, isCommit: boolean): boolean {
+    const staged = this.#staged.get(producerId)
+    if (staged === undefined) return false
+    this.#staged.delete(producerId)
+    const settled = isCommit ? [...staged.values()] : []
+    for (const { place, committed } of settled) this.apply(place, committed)
+    return true
+  }
+
+  /** Whether a transaction that is still open may change the offset of this partition. */
+  isUnstable(place: TopicPartition): boolean {
+    if (this.#staged.size === 0) return false
+    const key = stagedKey(place)
+    for (const staged of this.#staged.values()) if (staged.has(key)) return true
+    return false
   }
 
   /**
@@ -82,20 +114,40 @@ export class GroupOffsets {
     }
   }
 
-  /** Everything that a tombstone has to be written for, records under way included. */
+  /** Everything that a tombstone has to be written for, records under way and staged included. */
   partitions(topic?: string): TopicPartition[] {
     const found: TopicPartition[] = []
-    for (const name of topic === undefined ? this.#names() : [topic]) {
+    const staged = this.#stagedPlaces()
+    const names = topic === undefined ? this.#names(staged) : [topic]
+    for (const name of names) {
       const known = new Set(this.#topics.get(name)?.keys())
       for (const partition of this.#underWay.get(name)?.keys() ?? []) known.add(partition)
+      for (const place of staged) if (place.topic === name) known.add(place.partition)
       for (const partition of known) found.push({ topic: name, partition })
     }
     return found
   }
 
-  #names(): Set<string> {
-    return new Set([...this.#topics.keys(), ...this.#underWay.keys()])
+  #names(staged: readonly TopicPartition[]): Set<string> {
+    const stagedNames = staged.map(({ topic }) => topic)
+    return new Set([...this.#topics.keys(), ...this.#underWay.keys(), ...stagedNames])
   }
+
+  #stagedPlaces(): TopicPartition[] {
+    return [...this.#staged.values()].flatMap((staged) =>
+      [...staged.values()].map(({ place }) => place),
+    )
+  }
+}
+
+interface StagedOffset {
+  readonly place: TopicPartition
+  readonly committed: CommittedOffset | null
+}
+
+/** Topics have no space in their names. */
+function stagedKey({ topic, partition }: TopicPartition): string {
+  return `${topic} ${partition}`
 }
 
 /**
@@ -114,6 +166,7 @@ export function expiredOffsets(
   for (const [topic, partitions] of offsets.topics()) {
     if (isSubscribedTo(group, topic)) continue
     for (const [partition, { commitTimestampMs, expireTimestampMs }] of partitions) {
+      if (offsets.isUnstable({ topic, partition })) continue
       const sinceMs = typeof emptySinceMs === 'number' ? emptySinceMs : commitTimestampMs
       const expiresAtMs = expireTimestampMs === -1 ? sinceMs + retentionMs : expireTimestampMs
       if (nowMs >= expiresAtMs) expired.push({ topic, partition })

@@ -97,7 +97,10 @@ export class Scenario {
     return this.#plain({ kind: 'heartbeat', token: this.#token(), ...this.#claim(memberId, claim) })
   }
 
-  commit(memberId: string, claim: Partial<Claim> & { knowsGroupIdNotFound?: boolean } = {}) {
+  commit(
+    memberId: string,
+    claim: Partial<Claim> & { knowsGroupIdNotFound?: boolean; isTransactional?: boolean } = {},
+  ) {
     return this.#plain({
       kind: 'commit',
       token: this.#token(),

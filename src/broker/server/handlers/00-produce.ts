@@ -1,18 +1,23 @@
 // Versions   3-13 (0-2 are advertised, as Kafka does for old librdkafka, and refused; KAFKA-18659)
 // Behaviour  Each partition's batch goes to its log as it came and is judged there; an error concerns
 //            its partition only. acks=-1 answers when the batch is synced, 1 when it is written, 0
-//            never: an error then closes the connection. Topics are named by id from v13 on.
-// Differs    Data written with acks=1 is readable only after its sync.
-// from Kafka
+//            never: an error then closes the connection. Topics are named by id from v13 on. A
+//            transactional batch must be part of an open transaction: before v12 its partition was added
+//            to it (or else 48, in v11 120), from v12 on the produce itself adds it (KIP-890). The
+//            broker's own topics are refused with 17.
+// Differs    Data written with acks=1 is readable only after its sync. A transactional batch in a request
+// from Kafka without a transactional id is 48, not 53.
 //
 // Journey 1 of docs/tour.md: connection -> dispatch -> here -> partitions -> partition-log.
 
 import { BATCH_OVERHEAD_BYTES, readBatchHeader } from '../../batch/header.ts'
+import { isInternalTopic } from '../../catalog/topic-name.ts'
 import type { AppendOutcome } from '../../log/partition-log.ts'
 import { type ProduceRequest, produce } from '../../protocol/00-produce.ts'
 import { ErrorCode, errorName } from '../../wire/error-codes.ts'
 import { defineHandler, disconnect, type HandlerContext, NO_ANSWER } from '../handler.ts'
 import { describeError } from '../json-log.ts'
+import { isTransactional, TransactionalProduce } from '../transactional-produce.ts'
 
 type TopicData = ProduceRequest['topicData'][number]
 type PartitionData = TopicData['partitionData'][number]
@@ -25,13 +30,14 @@ const FIRST_VERSION_WITH_ZSTD = 7
 export const handler = defineHandler(produce, handle, { mayOverlap: true })
 
 async function handle(request: ProduceRequest, context: HandlerContext) {
+  const transaction = request.transactionalId === null ? undefined : await begin(request, context)
   const responses = await Promise.all(
     request.topicData.map(async (topic) => ({
       name: topic.name,
       topicId: topic.topicId,
       partitionResponses: await Promise.all(
         topic.partitionData.map(async (data) =>
-          toResponse(data.index, await append(topic, data, request, context)),
+          toResponse(data.index, await append(topic, data, { request, transaction }, context)),
         ),
       ),
     })),
@@ -42,6 +48,30 @@ async function handle(request: ProduceRequest, context: HandlerContext) {
   if (request.acks !== 0) return { responses, throttleTimeMs: 0 }
   if (failure === undefined) return NO_ANSWER
   return disconnect(`produce with acks=0 failed: ${errorName(failure)}`)
+}
+
+interface Produced {
+  readonly request: ProduceRequest
+  readonly transaction: Transaction | undefined
+}
+
+interface Transaction {
+  readonly produce: TransactionalProduce
+  /** Why no batch of it may be appended. */
+  readonly errorCode: ErrorCode
+}
+
+async function begin(request: ProduceRequest, context: HandlerContext): Promise<Transaction> {
+  const { apiVersion, broker } = context
+  const transactionalId = request.transactionalId ?? ''
+  const produce = new TransactionalProduce(broker.transactions, { transactionalId, apiVersion })
+  const batches = request.topicData.flatMap((topic) =>
+    topic.partitionData.flatMap(({ index: partition, records }) => {
+      const log = findLog(topic, partition, context)
+      return log === undefined || records === null ? [] : [{ topic: log.topic, partition, records }]
+    }),
+  )
+  return { produce, errorCode: await produce.begin(batches) }
 }
 
 function firstFailure(
@@ -58,12 +88,13 @@ function firstFailure(
 async function append(
   topic: TopicData,
   { index, records }: PartitionData,
-  { acks, timeoutMs }: ProduceRequest,
+  { request: { acks, timeoutMs }, transaction }: Produced,
   context: HandlerContext,
 ): Promise<AppendOutcome> {
   if (!isAcks(acks)) return refuse(ErrorCode.INVALID_REQUIRED_ACKS)
   const log = findLog(topic, index, context)
   if (log === undefined) return refuse(unknownPartition(context.apiVersion, topic, context))
+  if (isInternalTopic(log.topic)) return refuse(ErrorCode.INVALID_TOPIC_EXCEPTION)
   // One node holds every partition: more than one replica in sync can never be had.
   if (acks === -1 && log.config.minInsyncReplicas > 1) {
     return refuse(ErrorCode.NOT_ENOUGH_REPLICAS)
@@ -75,7 +106,17 @@ async function append(
     return refuse(ErrorCode.UNSUPPORTED_COMPRESSION_TYPE)
   }
   try {
-    return await log.append(records, { acks, origin: 'client', timeoutMs })
+    const request = { acks, origin: 'client', timeoutMs } as const
+    if (transaction === undefined || !isTransactional(records)) {
+      return await log.append(records, request)
+    }
+    if (transaction.errorCode !== ErrorCode.NONE) return refuse(transaction.errorCode)
+    const batch = { topic: log.topic, partition: index, records }
+    return await log.append(records, {
+      ...request,
+      isTransactionsV2: transaction.produce.isTransactionsV2,
+      transactionCheck: () => transaction.produce.check(batch),
+    })
   } catch (error) {
     context.broker.log.error('bug', { where: 'append', error: describeError(error) })
     return refuse(ErrorCode.UNKNOWN_SERVER_ERROR)

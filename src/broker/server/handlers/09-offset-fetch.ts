@@ -1,7 +1,8 @@
 // Versions   1-10
 // Behaviour  What a group committed for the partitions asked for, or, for null, everything; -1 without
 //            an error where there is nothing, also for groups and partitions that do not exist. v7+
-//            with require_stable waits for commits under way. v8+ takes many groups. v10 names topics
+//            with require_stable waits for commits under way, and answers 88 where a transaction that
+//            is still open may change the offset (KIP-447). v8+ takes many groups. v10 names topics
 //            by id: an unknown one is 100. Offsets of a deleted topic are not found for a new one of
 //            its name.
 // Differs    Member id and epoch of v9 are those of KIP-848 and are not looked at yet.
@@ -57,7 +58,7 @@ async function fetchGroup(
     groupId,
     errorCode,
     topics: [
-      ...fetched.map((topic) => answerTopic(topic, context)),
+      ...fetched.map((topic) => answerTopic(topic, context, requireStable)),
       ...unknown.map(({ topicId, partitions }) =>
         refuseTopic({ name: '', topicId, partitions }, ErrorCode.UNKNOWN_TOPIC_ID),
       ),
@@ -73,14 +74,19 @@ function hasName<T extends { readonly topic: string | undefined }>(
   return asked.topic !== undefined
 }
 
-function answerTopic({ topic, topicId, partitions }: FetchedTopic, { broker }: HandlerContext) {
+function answerTopic(
+  { topic, topicId, partitions }: FetchedTopic,
+  { broker }: HandlerContext,
+  requireStable: boolean,
+) {
+  const isHidden = (isUnstable: boolean) => requireStable && isUnstable
   return {
     name: topic,
     topicId: topicId === ZERO_UUID ? (broker.catalog.topic(topic)?.id ?? ZERO_UUID) : topicId,
-    partitions: partitions.map(({ partition, committed }) => ({
+    partitions: partitions.map(({ partition, committed, isUnstable }) => ({
       partitionIndex: partition,
-      errorCode: ErrorCode.NONE,
-      ...(committed === undefined
+      errorCode: isHidden(isUnstable) ? ErrorCode.UNSTABLE_OFFSET_COMMIT : ErrorCode.NONE,
+      ...(committed === undefined || isHidden(isUnstable)
         ? NOTHING
         : {
             committedOffset: committed.offset,

@@ -2,11 +2,15 @@
 // Behaviour  Lists the served APIs with the ranges of the pinned Kafka release, so that clients infer
 //            from us what they would infer from it. From v3 on the client names its software: a name
 //            or version of another form is 42 INVALID_REQUEST.
-// Differs    No feature is supported or finalized: `transaction.version` and `group.version` come
-// from Kafka with transactions and the consumer group protocol.
+//            transaction.version is finalized at 2, so clients use transactions v2 (KIP-890); as a
+//            supported feature it shows from v4 on only, because older clients cannot read a least
+//            level of 0.
+// Differs    Of Kafka's features only `transaction.version` is known: `group.version` comes with the
+// from Kafka consumer group protocol, and there is no quorum for the others.
 
 import { apiVersions } from '../../protocol/18-api-versions.ts'
 import { ErrorCode } from '../../wire/error-codes.ts'
+import { FEATURES, FEATURES_EPOCH } from '../features.ts'
 import { defineHandler } from '../handler.ts'
 
 const SOFTWARE_WORD = /^[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?$/
@@ -15,7 +19,18 @@ export const handler = defineHandler(apiVersions, (request, { apiVersion, broker
   if (apiVersion >= 3 && !isWellNamed(request)) {
     return { errorCode: ErrorCode.INVALID_REQUEST, apiKeys: [], throttleTimeMs: 0 }
   }
-  return { errorCode: ErrorCode.NONE, apiKeys: broker.servedApis, throttleTimeMs: 0 }
+  return {
+    errorCode: ErrorCode.NONE,
+    apiKeys: broker.servedApis,
+    throttleTimeMs: 0,
+    supportedFeatures: FEATURES.filter(({ minVersion }) => minVersion > 0 || apiVersion >= 4),
+    finalizedFeaturesEpoch: FEATURES_EPOCH,
+    finalizedFeatures: FEATURES.map(({ name, level }) => ({
+      name,
+      maxVersionLevel: level,
+      minVersionLevel: level,
+    })),
+  }
 })
 
 function isWellNamed(software: { clientSoftwareName: string; clientSoftwareVersion: string }) {

@@ -68,15 +68,4 @@ describe('InitProducerId', () => {
 
     assert.equal(answer.errorCode, ErrorCode.COORDINATOR_NOT_AVAILABLE)
   })
-
-  it('refuses a transactional id with 53 until transactions exist, and says so in the log', async (t) => {
-    const { connect, entries } = await startTestBroker(t)
-    const client = await connect()
-
-    const answer = await client.send(initProducerId, 4, { ...IDEMPOTENT, transactionalId: 'tx' })
-
-    assert.equal(answer.errorCode, ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
-    assert.equal(answer.producerId, -1)
-    assert.ok(entries.some(({ event }) => event === 'transactions-refused'))
-  })
 })

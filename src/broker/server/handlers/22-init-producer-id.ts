@@ -2,29 +2,46 @@
 // Behaviour  Gives an idempotent producer an id that no other ever had: ids come from blocks that the
 //            catalogue stored durably before the first of them is answered. Like Kafka, a producer
 //            without a transactional id always gets a new id with epoch 0, also when it names the one
-//            it had (KIP-360 bumps the epoch of such a producer in the client).
-// Differs    A transactional id is refused with 53 until transactions exist.
-// from Kafka
+//            it had (KIP-360 bumps the epoch of such a producer in the client). With a transactional
+//            id it takes over from whoever had it: the next epoch, or after the last one a new id;
+//            51 while an open transaction is being aborted, 50 for a timeout beyond the maximum, and
+//            for who was fenced 90, before v4 47.
+// Differs    A transactional id beyond millrace.max.transactional.ids is refused with 44. A fenced
+// from Kafka producer that asks to go on does not abort its successor's open transaction.
 
 import { initProducerId } from '../../protocol/22-init-producer-id.ts'
 import { ErrorCode } from '../../wire/error-codes.ts'
 import { defineHandler } from '../handler.ts'
 import { describeError } from '../json-log.ts'
+import { fencedError } from '../transaction-errors.ts'
 
 const NO_PRODUCER_ID = -1
 const NO_PRODUCER_EPOCH = -1
+const FIRST_VERSION_WITH_PRODUCER_FENCED = 4
 
-export const handler = defineHandler(initProducerId, async (request, { broker, clientId }) => {
-  if (request.transactionalId !== null) {
-    broker.log.warn('transactions-refused', { clientId, transactionalId: request.transactionalId })
-    return refuse(ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
-  }
-  const hasId = request.producerId !== NO_PRODUCER_ID
-  const hasEpoch = request.producerEpoch !== NO_PRODUCER_EPOCH
+export const handler = defineHandler(initProducerId, async (request, { broker, apiVersion }) => {
+  const { transactionalId, transactionTimeoutMs: timeoutMs, producerId, producerEpoch } = request
+  const hasId = producerId !== NO_PRODUCER_ID
+  const hasEpoch = producerEpoch !== NO_PRODUCER_EPOCH
   if (hasId !== hasEpoch) return refuse(ErrorCode.INVALID_REQUEST)
+  if (transactionalId !== null) {
+    const expected = hasId ? { producerId, producerEpoch } : null
+    const reply = await broker.transactions.init({ transactionalId, timeoutMs, expected })
+    const from = FIRST_VERSION_WITH_PRODUCER_FENCED
+    return {
+      throttleTimeMs: 0,
+      ...reply,
+      errorCode: fencedError(reply.errorCode, apiVersion, from),
+    }
+  }
   try {
-    const producerId = await broker.producerIds.take()
-    return { throttleTimeMs: 0, errorCode: ErrorCode.NONE, producerId, producerEpoch: 0 }
+    const newProducerId = await broker.producerIds.take()
+    return {
+      throttleTimeMs: 0,
+      errorCode: ErrorCode.NONE,
+      producerId: newProducerId,
+      producerEpoch: 0,
+    }
   } catch (error) {
     // The disk may have room again in a while: a code that clients retry.
     broker.log.error('producer-ids-not-stored', { error: describeError(error) })

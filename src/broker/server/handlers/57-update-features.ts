@@ -1,17 +1,18 @@
 // Versions   0-2.
-// Behaviour  No feature is supported (see ApiVersions), so every update is refused with 95, as Kafka
-//            refuses a feature that it does not know; in v2 for the request as a whole.
-// Differs    `metadata.version` and the like cannot be set: there is no quorum that could differ in it.
+// Behaviour  A feature that already is at the level asked for is a success. Any other level, and a
+//            feature that is not known here, is refused with 95; in v2 for the request as a whole.
+// Differs    Levels are fixed (see ApiVersions): a client that wants transactions of version 1 uses them
+// from Kafka anyway. `metadata.version` and the like cannot be set: there is no quorum that could differ.
 
 import { updateFeatures } from '../../protocol/57-update-features.ts'
 import { ErrorCode } from '../../wire/error-codes.ts'
+import { FEATURES } from '../features.ts'
 import { defineHandler } from '../handler.ts'
 
 export const handler = defineHandler(updateFeatures, (request, { apiVersion }) => {
-  const results = request.featureUpdates.map(({ feature }) => ({
+  const results = request.featureUpdates.map(({ feature, maxVersionLevel }) => ({
     feature,
-    errorCode: ErrorCode.INVALID_UPDATE_VERSION,
-    errorMessage: `There is no feature '${feature}' here.`,
+    ...resultOf(feature, maxVersionLevel),
   }))
   const first = results[0]
   if (first === undefined) {
@@ -19,5 +20,16 @@ export const handler = defineHandler(updateFeatures, (request, { apiVersion }) =
     return { errorCode: ErrorCode.INVALID_REQUEST, errorMessage, results }
   }
   if (apiVersion < 2) return { errorCode: ErrorCode.NONE, errorMessage: null, results }
-  return { errorCode: first.errorCode, errorMessage: first.errorMessage, results }
+  const refused = results.find(({ errorCode }) => errorCode !== ErrorCode.NONE) ?? first
+  return { errorCode: refused.errorCode, errorMessage: refused.errorMessage, results }
 })
+
+function resultOf(name: string, level: number) {
+  const feature = FEATURES.find((known) => known.name === name)
+  if (feature?.level === level) return { errorCode: ErrorCode.NONE, errorMessage: null }
+  const errorMessage =
+    feature === undefined
+      ? `There is no feature '${name}' here.`
+      : `Feature '${name}' is at level ${feature.level} and stays there.`
+  return { errorCode: ErrorCode.INVALID_UPDATE_VERSION, errorMessage }
+}

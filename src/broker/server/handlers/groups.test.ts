@@ -94,18 +94,6 @@ describe('FindCoordinator', () => {
       }
     })
   }
-
-  it('refuses transactions with a sentence, in the answer and in the log', async () => {
-    await using world = await openWorld()
-    const body = { key: '', keyType: 1, coordinatorKeys: ['tx'] }
-
-    const answer = await world.ask(findHandler, findCoordinator, 4, body)
-
-    const [found] = answer.coordinators
-    assert.equal(found?.errorCode, ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
-    assert.match(found?.errorMessage ?? '', /not supported yet/)
-    assert.equal(world.logged.at(-1)?.event, 'transactions-refused')
-  })
 })
 
 describe('a member', () => {

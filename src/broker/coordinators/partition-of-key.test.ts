@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
-import { partitionOfGroup } from './group-partition.ts'
+import { partitionOfKey } from './partition-of-key.ts'
 
 it('a group lives in the partition that Kafka would look for it in', () => {
   // Printed by Utils.abs(id.hashCode()) % 50 and % 4 of kafka-clients 4.3.1.
@@ -14,7 +14,7 @@ it('a group lives in the partition that Kafka would look for it in', () => {
     ['console-consumer-12345', 6, 2],
   ]
   for (const [groupId, of50, of4] of known) {
-    assert.equal(partitionOfGroup(groupId, 50), of50, groupId)
-    assert.equal(partitionOfGroup(groupId, 4), of4, groupId)
+    assert.equal(partitionOfKey(groupId, 50), of50, groupId)
+    assert.equal(partitionOfKey(groupId, 4), of4, groupId)
   }
 })
