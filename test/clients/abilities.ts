@@ -2,10 +2,12 @@
 import { administrationAbilities } from './abilities/administration.ts'
 import { groupAbilities } from './abilities/groups.ts'
 import { recordAbilities } from './abilities/records.ts'
+import { transactionAbilities } from './abilities/transactions.ts'
 import type { Ability } from './ability.ts'
 
 export const abilities: readonly Ability[] = [
   ...recordAbilities,
   ...groupAbilities,
+  ...transactionAbilities,
   ...administrationAbilities,
 ]

@@ -47,6 +47,18 @@ export interface Verbs {
     },
     answer: { readonly records: readonly JsonRecord[] },
   ]
+  transact: [
+    arguments: {
+      readonly topic: string
+      readonly into: string
+      readonly group: string
+      readonly transactionalId: string
+      readonly count: number
+      readonly timeoutMs: number
+      readonly ends: 'commit' | 'abort'
+    },
+    answer: { readonly seen: readonly Position[] },
+  ]
   offsetsForTime: [
     arguments: {
       readonly topic: string

@@ -14,9 +14,18 @@ export interface StoredBatch {
   readonly codec: string
   readonly producerId: number
   readonly recordCount: number
+  /** How a transaction ended here; null for a batch of records. */
+  readonly marker: 'commit' | 'abort' | null
 }
 
 const codecs = ['none', 'gzip', 'snappy', 'lz4', 'zstd']
+
+/** A control record's key is its version and its type, five small fields behind the header. */
+function markerAt(records: Buffer, at: number): StoredBatch['marker'] {
+  const isControl = (records.readInt16BE(at + 21) & 0x20) !== 0
+  if (!isControl) return null
+  return records.readInt16BE(at + 61 + 5 + 2) === 1 ? 'commit' : 'abort'
+}
 
 export class Probe {
   readonly #address: string
@@ -110,6 +119,7 @@ export class Probe {
           codec: codecs[records.readInt16BE(at + 21) & 7]!,
           producerId: Number(records.readBigInt64BE(at + 43)),
           recordCount: records.readInt32BE(at + 57),
+          marker: markerAt(records, at),
         })
         next = baseOffset + records.readInt32BE(at + 23) + 1
         at += sizeBytes

@@ -24,12 +24,12 @@ export class TransactionalProducer {
   readonly isV2: boolean
   producerId = -1
   producerEpoch = -1
-  readonly #client: KafkaClient
+  readonly #client: Pick<KafkaClient, 'send'>
   readonly #timeoutMs: number
   /** By topic and partition: the next sequence. */
   readonly #sequences = new Map<string, number>()
 
-  constructor(client: KafkaClient, options: ProducerOptions = {}) {
+  constructor(client: Pick<KafkaClient, 'send'>, options: ProducerOptions = {}) {
     this.#client = client
     this.transactionalId = options.transactionalId ?? 'tx'
     this.isV2 = options.isV2 ?? true

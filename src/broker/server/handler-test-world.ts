@@ -1,7 +1,9 @@
 // For tests of handlers: catalogue and partitions over a disk in memory, and requests that go through
 // the real codec at the version asked for, as they would come from a socket.
 
+import type { Timers } from '../../host/clock.ts'
 import type { Disk } from '../../host/disk.ts'
+import type { Host } from '../../host/host.ts'
 import { memoryDisk } from '../../host/memory-disk.ts'
 import { nodeHost } from '../../host/node-host.ts'
 import { buildBatch } from '../batch/builder.ts'
@@ -25,6 +27,7 @@ export interface HandlerWorld extends AsyncDisposable {
   readonly catalog: Catalog
   readonly partitions: Partitions
   readonly groups: CoordinatorRuntime
+  readonly transactions: TransactionRuntime
   /** What the broker said of itself: event names with their fields. */
   readonly logged: readonly { event: string; fields: LogFields }[]
   /** Sends one request through the handler. @param api of the handler, for the types */
@@ -47,23 +50,30 @@ const WORLD_BYTES = 512 * 1024 * 1024
 export async function openHandlerWorld(
   options: {
     disk?: Disk
+    /** Instead of `disk`: a whole outside world. */
+    host?: Host
     settings?: Readonly<Record<string, string>>
     wasCleanStop?: boolean
     /** Told each time that long work gives others their turn. */
     onYield?: () => void
+    /** The broker would end here. */
+    onFatal?: (reason: unknown) => void
   } = {},
 ): Promise<HandlerWorld> {
-  const disk = options.disk ?? memoryDisk({ maxBytes: WORLD_BYTES })
-  const realHost = nodeHost({ disk })
+  const outside =
+    options.host ?? nodeHost({ disk: options.disk ?? memoryDisk({ maxBytes: WORLD_BYTES }) })
+  const { disk, timers } = outside
   const yieldToOthers = () => {
     options.onYield?.()
-    return realHost.timers.yield()
+    return timers.yield()
   }
-  const host = { ...realHost, timers: { ...realHost.timers, yield: yieldToOthers } }
+  const after: Timers['after'] = (delayMs, callback) => timers.after(delayMs, callback)
+  const host = { ...outside, timers: { after, yield: yieldToOthers } }
   const wasCleanStop = options.wasCleanStop ?? true
-  const onFatal = (reason: unknown) => {
+  const throwIt = (reason: unknown) => {
     throw new Error(`fatal: ${String(reason)}`)
   }
+  const { onFatal = throwIt } = options
   const flags = Object.entries(options.settings ?? {}).map(([key, text]) => ({
     flag: key,
     key,
@@ -96,6 +106,7 @@ export async function openHandlerWorld(
     catalog,
     partitions,
     groups,
+    transactions,
     logged,
 
     async ask(handler, api, version, body) {

@@ -10,6 +10,9 @@ export interface Command {
   readonly id: number
   readonly verb: string
   readonly topic: string
+  readonly into: string
+  readonly transactionalId: string
+  readonly ends: 'commit' | 'abort'
   readonly clientId: string
   readonly compression?: 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd'
   readonly idempotent?: boolean

@@ -106,6 +106,45 @@ async function read(command: Command) {
   }
 }
 
+async function transact(command: Command) {
+  const { topic, into, group, transactionalId, ends } = command
+  const kafka = connect()
+  const producer = kafka.producer({ transactionalId, idempotent: true, maxInFlightRequests: 1 })
+  const consumer = kafka.consumer({ groupId: group, maxWaitTimeInMs: 100 })
+  const crash = failure(consumer)
+  const read: { partition: number; message: Message & { readonly offset: string } }[] = []
+  await Promise.all([producer.connect(), consumer.connect()])
+  try {
+    await consumer.subscribe({ topic, fromBeginning: true })
+    await consumer.run({
+      autoCommit: false,
+      eachMessage: async ({ partition, message: { key, value, offset } }) => {
+        read.push({ partition, message: { key, value, offset } })
+      },
+    })
+    await waitUntil(() => read.length >= command.count || crash.error !== null, command.timeoutMs)
+    if (crash.error !== null) throw crash.error
+    const transaction = await producer.transaction()
+    const messages = read.map(({ partition, message: { key, value } }) => ({
+      partition,
+      key: key ?? null,
+      value,
+    }))
+    await transaction.send({ topic: into, messages })
+    const next = new Map(read.map(({ partition, message }) => [partition, nextOf(message.offset)]))
+    const partitions = [...next].map(([partition, offset]) => ({ partition, offset }))
+    await transaction.sendOffsets({ consumerGroupId: group, topics: [{ topic, partitions }] })
+    await (ends === 'commit' ? transaction.commit() : transaction.abort())
+    return { seen: read.map(({ partition, message }) => [partition, Number(message.offset)]) }
+  } finally {
+    await Promise.all([producer.disconnect(), consumer.disconnect()])
+  }
+}
+
+function nextOf(offset: string): string {
+  return String(Number(offset) + 1)
+}
+
 function failure(consumer: Consumer): { error: Error | null } {
   const crash: { error: Error | null } = { error: null }
   consumer.on(consumer.events.CRASH, ({ payload }) => {

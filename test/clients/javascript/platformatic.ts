@@ -121,6 +121,38 @@ async function read(command: Command) {
   }
 }
 
+async function transact(command: Command) {
+  const { topic, into, group, transactionalId, count, timeoutMs, ends } = command
+  const producer = new Producer({ ...common, transactionalId, idempotent: true })
+  const consumer = newConsumer(group)
+  const read: Message[] = []
+  try {
+    const stream = await consumer.consume({
+      topics: [topic],
+      mode: 'committed',
+      fallbackMode: 'earliest',
+    })
+    stream.on('data', (message) => read.push(message))
+    await waitUntil(() => read.length >= count, timeoutMs)
+    const transaction = await producer.beginTransaction()
+    await transaction.addConsumer(consumer)
+    const messages = read.map(({ partition, key, value }) => ({
+      topic: into,
+      partition,
+      ...(key === null ? {} : { key }),
+      ...(value === null ? {} : { value }),
+    }))
+    await transaction.send({ messages, acks: ProduceAcks.ALL })
+    await transaction.addOffset(read.at(-1)!)
+    await (ends === 'commit' ? transaction.commit() : transaction.abort())
+    await stream.close()
+    return { seen: read.map(({ partition, offset }) => [partition, Number(offset)]) }
+  } finally {
+    await consumer.close(true)
+    await producer.close()
+  }
+}
+
 async function offsetsForTime(command: Command) {
   const consumer = newConsumer(`reads-${randomUUID()}`)
   try {
@@ -220,6 +252,7 @@ await serve({
   hello: () => ({ version: versionOf('@platformatic/kafka') }),
   produce,
   read,
+  transact,
   offsetsForTime,
   join: async (command) => {
     await join(command)

@@ -116,6 +116,44 @@ def offsets_for_time(arguments):
         consumer.close()
 
 
+def transact(arguments):
+    producer = Producer(dict(COMMON, **{"transactional.id": arguments["transactionalId"]}))
+    consumer = Consumer(
+        dict(
+            COMMON,
+            **{
+                "group.id": arguments["group"],
+                "isolation.level": "read_committed",
+                "enable.auto.commit": False,
+                "auto.offset.reset": "earliest",
+            },
+        )
+    )
+    try:
+        producer.init_transactions(20)
+        consumer.subscribe([arguments["topic"]])
+        producer.begin_transaction()
+        seen = []
+        deadline = time.monotonic() + arguments["timeoutMs"] / 1000
+        while len(seen) < arguments["count"] and time.monotonic() < deadline:
+            for message in consumer.consume(500, 0.1):
+                raise_unless_fine(message)
+                seen.append([message.partition(), message.offset()])
+                producer.produce(
+                    arguments["into"], partition=message.partition(), key=message.key(), value=message.value()
+                )
+        offsets = consumer.position(consumer.assignment())
+        producer.send_offsets_to_transaction(offsets, consumer.consumer_group_metadata(), 20)
+        if arguments["ends"] == "commit":
+            producer.commit_transaction(20)
+        else:
+            producer.flush(20)
+            producer.abort_transaction(20)
+        return {"seen": seen}
+    finally:
+        consumer.close()
+
+
 class Member(contract.Member):
     def open(self):
         settings = {
@@ -225,6 +263,7 @@ contract.serve(
         "hello": hello,
         "produce": produce,
         "read": read,
+        "transact": transact,
         "offsetsForTime": offsets_for_time,
         "createTopic": create_topic,
         "describeTopic": describe_topic,

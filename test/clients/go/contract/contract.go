@@ -31,6 +31,10 @@ type Command struct {
 	Total       int               `json:"total"`
 	Partition   int32             `json:"partition"`
 	Before      int64             `json:"before"`
+	Into        string            `json:"into"`
+	Ends        string            `json:"ends"`
+
+	TransactionalID string `json:"transactionalId"`
 }
 
 // Record is one record; nil is null for keys, values and the values of headers.

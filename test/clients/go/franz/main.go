@@ -29,6 +29,7 @@ func main() {
 		"produce":        produce,
 		"read":           read,
 		"offsetsForTime": offsetsForTime,
+		"transact":       transact,
 	}
 	addMembers(verbs)
 	addAdministration(verbs)

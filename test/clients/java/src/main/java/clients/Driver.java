@@ -53,6 +53,7 @@ public final class Driver {
         });
         new Records(bootstrap).addTo(verbs);
         new Members(bootstrap).addTo(verbs);
+        new Transactions(bootstrap).addTo(verbs);
         new Administration(bootstrap).addTo(verbs);
         return verbs;
     }
