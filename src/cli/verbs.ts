@@ -20,6 +20,7 @@ export const nouns: Readonly<Record<string, string>> = {
   topic: 'Topics: list, describe, create, configure, trim, remove',
   'topic config': 'The configuration of a topic: get, set, unset',
   group: 'Consumer groups: list, describe, move, remove',
+  transaction: 'Transactions: list, describe, abort',
   log: 'The data folder of a stopped broker: check, truncate',
 }
 
@@ -135,6 +136,27 @@ export const verbs: readonly Verb[] = [
     impact: 'write',
     fields: ['group', 'topics', 'result'],
     load: () => import('./verbs/group-rm.ts'),
+  },
+  {
+    path: 'transaction ls',
+    summary: 'List transactional ids, or what is open in a topic',
+    impact: 'read',
+    fields: ['transactional id', 'state', 'producer'],
+    load: () => import('./verbs/transaction-ls.ts'),
+  },
+  {
+    path: 'transaction describe',
+    summary: 'Show state, producer and partitions of transactions',
+    impact: 'read',
+    fields: ['transactional id', 'state', 'producer', 'epoch', 'topic', 'partition'],
+    load: () => import('./verbs/transaction-describe.ts'),
+  },
+  {
+    path: 'transaction abort',
+    summary: 'Abort a transaction and fence its producer, or end one that hangs in a partition',
+    impact: 'write',
+    fields: ['what', 'result'],
+    load: () => import('./verbs/transaction-abort.ts'),
   },
   {
     path: 'log check',

@@ -4,6 +4,8 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { describe, it } from 'node:test'
+import { KafkaClient } from '../support/kafka-client.ts'
+import { TransactionalProducer } from '../support/transactional-producer.ts'
 import { type RunOptions, type RunResult, runCommand } from './memory-terminal.ts'
 
 const NOTHING = ''
@@ -383,6 +385,74 @@ export function cliSuite(broker: () => string): void {
       const gone = await run(['group', 'describe', group])
       assert.equal(gone.exitCode, 3)
       assert.match(gone.stderr, /does not exist/)
+    })
+  })
+
+  describe('transaction', () => {
+    /** A transaction with one record in partition 0, and where it is. */
+    const open = async () => {
+      const topic = await newTopic()
+      const [host, port] = broker().split(':')
+      const client = await KafkaClient.connect({ host: host!, port: Number(port) })
+      const transactionalId = uniqueName('tx')
+      const producer = new TransactionalProducer(client, { transactionalId })
+      assert.equal(await producer.init(), 0)
+      assert.equal(await producer.produce(topic, ['open']), 0)
+      return { topic, transactionalId, producer, client }
+    }
+
+    it('ls and describe show what is open, and where', async () => {
+      const { topic, transactionalId, producer, client } = await open()
+      await using _ = client
+
+      const listed = await ok(['transaction', 'ls', '--state', 'Ongoing'])
+      const [described] = JSON.parse(
+        await ok(['transaction', 'describe', transactionalId, '--json']),
+      )
+      const inTopic = await ok(['transaction', 'ls', '--topic', topic])
+
+      const { producerId, producerEpoch } = producer
+      assert.ok(listed.includes(`${transactionalId}\tOngoing\t${producerId}\n`), listed)
+      assert.equal(described.state, 'Ongoing')
+      assert.deepEqual(described.partitions, [{ topic, partition: 0 }])
+      assert.match(inTopic, new RegExp(`^${topic}\\t0\\t${producerId}\\t${producerEpoch}\\t0\\t`))
+      assert.ok(inTopic.endsWith(`\t${transactionalId}\n`), inTopic)
+    })
+
+    it('abort by transactional id ends it and fences its producer', async () => {
+      const { topic, transactionalId, producer, client } = await open()
+      await using _ = client
+
+      assert.equal(
+        await ok(['transaction', 'abort', transactionalId, '--dry-run']),
+        `${transactionalId}\twould be aborted\n`,
+      )
+      const done = await ok(['transaction', 'abort', transactionalId, '--yes'])
+
+      assert.equal(done, `${transactionalId}\taborted\n`)
+      assert.equal(await ok(['transaction', 'ls', '--topic', topic]), NOTHING)
+      assert.equal(await producer.end(true), 90)
+    })
+
+    it('abort by partition and producer ends what hangs there', async () => {
+      const { topic, producer, client } = await open()
+      await using _ = client
+      const where = ['--topic', topic, '--partition', '0', '--producer', `${producer.producerId}`]
+
+      const done = await ok(['transaction', 'abort', ...where, '--yes'])
+
+      assert.equal(done, `${topic} 0 producer ${producer.producerId}\taborted\n`)
+      assert.equal(await ok(['transaction', 'ls', '--topic', topic]), NOTHING)
+      const again = await run(['transaction', 'abort', ...where, '--yes'])
+      assert.equal(again.exitCode, 3)
+    })
+
+    it('what is not there is 3, half a place is 2', async () => {
+      const nobody = uniqueName('nobody')
+
+      assert.equal((await run(['transaction', 'describe', nobody])).exitCode, 3)
+      assert.equal((await run(['transaction', 'abort', nobody, '--yes'])).exitCode, 3)
+      assert.equal((await run(['transaction', 'abort', '--topic', 'orders'])).exitCode, 2)
     })
   })
 

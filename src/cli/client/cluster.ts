@@ -18,7 +18,7 @@ import { Connection } from './connection.ts'
 
 const FIRST_BACKOFF_MS = 50
 const MAX_BACKOFF_MS = 1000
-const GROUP_COORDINATOR = 0
+const COORDINATOR_TYPES = { group: 0, transaction: 1 } as const
 /** How long a topic that isn't there may take to appear. */
 const AUTO_CREATION_MS = 3000
 
@@ -127,13 +127,13 @@ export class Cluster {
     return this.broker(controllerId)
   }
 
-  async coordinator(groupId: string): Promise<Connection> {
+  async coordinator(key: string, of: 'group' | 'transaction' = 'group'): Promise<Connection> {
     const connection = await this.anyBroker()
-    const body = { key: groupId, keyType: GROUP_COORDINATOR, coordinatorKeys: [groupId] }
+    const body = { key, keyType: COORDINATOR_TYPES[of], coordinatorKeys: [key] }
     const answer = await connection.request(findCoordinator, body)
     // Version 4 (KIP-699) answers a list, older ones a single coordinator.
     const found = answer.coordinators[0] ?? answer
-    assertAccepted(found.errorCode, `Coordinator of group ${groupId}`, found.errorMessage)
+    assertAccepted(found.errorCode, `Coordinator of ${of} ${key}`, found.errorMessage)
     const { nodeId, host, port } = found
     this.#brokers.set(nodeId, { nodeId, host, port })
     return this.#connection({ host, port })
