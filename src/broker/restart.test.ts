@@ -13,8 +13,10 @@ import {
   makeTopic,
   produceTo,
   startTestBroker,
+  until,
   valuesIn,
 } from '../../test/support/test-broker.ts'
+import { TransactionalProducer } from '../../test/support/transactional-producer.ts'
 import { fetch } from './protocol/01-fetch.ts'
 import { initProducerId } from './protocol/22-init-producer-id.ts'
 import { offsetForLeaderEpoch } from './protocol/23-offset-for-leader-epoch.ts'
@@ -161,6 +163,48 @@ describe('after either stop', () => {
 
       assert.deepEqual([again.errorCode, again.baseOffset], [ErrorCode.NONE, 1])
       assert.deepEqual(valuesIn((await fetchFrom(client, 'orders')).records), ['before', 'a'])
+    })
+
+    it(`a transaction is where it was, and its end is known (${kind})`, async (t) => {
+      const ends: Awaited<ReturnType<TransactionalProducer['endOnce']>>[] = []
+      const sent: TransactionalProducer[] = []
+      const useTransactions = async (client: KafkaClient) => {
+        await makeTopic(client, 'orders')
+        for (const transactionalId of ['ended', 'open']) {
+          const producer = new TransactionalProducer(client, { transactionalId })
+          await producer.init()
+          await producer.produce('orders', [transactionalId])
+          await producer.commitOffset('readers', 'orders', 1)
+          sent.push(producer)
+        }
+        ends.push(await sent[0]!.endOnce(true))
+      }
+
+      const { connect } = await ranBefore(t, useTransactions, { isClean })
+      const client = await connect()
+      const again = (producer: TransactionalProducer) => {
+        return Object.assign(new TransactionalProducer(client, producer), {
+          producerId: producer.producerId,
+          producerEpoch: producer.producerEpoch,
+        })
+      }
+      const [ended, open] = sent.map(again)
+
+      // The answer may have been lost with the broker. While it loads, it says so (14, then 51).
+      let repeated: (typeof ends)[number] | undefined
+      await until(async () => {
+        repeated = await ended!.endOnce(true)
+        return repeated.errorCode !== 14 && repeated.errorCode !== 51
+      })
+      assert.deepEqual(repeated, ends[0])
+      assert.equal((await ended!.endOnce(false)).errorCode, ErrorCode.INVALID_TXN_STATE)
+      // A zombie of the epoch that ended.
+      assert.equal(await ended!.produce('orders', ['late']), ErrorCode.INVALID_PRODUCER_EPOCH)
+      const committed = await fetchFrom(client, 'orders', { isolationLevel: 1 })
+      assert.equal(committed.lastStableOffset, 1)
+      assert.equal(await open!.end(true), ErrorCode.NONE)
+      const all = await fetchFrom(client, 'orders', { isolationLevel: 1 })
+      assert.equal(all.lastStableOffset, all.highWatermark)
     })
   }
 })

@@ -37,6 +37,18 @@ export const limits: readonly Limit[] = [
     says: /All broker connections are down/,
   },
   {
+    client: 'kcat',
+    abilities: ['transactions: reads, processes and writes exactly once'],
+    reason: 'has no transactions',
+    says: NO_SUCH_VERB,
+  },
+  {
+    client: 'kafka-python-2.0.2',
+    abilities: ['transactions: reads, processes and writes exactly once'],
+    reason: 'has no transactions',
+    says: /Unrecognized configs: .*transactional_id/,
+  },
+  {
     client: 'kafka-python-2.0.2',
     abilities: ['produces idempotently', 'a lost answer leaves no duplicate'],
     reason: 'has no idempotent producer',

@@ -1,4 +1,4 @@
-// For tests of the group coordinator: a clock that only they move, and a log of records whose
+// For tests of the coordinators: a clock that only they move, and a log of records whose
 // appends they let through or refuse, one by one.
 
 import type { Clock, Timer, Timers } from '../../host/clock.ts'
@@ -52,11 +52,11 @@ export class ManualTime implements Clock, Timers {
 }
 
 /** Appends settle when the test says so, oldest first. */
-export class ManualLog {
-  readonly durable: GroupRecord[] = []
-  readonly #waiting: { records: readonly GroupRecord[]; settle: (code: ErrorCode) => void }[] = []
+export class ManualLog<Record = GroupRecord> {
+  readonly durable: Record[] = []
+  readonly #waiting: { records: readonly Record[]; settle: (code: ErrorCode) => void }[] = []
 
-  readonly append = (records: readonly GroupRecord[]): Promise<ErrorCode> => {
+  readonly append = (records: readonly Record[]): Promise<ErrorCode> => {
     const { promise, resolve } = Promise.withResolvers<ErrorCode>()
     this.#waiting.push({ records, settle: resolve })
     return promise

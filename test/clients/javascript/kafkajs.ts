@@ -244,6 +244,7 @@ await serve({
   hello: () => ({ version: versionOf('kafkajs') }),
   produce,
   read,
+  transact,
   offsetsForTime: async ({ topic, timestamp }) => {
     const found = await lookUp(topic, timestamp ?? 0)
     return { positions: found.map(({ partition, offset }) => [partition, Number(offset)]) }

@@ -123,7 +123,12 @@ async function read(command: Command) {
 
 async function transact(command: Command) {
   const { topic, into, group, transactionalId, count, timeoutMs, ends } = command
-  const producer = new Producer({ ...common, transactionalId, idempotent: true })
+  const producer = new Producer({
+    ...common,
+    clientId: 'platformatic',
+    transactionalId,
+    idempotent: true,
+  })
   const consumer = newConsumer(group)
   const read: Message[] = []
   try {
@@ -134,7 +139,8 @@ async function transact(command: Command) {
     })
     stream.on('data', (message) => read.push(message))
     await waitUntil(() => read.length >= count, timeoutMs)
-    const transaction = await producer.beginTransaction()
+    // By itself it claims producer 0 with epoch 0, which Kafka fences from the second time on.
+    const transaction = await producer.beginTransaction({ producerId: -1n, producerEpoch: -1 })
     await transaction.addConsumer(consumer)
     const messages = read.map(({ partition, key, value }) => ({
       topic: into,

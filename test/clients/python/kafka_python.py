@@ -6,6 +6,7 @@ import time
 import kafka
 from kafka import ConsumerRebalanceListener, KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import CommitFailedError
+from kafka.structs import OffsetAndMetadata
 
 import contract
 
@@ -74,6 +75,39 @@ def read(arguments):
         return {"records": records}
     finally:
         consumer.close()
+
+
+def transact(arguments):
+    producer = KafkaProducer(bootstrap_servers=BOOTSTRAP, transactional_id=arguments["transactionalId"], acks="all")
+    consumer = KafkaConsumer(
+        arguments["topic"],
+        bootstrap_servers=BOOTSTRAP,
+        group_id=arguments["group"],
+        isolation_level="read_committed",
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+    )
+    try:
+        producer.init_transactions()
+        producer.begin_transaction()
+        seen = []
+        deadline = time.monotonic() + arguments["timeoutMs"] / 1000
+        while len(seen) < arguments["count"] and time.monotonic() < deadline:
+            for some in consumer.poll(timeout_ms=100).values():
+                for each in some:
+                    seen.append([each.partition, each.offset])
+                    producer.send(arguments["into"], partition=each.partition, key=each.key, value=each.value)
+        offsets = {each: OffsetAndMetadata(consumer.position(each), "", -1) for each in consumer.assignment()}
+        producer.send_offsets_to_transaction(offsets, consumer.group_metadata())
+        if arguments["ends"] == "commit":
+            producer.commit_transaction()
+        else:
+            producer.flush(20)
+            producer.abort_transaction()
+        return {"seen": seen}
+    finally:
+        consumer.close()
+        producer.close()
 
 
 def partitions_of(arguments):
@@ -162,6 +196,7 @@ contract.serve(
         "hello": hello,
         "produce": produce,
         "read": read,
+        "transact": transact,
         "offsetsForTime": offsets_for_time,
         **contract.member_verbs(Member),
         **administration_verbs(),

@@ -40,6 +40,33 @@ describe('committed offsets', () => {
     assert.equal(offsets.get(events0, ZERO_UUID)?.offset, 7)
   })
 
+  it('of a transaction count from its commit on, and after an abort never did', () => {
+    for (const isCommit of [true, false]) {
+      const offsets = new GroupOffsets()
+      offsets.apply(events0, committed())
+      offsets.stage(4000, events0, committed({ offset: 9 }))
+
+      assert.equal(offsets.get(events0, OLD_ID)?.offset, 7)
+      assert.equal(offsets.isUnstable(events0), true)
+      assert.equal(offsets.endTransaction(4001, isCommit), false)
+      assert.equal(offsets.endTransaction(4000, isCommit), true)
+
+      assert.equal(offsets.get(events0, OLD_ID)?.offset, isCommit ? 9 : 7)
+      assert.equal(offsets.isUnstable(events0), false)
+    }
+  })
+
+  it('of a transaction give way to what is committed plainly after them', () => {
+    const offsets = new GroupOffsets()
+    offsets.stage(4000, events0, committed({ offset: 9 }))
+    assert.deepEqual(offsets.partitions(), [events0])
+    offsets.apply(events0, committed())
+
+    assert.equal(offsets.isUnstable(events0), false)
+    offsets.endTransaction(4000, true)
+    assert.equal(offsets.get(events0, OLD_ID)?.offset, 7)
+  })
+
   it('under way are deleted with the others', () => {
     const offsets = new GroupOffsets()
     offsets.apply(events0, committed())

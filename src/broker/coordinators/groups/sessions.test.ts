@@ -49,6 +49,24 @@ describe('heartbeat and commit', () => {
     })
   }
 
+  for (const state of Object.keys(states)) {
+    it(`a commit within a transaction in ${state} need not name its member, but must name it right`, () => {
+      const scenario = new Scenario()
+      const member = states[state]!(scenario)
+      const commit = (memberId: string, generationId?: number) =>
+        scenario.commit(memberId, {
+          isTransactional: true,
+          ...(generationId !== undefined && { generationId }),
+        })
+
+      // KIP-447: older clients do not say who they are.
+      assert.equal(commit('', -1), ErrorCode.NONE)
+      assert.equal(commit(member), ErrorCode.NONE)
+      assert.equal(commit(member, 17), ErrorCode.ILLEGAL_GENERATION)
+      assert.equal(commit('ghost'), ErrorCode.UNKNOWN_MEMBER_ID)
+    })
+  }
+
   it('in an empty group only a commit without generation is taken', () => {
     const scenario = new Scenario()
     const [a] = scenario.stableWith({})

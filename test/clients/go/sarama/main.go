@@ -31,6 +31,7 @@ func main() {
 		"produce":        produce,
 		"read":           read,
 		"offsetsForTime": offsetsForTime,
+		"transact":       transact,
 	}
 	addMembers(verbs)
 	addAdministration(verbs)
