@@ -5,6 +5,7 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { describe, it } from 'node:test'
 import { KafkaClient } from '../support/kafka-client.ts'
+import { until } from '../support/test-broker.ts'
 import { TransactionalProducer } from '../support/transactional-producer.ts'
 import { type RunOptions, type RunResult, runCommand } from './memory-terminal.ts'
 
@@ -397,7 +398,8 @@ export function cliSuite(broker: () => string): void {
       const transactionalId = uniqueName('tx')
       const producer = new TransactionalProducer(client, { transactionalId })
       assert.equal(await producer.init(), 0)
-      assert.equal(await producer.produce(topic, ['open']), 0)
+      // A new topic of Kafka may not be led yet.
+      await until(async () => (await producer.produce(topic, ['open'])) === 0)
       return { topic, transactionalId, producer, client }
     }
 

@@ -3,6 +3,7 @@
 
 import { buildBatch } from '../../src/broker/batch/builder.ts'
 import { produce } from '../../src/broker/protocol/00-produce.ts'
+import { findCoordinator } from '../../src/broker/protocol/10-find-coordinator.ts'
 import { initProducerId } from '../../src/broker/protocol/22-init-producer-id.ts'
 import { addPartitionsToTxn } from '../../src/broker/protocol/24-add-partitions-to-txn.ts'
 import { addOffsetsToTxn } from '../../src/broker/protocol/25-add-offsets-to-txn.ts'
@@ -17,7 +18,9 @@ export interface ProducerOptions {
   readonly isV2?: boolean
 }
 
-const CONCURRENT_TRANSACTIONS = 51
+/** The coordinator is loading, being found, or still busy with the last transaction. */
+const TRY_AGAIN: readonly number[] = [14, 15, 16, 51]
+const TRANSACTION_COORDINATOR = 1
 
 export class TransactionalProducer {
   readonly transactionalId: string
@@ -36,12 +39,15 @@ export class TransactionalProducer {
     this.#timeoutMs = options.timeoutMs ?? 60_000
   }
 
-  /** Asks as long as an older transaction is being aborted. */
+  /** Asks as long as the coordinator wants it to, as when an older transaction is being aborted. */
   async init(version = 5): Promise<number> {
+    const keys = { key: this.transactionalId, coordinatorKeys: [this.transactionalId] }
+    // Kafka makes the topic of its coordinator when it is looked for.
+    await this.#client.send(findCoordinator, 6, { ...keys, keyType: TRANSACTION_COORDINATOR })
     let errorCode = 0
     await until(async () => {
       errorCode = await this.initOnce(version)
-      return errorCode !== CONCURRENT_TRANSACTIONS
+      return !TRY_AGAIN.includes(errorCode)
     })
     return errorCode
   }

@@ -21,11 +21,11 @@ import type {
 } from '../coordinators/transactions/input.ts'
 import { verify } from '../coordinators/transactions/partitions.ts'
 import type { TransactionRecord } from '../coordinators/transactions/records.ts'
-import type { TransactionPartitions } from '../coordinators/transactions/transaction.ts'
 import {
   isEnding,
   NO_PARTITIONS,
   type Transaction,
+  type TransactionPartitions,
 } from '../coordinators/transactions/transaction.ts'
 import { ErrorCode } from '../wire/error-codes.ts'
 import { describeError, type JsonLog } from './json-log.ts'
