@@ -20,6 +20,7 @@ import { TransactionalProducer } from '../../test/support/transactional-producer
 import { fetch } from './protocol/01-fetch.ts'
 import { initProducerId } from './protocol/22-init-producer-id.ts'
 import { offsetForLeaderEpoch } from './protocol/23-offset-for-leader-epoch.ts'
+import { writeTxnMarkers } from './protocol/27-write-txn-markers.ts'
 import { ErrorCode } from './wire/error-codes.ts'
 
 const temporary = mkdtempSync(join(tmpdir(), 'millrace-restart-'))
@@ -163,6 +164,33 @@ describe('after either stop', () => {
 
       assert.deepEqual([again.errorCode, again.baseOffset], [ErrorCode.NONE, 1])
       assert.deepEqual(valuesIn((await fetchFrom(client, 'orders')).records), ['before', 'a'])
+    })
+
+    it(`a marker in the coordinator's own log harms nobody (${kind})`, async (t) => {
+      const useMarkers = async (client: KafkaClient) => {
+        await new TransactionalProducer(client).init()
+        for (const transactionResult of [true, false]) {
+          const { markers } = await client.send(writeTxnMarkers, 1, {
+            markers: [
+              {
+                producerId: 7,
+                producerEpoch: 0,
+                transactionResult,
+                coordinatorEpoch: 0,
+                topics: [{ name: '__transaction_state', partitionIndexes: [0, 1, 2, 3] }],
+              },
+            ],
+          })
+          const [topic] = markers[0]!.topics
+          assert.ok(topic!.partitions.every(({ errorCode }) => errorCode === ErrorCode.NONE))
+        }
+      }
+
+      const { connect } = await ranBefore(t, useMarkers, { isClean })
+      const producer = new TransactionalProducer(await connect())
+
+      assert.equal(await producer.init(), ErrorCode.NONE)
+      assert.equal(producer.producerEpoch, 1)
     })
 
     it(`a transaction is where it was, and its end is known (${kind})`, async (t) => {

@@ -75,13 +75,18 @@ export class TransactionPartition {
     while (at < batches.length) {
       const header = readBatchHeader(batches, at)
       const batch = batches.subarray(at, at + header.sizeBytes)
-      for (const { key, value } of readRecords(batch)) {
-        const record = key === null ? undefined : decodeRecord(key, value)
-        if (record !== undefined) this.transaction(record.transactionalId).replay(record)
-      }
+      // A marker that somebody put here is no record of ours, though its key looks like one.
+      if (!header.isControlBatch) this.#replayBatch(batch)
       at += header.sizeBytes
       nextOffset = header.lastOffset + 1
     }
     return nextOffset
+  }
+
+  #replayBatch(batch: Buffer): void {
+    for (const { key, value } of readRecords(batch)) {
+      const record = key === null ? undefined : decodeRecord(key, value)
+      if (record !== undefined) this.transaction(record.transactionalId).replay(record)
+    }
   }
 }

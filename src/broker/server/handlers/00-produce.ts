@@ -68,7 +68,8 @@ async function begin(request: ProduceRequest, context: HandlerContext): Promise<
   const batches = request.topicData.flatMap((topic) =>
     topic.partitionData.flatMap(({ index: partition, records }) => {
       const log = findLog(topic, partition, context)
-      return log === undefined || records === null ? [] : [{ topic: log.topic, partition, records }]
+      const isRefused = log === undefined || isInternalTopic(log.topic)
+      return isRefused || records === null ? [] : [{ topic: log.topic, partition, records }]
     }),
   )
   return { produce, errorCode: await produce.begin(batches) }
