@@ -89,6 +89,22 @@ describe('a segment that is damaged in the middle', () => {
   })
 })
 
+describe('a segment that is damaged where nobody reads', () => {
+  it('is found by the scrub: offline, the offset named, others serve', async (t) => {
+    const { disk, broker, restart } = await startWithRecords(t, {
+      'millrace.scrub.interval.ms': '1',
+      'millrace.scrub.bytes.per.second': String(MIB),
+    })
+    await broker.close()
+    await flip(disk, RECORD_AT)
+
+    const again = await restart()
+
+    await until(() => again.entries.some(({ event }) => event === 'partition-offline'))
+    await checkOffline(again)
+  })
+})
+
 type Running = Pick<Awaited<ReturnType<typeof startFaultyBroker>>, 'connect' | 'entries'>
 
 async function checkOffline({ connect, entries }: Running): Promise<void> {
@@ -106,8 +122,8 @@ async function checkOffline({ connect, entries }: Running): Promise<void> {
   assert.deepEqual(valuesIn((await fetchFrom(client, 'payments')).records), ['taken'])
 }
 
-async function startWithRecords(t: TestContext) {
-  const started = await startFaultyBroker(t)
+async function startWithRecords(t: TestContext, config: Record<string, string> = {}) {
+  const started = await startFaultyBroker(t, { config })
   const client = await started.connect()
   await makeTopic(client, 'orders', { configs: { 'segment.bytes': String(MIB) } })
   await makeTopic(client, 'payments')

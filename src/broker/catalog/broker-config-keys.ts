@@ -224,6 +224,19 @@ const rows = {
     altersAtRunTime: true,
     about: 'The share of those bytes that may be filled; the fuller, the slower.',
   },
+  'millrace.scrub.bytes.per.second': {
+    type: 'long',
+    default: String(4 * MIB),
+    check: atLeast(0),
+    about:
+      'How fast closed segments are read in the background to find damage before a consumer does; 0 does not.',
+  },
+  'millrace.scrub.interval.ms': {
+    type: 'long',
+    default: '604800000',
+    check: atLeast(1),
+    about: 'How long that rests once it has been through all of them.',
+  },
   'producer.id.expiration.ms': {
     type: 'int',
     default: '86400000',

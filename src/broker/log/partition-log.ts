@@ -29,6 +29,7 @@ import { PartitionFolder } from './partition-folder.ts'
 import type { ProducerEntry, RecentBatch } from './producer-state.ts'
 import type { CompletedTransaction, ProducerTable } from './producer-table.ts'
 import { hydrate, type RecoveredLog, recoverLog } from './recovery.ts'
+import { type ScrubRequest, type ScrubStep, scrubStretch } from './scrub.ts'
 import type { Segment } from './segment.ts'
 import { type KeptState, StateKeeper } from './state-keeper.ts'
 import { Upkeep, type UpkeepOwner } from './upkeep.ts'
@@ -326,6 +327,23 @@ export class PartitionLog {
     await this.upkeep.removeExpired(nowMs)
   }
 
+  /**
+   * Checks a stretch of what is stored. Damage puts the partition offline.
+   * @returns undefined when nothing is left to check, or nothing can be
+   */
+  async scrub(request: ScrubRequest): Promise<ScrubStep | undefined> {
+    if (this.#offlineReason !== undefined) return undefined
+    try {
+      return await scrubStretch(this.#segments, this.#host.timers, request)
+    } catch (error) {
+      // It was closed meanwhile, and its files with it.
+      if (this.#offlineReason !== undefined) return undefined
+      if (!isBroken(error)) throw error
+      this.#writer.fail(error)
+      return undefined
+    }
+  }
+
   updateConfig(config: LogConfig): void {
     this.#config = config
   }
@@ -438,8 +456,7 @@ export class PartitionLog {
     try {
       return await find()
     } catch (error) {
-      const isBroken = error instanceof DiskError && error.code === 'io'
-      if (!isBroken && !(error instanceof LandedOnDamage)) throw error
+      if (!isBroken(error)) throw error
       this.#writer.fail(error)
       return 'offline'
     }
@@ -570,4 +587,9 @@ export class PartitionLog {
   #advanced(): void {
     for (const listener of this.#listeners) listener()
   }
+}
+
+/** Whether what was stored can no longer be had: it is damaged, or the disk fails to give it. */
+function isBroken(error: unknown): boolean {
+  return error instanceof LandedOnDamage || (error instanceof DiskError && error.code === 'io')
 }

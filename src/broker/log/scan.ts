@@ -32,6 +32,8 @@ export interface ScanOptions {
   readonly fromOffset: number
   /** Exclusive. */
   readonly endPosition: number
+  /** Stops, at the end of a batch, once it has come so far. Unlimited unless given. */
+  readonly maxBytes?: number
   readonly checkCrc?: boolean
   readonly onBatch: (batch: ScannedBatch) => void
 }
@@ -45,14 +47,16 @@ export interface Scan {
   readonly isDamaged: boolean
 }
 
-/** Goes through whole batches until the end or the first that is not intact. */
+/** Goes through whole batches until the end, the limit, or the first that is not intact. */
 export async function scanSegment(segment: Segment, options: ScanOptions): Promise<Scan> {
   const { timers, endPosition, onBatch, checkCrc = true } = options
+  const stopAt = options.fromPosition + (options.maxBytes ?? Number.MAX_SAFE_INTEGER)
   let position = options.fromPosition
   let endOffset = options.fromOffset
   let windowBytes = WINDOW_BYTES
-  while (position < endPosition) {
-    const window = await segment.read(position, Math.min(windowBytes, endPosition - position))
+  while (position < endPosition && position < stopAt) {
+    const wanted = Math.min(windowBytes, endPosition - position)
+    const window = await segment.read(position, wanted)
     let at = 0
     let missing = window.length === 0 ? -1 : 0
     while (at < window.length) {
@@ -76,7 +80,8 @@ export async function scanSegment(segment: Segment, options: ScanOptions): Promi
       at += size
     }
     position += at
-    const isCutOff = missing > endPosition - position || missing > MAX_BATCH_BYTES
+    const isShort = missing > 0 && window.length < wanted // the file ends before it should
+    const isCutOff = isShort || missing > endPosition - position || missing > MAX_BATCH_BYTES
     if (missing < 0 || isCutOff) return { endPosition: position, endOffset, isDamaged: true }
     windowBytes = Math.max(WINDOW_BYTES, missing)
     await timers.yield()

@@ -1,13 +1,14 @@
-// Work that nobody asked for: old segments go, compacted topics are compacted. Invariant: one thing
-// at a time, with a turn for everybody else between two partitions; the logs themselves give way
-// inside long work. A partition that fails is its own matter: the others
-// are still looked after.
+// Work that nobody asked for: old segments go, compacted topics are compacted, what is stored is
+// checked. Invariant: one thing at a time, with a turn for everybody else between two partitions; the
+// logs themselves give way inside long work. A partition that fails is its own matter: the others are
+// still looked after.
 
 import type { Timer } from '../../host/clock.ts'
 import type { Host } from '../../host/host.ts'
 import type { Catalog } from '../catalog/catalog.ts'
 import { describeError, type JsonLog } from './json-log.ts'
 import { LogCleaner } from './log-cleaner.ts'
+import { LogScrubber } from './log-scrubber.ts'
 import type { Partitions } from './partitions.ts'
 
 export interface HousekeepingOptions {
@@ -35,13 +36,13 @@ export class Housekeeping {
 
   constructor(options: HousekeepingOptions) {
     this.#options = options
-    const { config } = options.catalog
+    const { host, catalog, partitions, log } = options
+    const { config } = catalog
     this.#schedule({
       name: 'retention',
       everyMs: () => config.logRetentionCheckIntervalMs,
       run: () => this.#applyRetention(),
     })
-    const { host, catalog, partitions, log } = options
     const cleaner = new LogCleaner({
       clock: host.clock,
       timers: host.timers,
@@ -56,6 +57,12 @@ export class Housekeeping {
       name: 'compaction',
       everyMs: () => Math.max(config.logCleanerBackoffMs, MIN_BACKOFF_MS),
       run: () => cleaner.run(this.#stop.signal),
+    })
+    const scrubber = new LogScrubber({ timers: host.timers, config, log, partitions })
+    this.#schedule({
+      name: 'scrub',
+      everyMs: () => scrubber.restMs,
+      run: () => scrubber.run(this.#stop.signal),
     })
   }
 
