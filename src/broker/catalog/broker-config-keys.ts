@@ -296,6 +296,13 @@ const rows = {
     check: atLeast(1),
     about: 'Consumer groups.',
   },
+  'millrace.max.group.metadata.bytes': {
+    type: 'long',
+    default: String(128 * MIB),
+    check: atLeast(0),
+    about:
+      'Bytes of what the members of all groups said of themselves and were assigned; beyond, nobody joins.',
+  },
   'offset.metadata.max.bytes': {
     type: 'int',
     default: '4096',

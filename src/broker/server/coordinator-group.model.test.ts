@@ -173,6 +173,7 @@ class History {
     const group: HostedGroup = new HostedGroup('orders', {
       host: { clock: this.#time, timers: this.#time },
       settings: TEST_SETTINGS,
+      memory: { replace: () => undefined },
       append: this.#log.append,
       // As its partition does: the next request finds a new one.
       forget: () => {

@@ -22,6 +22,7 @@ class World {
     return new HostedGroup('orders', {
       host: { clock: this.time, timers: this.time },
       settings: TEST_SETTINGS,
+      memory: { replace: () => undefined },
       append: this.log.append,
       forget: (groupId) => this.forgotten.push(groupId),
     })

@@ -33,11 +33,14 @@ import { failedJoin, failedSync } from '../coordinators/groups/replies.ts'
 import { ErrorCode } from '../wire/error-codes.ts'
 import type { StagedBy } from './coordinator-log.ts'
 import { GroupTimers } from './coordinator-timers.ts'
+import type { GroupMemory } from './group-memory.ts'
 
 /** What a hosted group needs around it. */
 export interface GroupSurroundings {
   readonly host: Pick<Host, 'clock' | 'timers'>
   readonly settings: GroupSettings
+  /** Told of every change of who is in the group. */
+  readonly memory: Pick<GroupMemory, 'replace'>
   /**
    * Appends in the order of the calls and settles in that order, once the records are durable.
    * @param stagedBy the transaction that the records count with
@@ -117,7 +120,7 @@ export class HostedGroup {
   /** After the log was read, or writing failed: members have a fresh session. */
   restore(): void {
     this.#timers.cancelAll()
-    this.#group = this.#durableGroup()
+    this.#become(this.#durableGroup())
     this.#apply({ kind: 'loaded' })
   }
 
@@ -236,7 +239,7 @@ export class HostedGroup {
   }
 
   #takeEffect(decision: Decision): void {
-    this.#group = decision.group
+    this.#become(decision.group)
     for (const change of decision.timers) this.#setTimer(change)
     this.#held.push(...decision.replies)
     if (decision.record === 'group' && decision.group !== undefined) {
@@ -246,6 +249,11 @@ export class HostedGroup {
     }
     this.#sendHeldReplies()
     this.#forgetIfNothingIsLeft()
+  }
+
+  #become(group: Group | undefined): void {
+    this.#around.memory.replace(this.#group, group)
+    this.#group = group
   }
 
   #setTimer(change: TimerChange): void {
@@ -377,7 +385,8 @@ export function unknownGroup(groupId: string, host: Pick<Host, 'clock' | 'timers
     maxMembers: 0,
   }
   const append = async () => ErrorCode.COORDINATOR_NOT_AVAILABLE
-  return new HostedGroup(groupId, { host, settings, append, forget: () => undefined })
+  const memory = { replace: () => undefined }
+  return new HostedGroup(groupId, { host, settings, memory, append, forget: () => undefined })
 }
 
 type OffsetRecord = Extract<GroupRecord, { kind: 'offset' }>

@@ -9,9 +9,11 @@ import { ErrorCode } from '../wire/error-codes.ts'
 import { HostedGroup } from './coordinator-group.ts'
 import { CoordinatorLog, type CoordinatorLogNeeds } from './coordinator-log.ts'
 import { replayGroupLog } from './coordinator-replay.ts'
+import type { GroupMemory } from './group-memory.ts'
 
 export interface CoordinatorPartitionNeeds extends CoordinatorLogNeeds {
   readonly settings: GroupSettings
+  readonly memory: GroupMemory
 }
 
 export class CoordinatorPartition {
@@ -52,6 +54,7 @@ export class CoordinatorPartition {
     const group = new HostedGroup(groupId, {
       host: this.#needs.host,
       settings: this.#needs.settings,
+      memory: this.#needs.memory,
       append: (records, stagedBy) => this.#log.append(records.map(encodeRecord), stagedBy),
       forget: () => {
         if (this.#groups.get(groupId) === group) this.#groups.delete(groupId)

@@ -307,6 +307,62 @@ describe('groups', () => {
     assert.ok(world.events.includes('group-refused'))
   })
 
+  it('are bounded in what their members say of themselves, all groups together', async () => {
+    const disk = newDisk()
+    const settings = { 'millrace.max.group.metadata.bytes': '4000' }
+    const world = await World.open(disk, settings)
+    const { groups } = world
+    const protocols = [{ name: 'range', metadata: Buffer.alloc(1000) }]
+    const first = await groups.join({ ...JOIN, groupId: 'a', protocols })
+    const second = await groups.join({ ...JOIN, groupId: 'b', protocols })
+    const again = { ...JOIN, groupId: 'a', protocols, memberId: first.memberId }
+
+    const third = await groups.join({ ...JOIN, groupId: 'c', protocols })
+    const listed = world.list()
+    const rejoined = await groups.join(again)
+    const larger = [{ name: 'range', metadata: Buffer.alloc(3000) }]
+    const grown = await groups.join({ ...again, protocols: larger })
+    await groups.leave('b', [{ memberId: second.memberId, groupInstanceId: null }])
+    const fourth = await groups.join({ ...JOIN, groupId: 'c', protocols })
+
+    assert.equal(third.errorCode, ErrorCode.GROUP_MAX_SIZE_REACHED)
+    assert.ok(world.events.includes('member-refused'))
+    assert.deepEqual(listed, ['a', 'b'])
+    assert.equal(rejoined.errorCode, ErrorCode.NONE)
+    assert.equal(grown.errorCode, ErrorCode.GROUP_MAX_SIZE_REACHED)
+    assert.equal(fourth.errorCode, ErrorCode.NONE)
+    await world[Symbol.asyncDispose]()
+  })
+
+  it('count what their members said of themselves before a restart', async () => {
+    const disk = newDisk()
+    const settings = { 'millrace.max.group.metadata.bytes': '2000' }
+    const protocols = [{ name: 'range', metadata: Buffer.alloc(1000) }]
+    const before = await World.open(disk, settings)
+    const { memberId, generationId } = await before.groups.join({
+      ...JOIN,
+      groupId: 'a',
+      protocols,
+    })
+    const synced = await before.groups.sync({
+      groupId: 'a',
+      memberId,
+      groupInstanceId: null,
+      generationId,
+      protocolType: null,
+      protocolName: null,
+      assignments: [{ memberId, assignment: Buffer.from('all') }],
+    })
+    assert.equal(synced.errorCode, ErrorCode.NONE)
+    await before[Symbol.asyncDispose]()
+
+    await using after = await World.open(disk, settings)
+    await after.groups.loaded()
+
+    const joined = await after.groups.join({ ...JOIN, groupId: 'b', protocols })
+    assert.equal(joined.errorCode, ErrorCode.GROUP_MAX_SIZE_REACHED)
+  })
+
   it('that do not exist leave nothing behind when they are asked for', async () => {
     await using world = await World.open(newDisk(), { 'millrace.max.groups': '1' })
     await world.createTopic('events')

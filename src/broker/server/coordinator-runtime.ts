@@ -42,6 +42,7 @@ import {
 } from './coordinator-offsets.ts'
 import { CoordinatorPartition } from './coordinator-partition.ts'
 import { CoordinatorTopic } from './coordinator-topic.ts'
+import { GroupMemory } from './group-memory.ts'
 import { describeError, type JsonLog } from './json-log.ts'
 
 /** Between two turns of a walk over all groups others have theirs. */
@@ -69,12 +70,14 @@ export interface ListedGroup {
 
 export class CoordinatorRuntime {
   readonly #needs: CoordinatorNeeds
+  readonly #memory: GroupMemory
   readonly #topic: CoordinatorTopic<CoordinatorPartition>
   #expiry: Timer | undefined
   readonly #stopListening: () => void
 
   constructor(needs: CoordinatorNeeds) {
     this.#needs = needs
+    this.#memory = new GroupMemory(needs.config.millraceMaxGroupMetadataBytes)
     this.#topic = this.#openTopic()
     this.#stopListening = needs.catalog.onChange((change) => {
       if (change.kind === 'topic-deleted') this.#forgetTopic(change.topic)
@@ -95,6 +98,10 @@ export class CoordinatorRuntime {
   }
 
   async join(call: JoinCall): Promise<JoinReply> {
+    const known = this.#group(call.groupId)
+    if (typeof known !== 'number' && !this.#hasRoomFor(call, known)) {
+      return failedJoin(ErrorCode.GROUP_MAX_SIZE_REACHED, call.memberId)
+    }
     const group = await this.#groupToWrite(call.groupId)
     if (typeof group === 'number') return failedJoin(group, call.memberId)
     const prefix = call.groupInstanceId ?? call.clientId
@@ -226,6 +233,17 @@ export class CoordinatorRuntime {
     return true
   }
 
+  #hasRoomFor(call: JoinCall, { groupId, group }: HostedGroup): boolean {
+    if (this.#memory.hasRoomFor(group, call)) return true
+    const { limitBytes } = this.#memory
+    this.#needs.log.warn('member-refused', {
+      groupId,
+      clientId: call.clientId,
+      'millrace.max.group.metadata.bytes': limitBytes,
+    })
+    return false
+  }
+
   #countGroups(): number {
     return this.#topic.partitions.reduce((count, { groups }) => count + groups.size, 0)
   }
@@ -244,7 +262,8 @@ export class CoordinatorRuntime {
       partitions,
       log,
       request: offsetsTopicRequest(config),
-      open: (partition) => new CoordinatorPartition(partition, { host, settings, log }),
+      open: (partition) =>
+        new CoordinatorPartition(partition, { host, settings, log, memory: this.#memory }),
       onLoaded: (ms) => {
         log.info('groups-loaded', { groups: this.#countGroups(), ms })
         return this.#forgetOrphans()

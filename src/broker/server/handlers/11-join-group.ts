@@ -2,8 +2,9 @@
 // Behaviour  Waits until the group's members have joined, or the rebalance timeout is over. v4+ sends
 //            a newcomer away once, with the member id to come back with (79). Only the leader hears of
 //            the others. From v9 on a static leader that restarted is told to skip the assignment.
-// Differs    A group beyond millrace.max.groups is refused with 44. A JoinGroup that is overtaken by
-// from Kafka another one of the same member is answered with 27, not left unanswered. A static member
+// Differs    A group beyond millrace.max.groups is refused with 44, a member beyond
+// from Kafka millrace.max.group.metadata.bytes with 81. A JoinGroup that is overtaken by
+//            another one of the same member is answered with 27, not left unanswered. A static member
 //            that restarts finds its place also in a full group.
 
 import { joinGroup } from '../../protocol/11-join-group.ts'
