@@ -1,13 +1,15 @@
-// Would what npm ships work for someone else? Packs it, checks the manifest with publint, installs
+// Would what npm ships work for someone else? Packs it, checks the manifest with publint and how types
+// resolve with arethetypeswrong, installs
 // the tarball into an empty folder, runs the command as a stranger would, imports the public door
 // from JavaScript and type-checks it from TypeScript. Run by `npm run check:package`.
 
 import assert from 'node:assert/strict'
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core'
 
 const READY_WITHIN_MS = 10_000
 const root = join(import.meta.dirname, '..')
@@ -16,6 +18,7 @@ const folder = mkdtempSync(join(tmpdir(), 'millrace-package-'))
 try {
   const tarball = pack()
   lint(tarball)
+  await checkResolution(tarball)
   install(tarball)
   await runBroker()
   await importDoor()
@@ -37,6 +40,19 @@ function pack(): string {
 
 function lint(tarball: string): void {
   execFileSync('publint', ['run', '--strict', tarball], { cwd: root, stdio: 'inherit' })
+}
+
+/** Whoever finds a door finds its types, and what they describe is what is loaded. */
+async function checkResolution(tarball: string): Promise<void> {
+  const result = await checkPackage(createPackageFromTarballData(readFileSync(tarball)))
+  assert(result.types !== false, 'the package has no types')
+  // Only ES modules are shipped, and nothing for resolvers that do not know `exports`.
+  const problems = result.problems.filter(
+    (problem) =>
+      !('resolutionKind' in problem && problem.resolutionKind === 'node10') &&
+      problem.kind !== 'CJSResolvesToESM',
+  )
+  assert.deepEqual(problems, [])
 }
 
 function install(tarball: string): void {

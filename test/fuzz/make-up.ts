@@ -105,7 +105,6 @@ const widths: Partial<Record<ScalarKind, readonly [least: number, most: number]>
   int8: [-128, 127],
   int16: [-32_768, 32_767],
   uint16: [0, 65_535],
-  uint32: [0, 4_294_967_295],
 }
 
 function within(kind: ScalarKind, value: number): number {

@@ -111,14 +111,6 @@ export function oneOf(...allowed: readonly string[]): ConfigCheck {
   }
 }
 
-export function oneOfAnyCase(...allowed: readonly string[]): ConfigCheck {
-  const lower = allowed.map((entry) => entry.toLowerCase())
-  return {
-    allowed: `one of ${allowed.join(', ')} in any case`,
-    accepts: (value) => typeof value === 'string' && lower.includes(value.toLowerCase()),
-  }
-}
-
 /** A list, possibly empty, of nothing but these entries. */
 export function listOf(...allowed: readonly string[]): ConfigCheck {
   return {

@@ -207,8 +207,6 @@ function filledScalar(kind: ScalarKind, isTrueByDefault: boolean, path: string):
       return 40_000 + (hash % 20_000)
     case 'int32':
       return sign * (100_000 + (hash % 1_000_000_000))
-    case 'uint32':
-      return 3_000_000_000 + (hash % 1_000_000_000)
     case 'int64':
     case 'saturatingInt64':
       return sign * (hash * 1_048_576 + 12_345)

@@ -13,7 +13,6 @@ export interface ScalarValues {
   int16: number
   uint16: number
   int32: number
-  uint32: number
   /** Beyond 2^53-1 is refused. */
   int64: number
   /** For values that are only compared: beyond 2^53-1 becomes 2^53-1, which is written as 2^63-1. */
@@ -108,7 +107,6 @@ export const int8 = scalar('int8')
 export const int16 = scalar('int16')
 export const uint16 = scalar('uint16')
 export const int32 = scalar('int32')
-export const uint32 = scalar('uint32')
 export const int64 = scalar('int64')
 export const saturatingInt64 = scalar('saturatingInt64')
 export const float64 = scalar('float64')

@@ -58,11 +58,6 @@ const fixedCodecs: { readonly [Kind in FixedKind]: Codec<ScalarValues[Kind]> } =
     read: (reader) => reader.int32(),
     write: (writer, value) => writer.int32(value),
   },
-  uint32: {
-    minBytes: 4,
-    read: (reader) => reader.uint32(),
-    write: (writer, value) => writer.uint32(value),
-  },
   int64: {
     minBytes: 8,
     read: (reader) => reader.int64(),

@@ -5,7 +5,6 @@ import { createTopics } from '../../broker/protocol/19-create-topics.ts'
 import { deleteTopics } from '../../broker/protocol/20-delete-topics.ts'
 import { deleteRecords } from '../../broker/protocol/21-delete-records.ts'
 import { describeConfigs } from '../../broker/protocol/32-describe-configs.ts'
-import { createPartitions } from '../../broker/protocol/37-create-partitions.ts'
 import { incrementalAlterConfigs } from '../../broker/protocol/44-incremental-alter-configs.ts'
 import { assertAccepted } from './client-error.ts'
 import type { Cluster, TopicPartition } from './cluster.ts'
@@ -71,25 +70,6 @@ export async function deleteTopic(cluster: Cluster, name: string): Promise<void>
     assertAccepted(errorCode, `Topic ${name}`, errorMessage)
   })
   cluster.forgetTopic(name)
-}
-
-/** @param total how many partitions there are afterwards */
-export async function addPartitions(
-  cluster: Cluster,
-  options: { topic: string; total: number; validateOnly?: boolean },
-): Promise<void> {
-  const { topic, total, validateOnly = false } = options
-  await cluster.retrying(async () => {
-    const controller = await cluster.controller()
-    const { results } = await controller.request(createPartitions, {
-      topics: [{ name: topic, count: total, assignments: null }],
-      timeoutMs: cluster.timeoutMs,
-      validateOnly,
-    })
-    const { errorCode, errorMessage } = results[0]!
-    assertAccepted(errorCode, `Topic ${topic}`, errorMessage)
-  })
-  cluster.forgetTopic(topic)
 }
 
 export interface TrimPoint extends TopicPartition {
