@@ -2,14 +2,13 @@
 // doors (bundled, sharing chunks, so that `--help` loads no broker), and the doors' declarations.
 // Packages that hold native code, and all others, stay imports. Run by `npm run build`.
 
-import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { build } from 'esbuild'
+import { declarationOf, doors, reachableFrom, writeDeclarations } from './declarations.ts'
 
 const root = join(import.meta.dirname, '..')
 const dist = join(root, 'dist')
-const doors = readdirSync(join(root, 'src/public')).filter((file) => file.endsWith('.ts'))
 
 rmSync(dist, { recursive: true, force: true })
 
@@ -47,18 +46,14 @@ await build({
   packages: 'external',
 })
 
-execFileSync('tsc', ['-p', 'tsconfig.types.json'], { cwd: root, stdio: 'inherit' })
-keepDeclarations(doors.map((door) => join(dist, 'public', door.replace(/\.ts$/, '.d.ts'))))
+writeDeclarations(dist)
+keepDeclarations(reachableFrom(doors.map((door) => declarationOf(dist, door))))
 
-/** tsc declares every file that the doors lead to; only what their declarations name is shipped. */
-function keepDeclarations(entries: readonly string[]): void {
-  const kept = new Set(entries)
+/** Only what the doors' declarations name is shipped. */
+function keepDeclarations(kept: ReadonlySet<string>): void {
   for (const path of kept) {
-    const content = readFileSync(path, 'utf8')
-    for (const [, target] of content.matchAll(/(?:from|import\()\s*['"](\.[^'"]+)\.ts['"]/g)) {
-      kept.add(join(dirname(path), `${target}.d.ts`))
-    }
     // tsc leaves the source's endings in declarations; what is shipped is .js beside .d.ts.
+    const content = readFileSync(path, 'utf8')
     writeFileSync(path, content.replaceAll(/(['"]\.[^'"\n]+)\.ts(['"])/g, '$1.js$2'))
   }
   const declarations = readdirSync(dist, { recursive: true, encoding: 'utf8' })

@@ -24,8 +24,8 @@ import { CoordinatorRuntime } from './server/coordinator-runtime.ts'
 import { DelayedFetches } from './server/delayed-fetch.ts'
 import { createDispatch } from './server/dispatch.ts'
 import { FetchSessions } from './server/fetch-sessions.ts'
-import type { HostAndPort } from './server/handler.ts'
 import { handlerFor, servedApis } from './server/handler-table.ts'
+import type { HostAndPort } from './server/host-and-port.ts'
 import { Housekeeping } from './server/housekeeping.ts'
 import { Inspect } from './server/inspect.ts'
 import { createJsonLog, describeError, type JsonLog } from './server/json-log.ts'
@@ -67,7 +67,7 @@ export interface Broker extends AsyncDisposable {
   close(): Promise<void>
 }
 
-/** For the simulator: what rarely happens at ordinary sizes, and mistakes that it must notice. */
+/** @internal For the simulator: what rarely happens at ordinary sizes, and mistakes that it must notice. */
 export interface BrokerInternals {
   readonly commit?: Partial<GroupCommitConfig>
   readonly logFaults?: LogFaults
@@ -92,6 +92,7 @@ export function startBroker(options: BrokerOptions): Promise<Broker> {
   return startBrokerWith(options, {})
 }
 
+/** @internal */
 export async function startBrokerWith(
   options: BrokerOptions,
   internals: BrokerInternals,

@@ -12,13 +12,9 @@ import {
 import { advertisedVersions, type VersionRange } from '../protocol/versions.ts'
 import { ErrorCode } from '../wire/error-codes.ts'
 import type { Fields, Infer, InferInput } from '../wire/field.ts'
+import type { HostAndPort } from './host-and-port.ts'
 import { describeError } from './json-log.ts'
 import type { BrokerServices } from './services.ts'
-
-export interface HostAndPort {
-  readonly host: string
-  readonly port: number
-}
 
 /** What a handler knows of the connection that the request came on. */
 export interface ClientConnection {

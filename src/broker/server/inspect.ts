@@ -21,6 +21,7 @@ export class Inspect {
   readonly #services: BrokerServices
   readonly #listener: Listener | undefined
 
+  /** @internal The broker makes it. */
   constructor(services: BrokerServices, listener: Listener | undefined) {
     this.#services = services
     this.#listener = listener

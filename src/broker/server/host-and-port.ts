@@ -1,0 +1,6 @@
+// An address as clients are told it.
+
+export interface HostAndPort {
+  readonly host: string
+  readonly port: number
+}
