@@ -3,7 +3,11 @@
 // index that lacks one lets readers see what never happened, so a lost one is learnt anew.
 
 import type { Disk } from '../../host/disk.ts'
-import { type LoadedSnapshot, loadNewestSnapshot } from './producer-snapshots.ts'
+import {
+  type LoadedSnapshot,
+  loadNewestSnapshot,
+  type SnapshotSearch,
+} from './producer-snapshots.ts'
 import { recoveryCounters as counters } from './recovery-counters.ts'
 import type { Segment } from './segment.ts'
 
@@ -14,7 +18,7 @@ import type { Segment } from './segment.ts'
 export async function loadLearningStart(
   disk: Disk,
   folder: string,
-  range: { from: number; upTo: number },
+  range: SnapshotSearch,
   segmentAt: (offset: number) => Segment | undefined,
 ): Promise<LoadedSnapshot | undefined> {
   const snapshot = await loadNewestSnapshot(disk, folder, range)

@@ -10,9 +10,15 @@ import { baseOffsetOf } from './segment.ts'
 export const CLEANED_SUFFIX = '.cleaned'
 export const SWAP_SUFFIX = '.swap'
 
-/** @returns base offsets of the segments whose replacement is complete */
-export async function settleLeftovers(disk: Disk, folder: string): Promise<Set<number>> {
-  const names = await disk.list(folder)
+/**
+ * @param names what stands in the folder
+ * @returns base offsets of the segments whose replacement is complete
+ */
+export async function settleLeftovers(
+  disk: Disk,
+  folder: string,
+  names: readonly string[],
+): Promise<Set<number>> {
   const swaps = new Set<number>()
   for (const name of names) {
     const isSwap = name.endsWith(SWAP_SUFFIX)

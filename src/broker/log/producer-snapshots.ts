@@ -15,13 +15,20 @@ export interface LoadedSnapshot {
   readonly entries: ProducerEntry[]
 }
 
+export interface SnapshotSearch {
+  readonly from: number
+  readonly upTo: number
+  /** What stands in the folder, where somebody has looked already. */
+  readonly names?: readonly string[] | undefined
+}
+
 /** The newest good snapshot within the offsets, both inclusive. */
 export async function loadNewestSnapshot(
   disk: Disk,
   folder: string,
-  { from, upTo }: { from: number; upTo: number },
+  { from, upTo, names }: SnapshotSearch,
 ): Promise<LoadedSnapshot | undefined> {
-  const offsets = (await snapshotOffsets(disk, folder))
+  const offsets = snapshotOffsets(names ?? (await disk.list(folder)))
     .filter((offset) => offset >= from && offset <= upTo)
     .sort((a, b) => b - a)
   for (const offset of offsets) {
@@ -54,7 +61,7 @@ export async function writeSnapshot(
 
 /** Keeps the newest few: should one be damaged, the one before it saves most of the reading. */
 export async function removeOldSnapshots(disk: Disk, folder: string): Promise<void> {
-  const offsets = (await snapshotOffsets(disk, folder)).sort((a, b) => b - a)
+  const offsets = snapshotOffsets(await disk.list(folder)).sort((a, b) => b - a)
   for (const offset of offsets.slice(KEPT_SNAPSHOTS)) {
     await disk.remove(segmentPath(folder, offset, 'snapshot'))
   }
@@ -67,15 +74,14 @@ export async function removeOldSnapshots(disk: Disk, folder: string): Promise<vo
 export async function removeSnapshotsBeyond(
   disk: Disk,
   folder: string,
-  endOffset: number,
+  { endOffset, names }: { readonly endOffset: number; readonly names: readonly string[] },
 ): Promise<boolean> {
-  const beyond = (await snapshotOffsets(disk, folder)).filter((offset) => offset > endOffset)
+  const beyond = snapshotOffsets(names).filter((offset) => offset > endOffset)
   for (const offset of beyond) await disk.remove(segmentPath(folder, offset, 'snapshot'))
   return beyond.length > 0
 }
 
-async function snapshotOffsets(disk: Disk, folder: string): Promise<number[]> {
-  const names = await disk.list(folder)
+function snapshotOffsets(names: readonly string[]): number[] {
   return names
     .map((name) => baseOffsetOf(name, 'snapshot'))
     .filter((offset) => offset !== undefined)

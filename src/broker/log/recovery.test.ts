@@ -159,6 +159,32 @@ describe('after a crash in the middle of a compaction', () => {
   })
 })
 
+describe('the recovery of one log among thousands', () => {
+  it('looks into its folder once, whatever it finds there', async () => {
+    const listed: string[] = []
+    const onList = (folder: string) => void listed.push(folder)
+
+    const log = await recover({
+      segments: { 0: [batch(0)], 2: [batch(2)] },
+      swaps: { 0: [batch(0)] },
+      journal: [batch(1), batch(2), batch(3)],
+      onList,
+    })
+
+    assert.equal(log.endOffset, 4)
+    assert.deepEqual(listed, [FOLDER])
+  })
+
+  it('does not look at all after a stop in good order', async () => {
+    const listed: string[] = []
+    const onList = (folder: string) => void listed.push(folder)
+
+    await recover({ segments: { 0: [batch(0)] }, recoveryPoint: 1, wasCleanStop: true, onList })
+
+    assert.deepEqual(listed, [])
+  })
+})
+
 /** Opens a folder as it is after a crash. */
 async function recover(crashed: {
   segments: Readonly<Record<number, readonly Buffer[]>>
@@ -170,6 +196,8 @@ async function recover(crashed: {
   recoveryPoint?: number
   note?: LogNote | undefined
   config?: Partial<LogConfig>
+  wasCleanStop?: boolean
+  onList?: (folder: string) => void
 }): Promise<RecoveredLog> {
   const disk = memoryDisk({ maxBytes: 16 * 1024 * 1024 })
   await disk.makeFolder(FOLDER)
@@ -187,7 +215,12 @@ async function recover(crashed: {
     const place = { topicId: TOPIC_ID, partition: 0, leaderEpoch: 0, baseOffset }
     return { ...place, bytes, isBehindUnsynced }
   })
-  const { recoveryPoint = 0 } = crashed
+  const { recoveryPoint = 0, onList } = crashed
+  const list = disk.list.bind(disk)
+  disk.list = (folder) => {
+    onList?.(folder)
+    return list(folder)
+  }
   return recoverLog({
     files: new FileCache({ disk, maxOpenFiles: 10 }),
     timers: nodeTimers,
@@ -196,7 +229,7 @@ async function recover(crashed: {
     config: { ...DEFAULT_LOG_CONFIG, ...crashed.config },
     note: 'note' in crashed ? crashed.note : noteOf(recoveryPoint, crashed.segments),
     hasCheckpoint: !('note' in crashed),
-    wasCleanStop: false,
+    wasCleanStop: crashed.wasCleanStop ?? false,
     isNew: false,
     replay,
     useReserve: (work) => work(),

@@ -67,15 +67,14 @@ export interface RecoveredLog {
 }
 
 export async function recoverLog(options: RecoveryOptions): Promise<RecoveredLog> {
-  const { note, wasCleanStop, replay } = options
+  const { note, wasCleanStop, replay, files, folder } = options
   if (options.isNew) return emptyLog()
-  if (note !== undefined && replay.length === 0 && isCovered(note)) {
-    if (wasCleanStop || (await isUntouched(note, options))) {
-      counters.cleanOpens += 1
-      return fromNote(note, options)
-    }
-  }
-  return await new Recovery(options).run()
+  const mayTrustNote = note !== undefined && replay.length === 0 && isCovered(note)
+  if (mayTrustNote && wasCleanStop) return fromNote(note, options)
+  // Once: after a crash, thousands of folders are gone through.
+  const names = await files.disk.list(folder)
+  if (mayTrustNote && (await isUntouched(note, names, options))) return fromNote(note, options)
+  return await new Recovery(options, names).run()
 }
 
 /**
@@ -128,9 +127,12 @@ function isCovered({ segments, logStartOffset, recoveryPoint }: LogNote): boolea
 }
 
 /** Nothing was appended since the note was written: the same segments, the last one as long. */
-async function isUntouched(note: LogNote, { files, folder }: RecoveryOptions): Promise<boolean> {
+async function isUntouched(
+  note: LogNote,
+  names: readonly string[],
+  { files, folder }: RecoveryOptions,
+): Promise<boolean> {
   const active = note.segments.at(-1)
-  const names = await files.disk.list(folder)
   const bases = logBases(names)
   if (bases.length !== note.segments.length) return false
   if (names.some((name) => /\.(cleaned|swap)$/.test(name))) return false
@@ -141,6 +143,7 @@ async function isUntouched(note: LogNote, { files, folder }: RecoveryOptions): P
 }
 
 function fromNote(note: LogNote, { files, folder }: RecoveryOptions): RecoveredLog {
+  counters.cleanOpens += 1
   const segments = note.segments.map((known) => {
     const segment = new Segment(files, folder, known.baseOffset, known.createdMs)
     segment.restore(known)
@@ -170,6 +173,8 @@ class Recovery {
   readonly #options: RecoveryOptions
   readonly #segments: Segment[] = []
   readonly #swaps = new Map<Segment, Segment[]>()
+  /** In the folder when the recovery began. */
+  readonly #names: readonly string[]
   readonly #recoveryPoint: number
   #producers = new ProducerTable()
   #epochs = new LeaderEpochs()
@@ -177,18 +182,19 @@ class Recovery {
   #endOffset = 0
   #offlineReason: string | undefined
 
-  constructor(options: RecoveryOptions) {
+  constructor(options: RecoveryOptions, names: readonly string[]) {
     this.#options = options
+    this.#names = names
     this.#logStartOffset = options.note?.logStartOffset ?? options.leastLogStartOffset ?? 0
     this.#recoveryPoint = options.note?.recoveryPoint ?? 0
   }
 
   async run(): Promise<RecoveredLog> {
     const { files, folder } = this.#options
-    const swapped = await settleLeftovers(files.disk, folder)
-    const names = await files.disk.list(folder)
+    const names = this.#names
+    const swapped = await settleLeftovers(files.disk, folder, names)
     const fromOffset = await this.#loadProducers()
-    await this.#findSegments(names, fromOffset, swapped)
+    await this.#findSegments(fromOffset, swapped)
     for (const segment of [...this.#segments]) {
       if (this.#offlineReason !== undefined) break
       if (segment.endOffset > segment.baseOffset && segment.endOffset <= fromOffset) continue
@@ -199,7 +205,8 @@ class Recovery {
       await this.#cutBehindGap(segment, isDamaged)
     }
     if (this.#offlineReason === undefined) {
-      if (await removeSnapshotsBeyond(files.disk, folder, this.#endOffset)) {
+      const endOffset = this.#endOffset
+      if (await removeSnapshotsBeyond(files.disk, folder, { endOffset, names })) {
         await files.disk.syncFolder(folder)
       }
       await this.#replay()
@@ -227,8 +234,8 @@ class Recovery {
   async #loadProducers(): Promise<number> {
     const { files, folder, note } = this.#options
     if (note === undefined) return 0
-    const range = { from: this.#logStartOffset, upTo: this.#recoveryPoint }
-    const snapshot = await loadLearningStart(files.disk, folder, range, (offset) => {
+    const search = { from: this.#logStartOffset, upTo: this.#recoveryPoint, names: this.#names }
+    const snapshot = await loadLearningStart(files.disk, folder, search, (offset) => {
       const noted = note.segments.findLast(({ baseOffset }) => baseOffset < offset)
       return noted === undefined ? undefined : this.#newSegment(noted.baseOffset)
     })
@@ -242,12 +249,9 @@ class Recovery {
   }
 
   /** Segments below the offset are taken as the note has them. */
-  async #findSegments(
-    names: readonly string[],
-    fromOffset: number,
-    swapped: ReadonlySet<number>,
-  ): Promise<void> {
+  async #findSegments(fromOffset: number, swapped: ReadonlySet<number>): Promise<void> {
     const { files, folder, note } = this.#options
+    const names = this.#names
     const known = new Map(note?.segments.map((segment) => [segment.baseOffset, segment]))
     const bases = [...new Set([...logBases(names), ...swapped])].sort((a, b) => a - b)
     for (const [i, base] of bases.entries()) {
