@@ -148,11 +148,12 @@ export class Checkpointer {
     })
   }
 
-  /** Syncs one segment's file. When that fails its partition goes offline. */
+  /** Syncs one segment's file. When that fails its partition goes offline, unless nobody needs it. */
   async syncSegment(segment: Segment, writer: LogWriter): Promise<void> {
     try {
       await segment.sync()
     } catch (error) {
+      if (segment.isRetired) return
       if (this.#faults.retryFailedSync !== true) {
         writer.fail(error)
         return
@@ -208,7 +209,8 @@ export class Checkpointer {
   async #syncEach(segments: readonly WrittenSegment[]): Promise<void> {
     await this.syncNames(segments)
     await eachLimited(segments, PARALLEL_SYNCS, async ([segment, writer]) => {
-      if (writer.isOffline || segment.syncedBytes === segment.sizeBytes) return
+      const isNeeded = !writer.isOffline && !segment.isRetired
+      if (!isNeeded || segment.syncedBytes === segment.sizeBytes) return
       await this.syncSegment(segment, writer)
     })
     for (const [, writer] of segments) if (writer.isOffline) this.#dirty.delete(writer)

@@ -78,6 +78,8 @@ export class GroupCommit {
   readonly #reserve: SpaceReserve
   readonly #pending = new Set<LogWriter>()
   readonly #background = new Set<Promise<void>>()
+  /** Of sealed segments, the last one's. */
+  #settling: Promise<void> = Promise.resolve()
   #replay: Map<string, ReplayEntry[]>
   #isRecovered = false
   #state: CommitState = 'idle'
@@ -228,14 +230,14 @@ export class GroupCommit {
     if (this.#state === 'idle') this.#start()
   }
 
-  /** A segment is full: its sync, its indexes and the producers' snapshot need no waiting for. */
+  /**
+   * A segment is full: its sync, its indexes and the producers' snapshot need no waiting for. One
+   * after the other: a sync of a whole segment holds a thread of the pool, and writes need them too.
+   */
   sealed(segment: Segment, writer: LogWriter): void {
-    this.#inBackground(async () => {
-      await this.#checkpointer.settleSealed(segment, writer)
-      const nowMs = this.#host.clock.monotonicMs()
-      if (nowMs - this.#savedAtMs < MIN_SAVE_INTERVAL_MS || !this.#isRecovered) return
-      this.#savedAtMs = nowMs
-      await this.#checkpointer.save()
+    this.#inBackground(() => {
+      this.#settling = this.#settling.then(() => this.#settleSealed(segment, writer))
+      return this.#settling
     })
   }
 
@@ -286,6 +288,14 @@ export class GroupCommit {
     }
     await this.#journal.close()
     await this.saveCheckpoint()
+  }
+
+  async #settleSealed(segment: Segment, writer: LogWriter): Promise<void> {
+    await this.#checkpointer.settleSealed(segment, writer)
+    const nowMs = this.#host.clock.monotonicMs()
+    if (nowMs - this.#savedAtMs < MIN_SAVE_INTERVAL_MS || !this.#isRecovered) return
+    this.#savedAtMs = nowMs
+    await this.#checkpointer.save()
   }
 
   /** Appends are refused: what was taken before is written, or refused as well. */

@@ -6,8 +6,11 @@ import type { Clock } from '../../host/clock.ts'
 import { type Checkpointer, eachLimited } from './checkpointer.ts'
 import type { LogWriter, WriteScope } from './log-writer.ts'
 
-/** A group up to this size is written at once; a hop to the pool costs more than that. */
-const SYNC_WRITE_BYTES = 256 * 1024
+/**
+ * A group up to this size is written at once: into the page cache that takes a millisecond, and a hop
+ * to the pool, where syncs of whole segments stand in the way, often more.
+ */
+const SYNC_WRITE_BYTES = 4 * 1024 * 1024
 /** A synchronous write that took longer froze the event loop: for a while the pool writes. */
 const SLOW_WRITE_MS = 5
 const SLOW_DISK_PENALTY_MS = 500
@@ -29,9 +32,10 @@ export class GroupWriter {
     { scope, totalBytes }: { scope: WriteScope; totalBytes: number },
   ): Promise<void> {
     let nowMs = this.#clock.monotonicMs()
-    const mayBlock = totalBytes <= SYNC_WRITE_BYTES && nowMs >= this.#slowUntilMs
+    const isSmall = totalBytes <= SYNC_WRITE_BYTES
     const later: LogWriter[] = []
     for (const writer of group) {
+      const mayBlock = isSmall && nowMs >= this.#slowUntilMs
       if (!mayBlock || !writer.isReady(scope)) {
         if (writer.hasUnwritten || writer.isRollRequested) later.push(writer)
         continue
