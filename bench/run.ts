@@ -32,6 +32,7 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '3' },
     seconds: { type: 'string', default: '4' },
     pinned: { type: 'boolean', default: false },
+    rows: { type: 'string' },
     json: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
@@ -41,6 +42,7 @@ if (values.help) {
   --only ${names.join(',')}   suites to run (all)
   --rounds N     runs of each row, interleaved (3)
   --seconds S    how long a run measures (4)
+  --rows TEXT    only the rows of produce whose name has that text in it
   --pinned       broker on CPU 0, load on CPU 1
   --json FILE    write every single result there
 Needs Java and the jars that scripts/services prepares.`)
@@ -55,6 +57,7 @@ const bench: Bench = {
   seconds: Number(values.seconds),
   brokerCpus: values.pinned ? '0' : undefined,
   loadCpus: values.pinned ? '1' : undefined,
+  rows: values.rows,
   peers: {
     millrace: millracePeer({ sync: true }),
     millraceNoSync: millracePeer({ sync: false }),

@@ -15,6 +15,8 @@ export interface Bench {
   readonly seconds: number
   readonly brokerCpus: string | undefined
   readonly loadCpus: string | undefined
+  /** Only rows whose name has this in it, of the suites that have many. */
+  readonly rows: string | undefined
   readonly peers: Record<PeerName, Peer>
   /** Every single measurement, for --json. */
   readonly results: Result[]
@@ -62,6 +64,8 @@ export async function compare<Row extends { readonly name: string }>(
     readonly rows: readonly Row[]
     /** Each measurement needs a broker that has just been started. */
     readonly isOfStart?: boolean
+    /** What a broker gets to do before its first row: a JVM compiles what it runs often. */
+    warmUp?(running: Running): Promise<void>
     /** @param run differs whenever the same row is measured again on the same peer */
     measure(
       running: Running,
@@ -84,6 +88,7 @@ export async function compare<Row extends { readonly name: string }>(
         continue
       }
       await withPeer(bench, peer, async (running, folder) => {
+        await suite.warmUp?.(running)
         for (const row of suite.rows) {
           const measure = (run: number) => suite.measure(running, row, { folder, run })
           add(row, peer, await undisturbed([running.pid], measure))

@@ -1,12 +1,13 @@
 // How many MB/s of records a broker acknowledges: record size, acks and number of partitions varied.
 import { createTopic, deleteTopic } from '../load/admin.ts'
 import type { ProduceLoad, ProduceResult } from '../load/produce.ts'
-import { TOPIC_CONFIGS } from '../peers/peer.ts'
+import { type Running, TOPIC_CONFIGS } from '../peers/peer.ts'
 import { cpuSeconds, memoryMb, runLoad } from '../processes.ts'
 import { type Bench, compare } from './bench.ts'
 
 const BATCH_BYTES = 16_384 // Kafka's default batch.size
 const WARMUP_SECONDS = 1
+const FIRST_WARMUP_SECONDS = 5
 
 interface Row {
   readonly name: string
@@ -16,16 +17,19 @@ interface Row {
 }
 
 export async function produceSuite(bench: Bench): Promise<void> {
-  const rows: Row[] = []
+  const all: Row[] = []
   for (const recordBytes of [100, 1024]) {
     for (const acks of [1, -1]) {
       for (const partitions of [1, 8, 256]) {
         const size = recordBytes === 1024 ? '1 KB' : `${recordBytes} B`
         const name = `${size}, acks=${acks === -1 ? 'all' : acks}, ${partitions} partitions`
-        rows.push({ name, recordBytes, acks, partitions })
+        all.push({ name, recordBytes, acks, partitions })
       }
     }
   }
+  const { rows: wanted } = bench
+  const rows = all.filter(({ name }) => wanted === undefined || name.includes(wanted))
+  const warmUp: Row = { name: 'warm-up', recordBytes: 1024, acks: -1, partitions: 8 }
   await compare(bench, {
     name: 'produce',
     tables: [
@@ -35,32 +39,45 @@ export async function produceSuite(bench: Bench): Promise<void> {
     ],
     peers: ['millrace', 'millraceNoSync', 'kafka', 'kafkaSync'],
     rows,
+    warmUp: async (running) => {
+      await load(bench, running, { ...warmUp, topic: 'warm-up', seconds: FIRST_WARMUP_SECONDS })
+    },
     measure: async (running, row, { run }) => {
       const topic = `produce-${row.recordBytes}-${row.acks}-${row.partitions}-${run}`
-      await createTopic(running.bootstrap, topic, row.partitions, topicConfigs(row.partitions))
       const before = cpuSeconds(running.pid)
-      const result = await runLoad<ProduceResult>(
-        'load/produce.ts',
-        {
-          bootstrap: running.bootstrap,
-          topic,
-          partitions: row.partitions,
-          connections: 4,
-          inFlight: 5,
-          partitionsPerRequest: Math.min(8, row.partitions),
-          recordsPerBatch: Math.floor(BATCH_BYTES / (row.recordBytes + 8)),
-          recordBytes: row.recordBytes,
-          acks: row.acks,
-          warmupSeconds: WARMUP_SECONDS,
-          seconds: bench.seconds,
-        } satisfies ProduceLoad,
-        bench.loadCpus,
-      )
+      const result = await load(bench, running, { ...row, topic, seconds: bench.seconds })
       const cpu = (cpuSeconds(running.pid) - before) / (bench.seconds + WARMUP_SECONDS)
-      await deleteTopic(running.bootstrap, topic)
       return { ...result, cpuCores: cpu, peakMemoryMb: memoryMb(running.pid).peak }
     },
   })
+}
+
+/** Makes the topic, fills it for so long, and removes it. */
+async function load(
+  bench: Bench,
+  { bootstrap }: Running,
+  { topic, recordBytes, acks, partitions, seconds }: Row & { topic: string; seconds: number },
+): Promise<ProduceResult> {
+  await createTopic(bootstrap, topic, partitions, topicConfigs(partitions))
+  const result = await runLoad<ProduceResult>(
+    'load/produce.ts',
+    {
+      bootstrap,
+      topic,
+      partitions,
+      connections: 4,
+      inFlight: 5,
+      partitionsPerRequest: Math.min(8, partitions),
+      recordsPerBatch: Math.floor(BATCH_BYTES / (recordBytes + 8)),
+      recordBytes,
+      acks,
+      warmupSeconds: WARMUP_SECONDS,
+      seconds,
+    } satisfies ProduceLoad,
+    bench.loadCpus,
+  )
+  await deleteTopic(bootstrap, topic)
+  return result
 }
 
 /** Many partitions share the bound on what is kept, so that the working set stays below 1 GB. */
