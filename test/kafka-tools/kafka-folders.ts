@@ -12,7 +12,8 @@ import { gzipSync } from 'node:zlib'
 import { answersOf, committedOf, type PartitionAnswers } from '../support/partition-answers.ts'
 
 const services = resolve(import.meta.dirname, '../../scripts/services')
-const PORT = 39092
+/** Below those that the system hands out, one of which may be in use at any moment. */
+const PORT = 29192
 export const KAFKA_ADDRESS = { host: '127.0.0.1', port: PORT }
 export const FIXTURE = resolve(import.meta.dirname, '../fixtures/kafka-folders/kafka-4.3.1.json.gz')
 export const TOPICS = ['mixed', 'segments', 'trimmed', 'compacted'] as const
