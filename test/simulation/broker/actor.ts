@@ -15,6 +15,8 @@ const RETRY_MS = 20
 
 export abstract class Actor {
   protected readonly ledger: ClusterLedger
+  /** About how long it rests after something went wrong. */
+  protected readonly retryMs: number = RETRY_MS
   /** Connections that ended before the work did. */
   interruptions = 0
 
@@ -37,7 +39,7 @@ export abstract class Actor {
       } catch (error) {
         if (!(error instanceof ClientError)) throw error
         this.interruptions++
-        await world.pass(RETRY_MS * (0.5 + world.random.fraction()))
+        await world.pass(this.retryMs * (0.5 + world.random.fraction()))
       } finally {
         connection?.close()
       }

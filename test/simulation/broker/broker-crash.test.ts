@@ -99,7 +99,22 @@ function failingSync(seed: number): Pick<BrokerRunOptions, 'errors' | 'settings'
   }
 }
 
-// An ignored CRC and a duplicate acknowledged early are found over the log, in test/simulation/crash.
+/** Answers are lost at once and asked for again while the sync runs that they wait for. */
+const hastyResends = {
+  ...{ ...producersOnly, partitions: 1, idempotentProducers: 3 },
+  ...{ batchesPerLife: 10, valueBytes: 600, compression: 'none' as const, maxInFlight: 5 },
+  ...{ thinkMs: 0, resendAfterMs: 0.05 },
+  ...{ journalFileBytes: 64_000, checkpointIntervalMs: 60_000, segmentMs: 600_000 },
+  netFaults: { maxDelayMs: 0.001, resetChance: 0.8 },
+}
+
+/** Batches of several pages, in files that are synced directly: a power cut leaves parts of them. */
+const tornBatches = {
+  ...{ ...producersOnly, partitions: 2, idempotentProducers: 4 },
+  ...{ batchesPerLife: 10, recordsPerBatch: 5, valueBytes: 600, maxInFlight: 5 },
+  ...{ checkpointIntervalMs: 60_000, netFaults: {} },
+}
+
 describe('a mistake planted in the broker is found', () => {
   const mistakes: Record<string, (seed: number) => Omit<BrokerRunOptions, 'seed'>> = {
     'sync does nothing': () => ({ diskFaults: { syncDoesNothing: true } }),
@@ -116,6 +131,14 @@ describe('a mistake planted in the broker is found', () => {
       internals: { logFaults: { retryFailedSync: true } },
       ...failingSync(seed),
     }),
+    'the CRC is ignored': () => ({
+      internals: { logFaults: { ignoreCrc: true } },
+      settings: tornBatches,
+    }),
+    'a duplicate is acknowledged early': () => ({
+      internals: { logFaults: { duplicateAcknowledgedEarly: true } },
+      settings: hastyResends,
+    }),
     'producer ids are given before they are stored': () => ({
       internals: { catalogFaults: { producerIdsGivenEarly: true } },
       settings: { ...producersOnly, batchesPerLife: 1, netFaults: { maxDelayMs: 0.001 } },
@@ -124,6 +147,7 @@ describe('a mistake planted in the broker is found', () => {
   /** Where any other breach would be of another making. */
   const seenAs: Record<string, Breach> = {
     'a failed sync is tried again': 'lost',
+    'a duplicate is acknowledged early': 'lost',
     'producer ids are given before they are stored': 'id reused',
   }
   for (const [mistake, optionsOf] of Object.entries(mistakes)) {
@@ -153,5 +177,17 @@ describe('a mistake planted in the broker is found', () => {
     const [first] = campaign.findings
     assert.equal(first && (await describeBrokerFinding(first)), undefined)
     assert.ok(campaign.count('io on sync') > 10)
+  })
+
+  it('and through the same torn batches and hasty resends', async () => {
+    for (const settings of [tornBatches, hastyResends]) {
+      const campaign = new Campaign(runBrokerOnce)
+
+      await campaign.firstFinding((seed) => ({ settings, seed }), 60)
+
+      const [first] = campaign.findings
+      assert.equal(first && (await describeBrokerFinding(first)), undefined)
+      assert.ok(campaign.count('acknowledged') > 1_000)
+    }
   })
 })

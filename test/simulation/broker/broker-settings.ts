@@ -18,6 +18,8 @@ export interface BrokerSettings {
   readonly compression: Codec
   readonly maxInFlight: number
   readonly thinkMs: number
+  /** Of idempotent producers: before what they lost the answer of has been synced, or long after. */
+  readonly resendAfterMs: number
   readonly segmentMs: number
   readonly journalFileBytes: number
   readonly checkpointIntervalMs: number
@@ -43,6 +45,7 @@ export function chooseSettings(random: SeededRandom): BrokerSettings {
     compression: random.pick(['none', 'none', 'gzip', 'snappy', 'lz4', 'zstd']),
     maxInFlight: random.pick([1, 3, 5]),
     thinkMs: random.pick([0, 0.5, 3]),
+    resendAfterMs: random.pick([0.05, 20, 20]),
     segmentMs: random.pick([2, 20, 600_000]),
     journalFileBytes: random.pick([2_000, 8_000, 64_000]),
     checkpointIntervalMs: random.pick([10, 100, 60_000]),

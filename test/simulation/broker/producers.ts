@@ -34,9 +34,12 @@ export class IdempotentProducer extends Actor {
   /** Batches that were sent again. */
   resent = 0
 
+  protected override readonly retryMs: number
+
   constructor(options: ProducerOptions) {
     super(options.ledger)
     this.#options = options
+    this.retryMs = options.settings.resendAfterMs
   }
 
   begin(): void {
