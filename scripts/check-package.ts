@@ -1,7 +1,7 @@
 // Would what npm ships work for someone else? Packs it, checks the manifest with publint and how types
-// resolve with arethetypeswrong, installs
-// the tarball into an empty folder, runs the command as a stranger would, imports the public door
-// from JavaScript and type-checks it from TypeScript. Run by `npm run check:package`.
+// resolve with arethetypeswrong, installs the tarball into an empty folder, runs the command as a
+// stranger would, imports the public door from JavaScript and type-checks it from TypeScript. Run by
+// `npm run check:package`.
 
 import assert from 'node:assert/strict'
 import { execFileSync, spawn, spawnSync } from 'node:child_process'

@@ -6,15 +6,9 @@ import { describe, it, type TestContext } from 'node:test'
 import { produce } from '../../src/broker/protocol/00-produce.ts'
 import { ErrorCode } from '../../src/broker/wire/error-codes.ts'
 import type { KafkaClient } from '../support/kafka-client.ts'
-import {
-  batchOf,
-  fetchFrom,
-  makeTopic,
-  produceRequest,
-  produceTo,
-  valuesIn,
-} from '../support/test-broker.ts'
+import { batchOf, fetchFrom, makeTopic, produceRequest, produceTo } from '../support/test-broker.ts'
 import { startFaultyBroker } from './faulty-broker.ts'
+import { readAll } from './requests.ts'
 
 const SEGMENT = /^topics\/orders-0\/.*\.log$/
 const JOURNAL = /^journal\//
@@ -212,15 +206,4 @@ async function settle(client: KafkaClient, topic: string): Promise<number> {
     if (errorCode !== ErrorCode.NONE) return errorCode
   }
   return ErrorCode.NONE
-}
-
-async function readAll(client: KafkaClient): Promise<string[]> {
-  const values: string[] = []
-  for (;;) {
-    const { errorCode, records } = await fetchFrom(client, 'orders', { offset: values.length })
-    assert.equal(errorCode, ErrorCode.NONE)
-    const more = valuesIn(records)
-    if (more.length === 0) return values
-    values.push(...more)
-  }
 }

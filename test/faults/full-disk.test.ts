@@ -12,10 +12,10 @@ import { incrementalAlterConfigs } from '../../src/broker/protocol/44-incrementa
 import { ErrorCode } from '../../src/broker/wire/error-codes.ts'
 import { memoryDisk } from '../../src/host/memory-disk.ts'
 import type { KafkaClient } from '../support/kafka-client.ts'
-import { batchOf, fetchFrom, makeTopic, produceTo, valuesIn } from '../support/test-broker.ts'
+import { batchOf, fetchFrom, makeTopic, produceTo } from '../support/test-broker.ts'
 import { until } from '../support/until.ts'
 import { startFaultyBroker } from './faulty-broker.ts'
-import { deleteTopic } from './requests.ts'
+import { deleteTopic, readAll } from './requests.ts'
 
 const MIB = 1024 * 1024
 /** Too small for a file of the journal: its place is taken by syncs of the files themselves. */
@@ -144,15 +144,4 @@ async function isTaken(client: KafkaClient, topic: string, value: string): Promi
 
 async function untilTaken(client: KafkaClient, value: string): Promise<void> {
   await until(() => isTaken(client, 'orders', value))
-}
-
-async function readAll(client: KafkaClient): Promise<string[]> {
-  const values: string[] = []
-  for (;;) {
-    const { errorCode, records } = await fetchFrom(client, 'orders', { offset: values.length })
-    assert.equal(errorCode, ErrorCode.NONE)
-    const more = valuesIn(records)
-    if (more.length === 0) return values
-    values.push(...more)
-  }
 }

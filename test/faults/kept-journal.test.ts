@@ -5,10 +5,10 @@ import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
 import { ErrorCode } from '../../src/broker/wire/error-codes.ts'
 import type { KafkaClient } from '../support/kafka-client.ts'
-import { batchOf, fetchFrom, makeTopic, produceTo, valuesIn } from '../support/test-broker.ts'
+import { batchOf, makeTopic, produceTo } from '../support/test-broker.ts'
 import { until } from '../support/until.ts'
 import { type FaultyBroker, startFaultyBroker } from './faulty-broker.ts'
-import { produceEach } from './requests.ts'
+import { produceEach, readAll } from './requests.ts'
 
 const TOPICS = ['orders', 'payments', 'refunds'] as const
 const SEGMENT = /^topics\/orders-0\/.*\.log$/
@@ -130,15 +130,4 @@ async function losePages(disk: FaultyBroker['disk'], fromByte: number): Promise<
   const file = await disk.open(FILE)
   await file.write([Buffer.alloc(size - fromByte)], fromByte)
   await file.close()
-}
-
-async function readAll(client: KafkaClient): Promise<string[]> {
-  const values: string[] = []
-  for (;;) {
-    const { errorCode, records } = await fetchFrom(client, 'orders', { offset: values.length })
-    assert.equal(errorCode, ErrorCode.NONE)
-    const more = valuesIn(records)
-    if (more.length === 0) return values
-    values.push(...more)
-  }
 }

@@ -233,7 +233,7 @@ export class SimDisk implements Disk {
   ): DiskError | undefined {
     const index = this.counts[action] ?? 0
     this.#count(action)
-    this.#count(name)
+    if (name !== action) this.#count(name)
     this.#world.note(`${name} ${path}`)
     const { cutAt } = this.#faults
     if (cutAt?.action === action && cutAt.index === index) {

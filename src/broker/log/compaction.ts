@@ -9,7 +9,7 @@ import { type BatchHeader, recordsMaxTimestamp } from '../batch/header.ts'
 import { RecordCursor } from '../batch/record-cursor.ts'
 import { recordBytesAsync } from '../batch/records.ts'
 import { emptyBatch, retainRecords } from '../batch/retain-records.ts'
-import { batchesOf, type StreamedBatch } from './batch-stream.ts'
+import { batchesOf } from './batch-stream.ts'
 import type { Cleanable } from './cleanable.ts'
 import { CleanedTransactions } from './cleaned-transactions.ts'
 import type { LogFaults } from './faults.ts'
@@ -17,6 +17,7 @@ import type { FileCache } from './file-cache.ts'
 import { KeyMap, type KeyMapOptions } from './key-map.ts'
 import { CLEANED_SUFFIX } from './leftovers.ts'
 import type { LogConfig } from './log-config.ts'
+import type { ScannedBatch } from './scan.ts'
 import { Segment, segmentPath } from './segment.ts'
 import {
   type BatchFate,
@@ -74,7 +75,7 @@ export class Compaction {
     this.#mapEndOffset = plan.endOffset
     for (const segment of segments) {
       if (segment.endOffset <= plan.firstDirtyOffset) continue
-      for await (const batch of batchesOf(segment)) {
+      for await (const batch of batchesOf(segment, this.#options.timers)) {
         await this.#giveWay()
         const { header } = batch
         if (header.isControlBatch) transactions.judgeMarker(header, batch.bytes)
@@ -106,7 +107,7 @@ export class Compaction {
     try {
       await cleaned.create()
       for (const segment of group) {
-        for await (const batch of batchesOf(segment)) {
+        for await (const batch of batchesOf(segment, this.#options.timers)) {
           await this.#giveWay()
           // The end of the segment must not move, whoever reads it after a crash.
           const isLast = segment === last && batch.header.lastOffset + 1 === segment.endOffset
@@ -130,7 +131,7 @@ export class Compaction {
   }
 
   async #learnBatch(
-    { header, bytes }: StreamedBatch,
+    { header, bytes }: ScannedBatch,
     fromOffset: number,
   ): Promise<number | undefined> {
     if (header.recordCount === 0 || header.lastOffset < fromOffset) return undefined
@@ -145,7 +146,7 @@ export class Compaction {
     return undefined
   }
 
-  async #rewriteBatch(batch: StreamedBatch, isLast: boolean): Promise<KeptBatch | undefined> {
+  async #rewriteBatch(batch: ScannedBatch, isLast: boolean): Promise<KeptBatch | undefined> {
     const { header, bytes } = batch
     const isNeeded = isLast || this.#options.lastBatches.has(header)
     const nowMs = this.#options.clock.nowMs()
@@ -170,7 +171,7 @@ export class Compaction {
   }
 
   async #judgeRecords(
-    { header, bytes }: StreamedBatch,
+    { header, bytes }: ScannedBatch,
     isNeeded: boolean,
     nowMs: number,
   ): Promise<KeptBatch | undefined> {

@@ -78,6 +78,7 @@ export class GroupCommit {
   readonly #reserve: SpaceReserve
   readonly #pending = new Set<LogWriter>()
   readonly #background = new Set<Promise<void>>()
+  #isNaming = false
   /** Of sealed segments, the last one's. */
   #settling: Promise<void> = Promise.resolve()
   #replay: Map<string, ReplayEntry[]>
@@ -359,12 +360,21 @@ export class GroupCommit {
       segments.every(([segment, writer]) => segment.hasDurableName && !writer.hasOlderDirt)
     if (!isDirect && (await this.#commitByJournal(group))) {
       // The same few files again next time: let them have names, and go without the journal.
-      if (segments.length <= MAX_DIRECT_SYNCS) {
-        this.#inBackground(() => this.#checkpointer.syncNames(segments))
-      }
+      if (segments.length <= MAX_DIRECT_SYNCS) this.#nameInBackground(segments)
       return
     }
     await this.#commitByFiles(group, segments)
+  }
+
+  /** Once at a time: groups come faster than folders are synced, and each would ask again. */
+  #nameInBackground(segments: readonly WrittenSegment[]): void {
+    if (this.#isNaming) return
+    this.#isNaming = true
+    this.#inBackground(() =>
+      this.#checkpointer.syncNames(segments).finally(() => {
+        this.#isNaming = false
+      }),
+    )
   }
 
   /** Syncs the files themselves, and their names where those are not durable yet. */

@@ -9,10 +9,11 @@ import type { LogNote } from './checkpoint-file.ts'
 import { FileCache } from './file-cache.ts'
 import type { ReplayEntry } from './journal.ts'
 import { DEFAULT_LOG_CONFIG, type LogConfig } from './log-config.ts'
-import { type RecoveredLog, recoverLog } from './recovery.ts'
+import { hydrate, type RecoveredLog, type RecoveryOptions, recoverLog } from './recovery.ts'
 
 const FOLDER = 'topics/orders-0'
 const TOPIC_ID = 'AAAAAAAAAAAAAAAAAAAABA'
+const PRODUCER_ID = 7
 
 describe('after a power cut, a log whose segments were not all synced', () => {
   it('gets back from the journal what an empty segment should hold before the next one', async () => {
@@ -76,6 +77,39 @@ describe('after a power cut, a log whose segments were not all synced', () => {
     assert.deepEqual(await offsetsOf(log), { 2: [2, 4] })
     assert.equal(log.logStartOffset, 3)
     assert.equal(log.endOffset, 6)
+  })
+
+  it('knows of producers what the journal says of records that were deleted, and stand nowhere else', async () => {
+    const written = [0, 1, 2, 3].map((sequence) => batchOfProducer(sequence))
+    const crashed = {
+      segments: { 0: written.slice(0, 2) },
+      note: { ...noteOf(0, { 0: [] }), logStartOffset: 4 },
+    }
+
+    const known = await recover({ ...crashed, journal: written.slice(2) })
+    const forgotten = await recover(crashed)
+
+    assert.equal(known.producers?.get(PRODUCER_ID)?.recentBatches.at(-1)?.lastSequence, 3)
+    // Better nothing than what is out of date: who is unknown may go on with any sequence.
+    assert.equal(forgotten.producers?.get(PRODUCER_ID), undefined)
+    for (const { endOffset } of [known, forgotten]) assert.equal(endOffset, 4)
+  })
+
+  it('takes nothing that is out of date for the state of a producer when it is first written', async () => {
+    const atEnd = { segments: { 0: [batchOfProducer(0)] }, recoveryPoint: 4 }
+    const between = {
+      segments: { 0: [batchOfProducer(0)], 4: [batch(4)] },
+      recoveryPoint: 5,
+    }
+
+    for (const { recoveryPoint, ...crashed } of [atEnd, between]) {
+      const note = { ...noteOf(recoveryPoint, crashed.segments), logStartOffset: 4 }
+      const { log, hydrated } = await recoverAndHydrate({ ...crashed, note, wasCleanStop: true })
+
+      assert.equal(log.producers, undefined)
+      assert.equal(hydrated.offlineReason, undefined)
+      assert.equal(hydrated.producers.get(PRODUCER_ID), undefined)
+    }
   })
 
   it('goes offline when the journal lacks what was durable, and ends there when it may not have been', async () => {
@@ -185,8 +219,7 @@ describe('the recovery of one log among thousands', () => {
   })
 })
 
-/** Opens a folder as it is after a crash. */
-async function recover(crashed: {
+interface Crashed {
   segments: Readonly<Record<number, readonly Buffer[]>>
   /** Compacted segments by how far they had come. */
   swaps?: Readonly<Record<number, readonly Buffer[]>>
@@ -198,7 +231,20 @@ async function recover(crashed: {
   config?: Partial<LogConfig>
   wasCleanStop?: boolean
   onList?: (folder: string) => void
-}): Promise<RecoveredLog> {
+}
+
+/** Opens a folder as it is after a crash. */
+async function recover(crashed: Crashed): Promise<RecoveredLog> {
+  return await recoverLog(await optionsOf(crashed))
+}
+
+async function recoverAndHydrate(crashed: Crashed) {
+  const options = await optionsOf(crashed)
+  const log = await recoverLog(options)
+  return { log, hydrated: await hydrate(log, options) }
+}
+
+async function optionsOf(crashed: Crashed): Promise<RecoveryOptions> {
   const disk = memoryDisk({ maxBytes: 16 * 1024 * 1024 })
   await disk.makeFolder(FOLDER)
   const { segments, swaps = {}, cleaned = {} } = crashed
@@ -221,7 +267,7 @@ async function recover(crashed: {
     onList?.(folder)
     return list(folder)
   }
-  return recoverLog({
+  return {
     files: new FileCache({ disk, maxOpenFiles: 10 }),
     timers: nodeTimers,
     nowMs: 0,
@@ -233,7 +279,7 @@ async function recover(crashed: {
     isNew: false,
     replay,
     useReserve: (work) => work(),
-  })
+  }
 }
 
 /** By segment, the base offsets of the batches that stand in its file. */
@@ -256,6 +302,16 @@ function padded(offset: number, sizeBytes: number): Buffer {
   const value = Buffer.alloc(sizeBytes - 70, 'x')
   const bytes = buildBatch({ records: [{ timestamp: 1_700_000_000_000, key: null, value }] })
   writeBaseOffset(bytes, 0, offset)
+  writePartitionLeaderEpoch(bytes, 0, 0)
+  return bytes
+}
+
+/** One record, whose offset is its sequence. */
+function batchOfProducer(sequence: number): Buffer {
+  const record = { timestamp: 1_700_000_000_000, key: null, value: Buffer.from('x') }
+  const producer = { producerId: PRODUCER_ID, producerEpoch: 0, baseSequence: sequence }
+  const bytes = buildBatch({ records: [record], ...producer })
+  writeBaseOffset(bytes, 0, sequence)
   writePartitionLeaderEpoch(bytes, 0, 0)
   return bytes
 }

@@ -89,10 +89,13 @@ export async function hydrate(
   const snapshot = await loadLearningStart(options.files.disk, options.folder, range, (offset) =>
     log.segments.findLast(({ baseOffset }) => baseOffset < offset),
   )
-  const producers = new ProducerTable(snapshot?.entries)
+  let producers = new ProducerTable(snapshot?.entries)
   const fromOffset = snapshot?.offset ?? 0
   const active = log.segments.at(-1)
+  let learntTo = Math.max(fromOffset, log.segments[0]?.baseOffset ?? log.endOffset)
   for (const segment of log.segments) {
+    if (isOutOfDate(learntTo, segment.baseOffset, log)) producers = new ProducerTable()
+    learntTo = Math.max(learntTo, segment.endOffset)
     if (segment.endOffset <= fromOffset && segment !== active) continue
     const twin = segment.twin()
     const scan = await learnSegment(twin, { ...options, producers, fromOffset })
@@ -102,7 +105,20 @@ export async function hydrate(
     }
     segment.adopt(twin)
   }
+  if (isOutOfDate(learntTo, log.endOffset, log)) producers = new ProducerTable()
   return { producers, offlineReason: undefined }
+}
+
+/**
+ * Whether producers may have written what is missing there: deleted records that only the journal had.
+ * A state from before is wrong then; nothing is better, since who is unknown may go on.
+ */
+function isOutOfDate(
+  learntTo: number,
+  nextOffset: number,
+  { logStartOffset }: { readonly logStartOffset: number },
+): boolean {
+  return learntTo < nextOffset && learntTo < logStartOffset
 }
 
 function emptyLog(): RecoveredLog {
@@ -199,6 +215,7 @@ class Recovery {
       if (this.#offlineReason !== undefined) break
       if (segment.endOffset > segment.baseOffset && segment.endOffset <= fromOffset) continue
       if (!this.#segments.includes(segment)) continue
+      this.#forgetOutOfDate(this.#endOffset, segment.baseOffset)
       const isDamaged = await this.#learn(segment, fromOffset)
       await this.#leaveOutCovered(segment)
       await this.#fillUpToNext(segment)
@@ -209,6 +226,7 @@ class Recovery {
       if (await removeSnapshotsBeyond(files.disk, folder, { endOffset, names })) {
         await files.disk.syncFolder(folder)
       }
+      this.#learnDeleted()
       await this.#replay()
     }
     const first = this.#segments[0]
@@ -429,6 +447,24 @@ class Recovery {
     this.#segments.splice(this.#segments.indexOf(segment), 1)
     await segment.file.close()
     await segment.removeFiles()
+  }
+
+  /** What the journal says of records that are deleted, and in no file: their producers' state counts. */
+  #learnDeleted(): void {
+    let learntTo = this.#endOffset
+    for (const { baseOffset, lastOffset, bytes } of this.#journaled()) {
+      if (baseOffset !== learntTo) continue
+      if (lastOffset >= this.#logStartOffset) return // that one is written, and learnt then
+      const header = readBatchHeader(bytes, 0)
+      this.#producers.learn(header, bytes, { baseOffset, timestamp: header.maxTimestamp })
+      learntTo = lastOffset + 1
+    }
+    this.#forgetOutOfDate(learntTo, this.#logStartOffset)
+  }
+
+  #forgetOutOfDate(learntTo: number, nextOffset: number): void {
+    const log = { logStartOffset: this.#logStartOffset }
+    if (isOutOfDate(learntTo, nextOffset, log)) this.#producers = new ProducerTable()
   }
 
   /** The batches that the journal holds of this log, in order. */

@@ -1,5 +1,5 @@
 // Reads a segment from front to back, checks every batch, and says where good bytes end and what
-// stands there. Recovery, rebuilding of indexes, the scrub and `log check` all look through here.
+// stands there. Recovery, rebuilding of indexes, compaction, the scrub and `log check` all look through here.
 // Bounded: one window of bytes in memory, and the event loop goes round between windows.
 
 import type { Timers } from '../../host/clock.ts'
@@ -20,7 +20,7 @@ const MAX_BATCH_BYTES = 512 * 1024 * 1024
 export interface ScannedBatch {
   readonly header: BatchHeader
   readonly position: number
-  /** The whole batch; valid only during the call. */
+  /** The whole batch; nobody else writes to it. */
   readonly bytes: Buffer
 }
 

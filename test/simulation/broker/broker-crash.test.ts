@@ -12,7 +12,7 @@ import { describeBrokerFinding } from './campaign.ts'
 const SEEDS = 24
 /** Of one workload; the others are left to the long version. */
 const MAX_CUTS = 4
-const MAX_PLANTED_RUNS = 200
+const MAX_PLANTED_RUNS = 400
 
 describe('the broker, when the power goes', () => {
   it('keeps every promise, wherever it goes', async () => {
