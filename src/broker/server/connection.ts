@@ -16,6 +16,7 @@ import type { HostAndPort } from './host-and-port.ts'
 import { describeError, type JsonLog } from './json-log.ts'
 import type { MemoryWaiter, RequestMemory } from './request-memory.ts'
 import type { ResponseMemory } from './response-memory.ts'
+import { ANONYMOUS, type Principal } from './security/principal.ts'
 
 export interface ConnectionLimits {
   /** `socket.request.max.bytes`: a larger frame closes the connection. */
@@ -45,6 +46,7 @@ const PROGRESS_BYTES = 64 * 1024
 export class Connection implements ClientConnection, MemoryWaiter, NetReceiver {
   readonly id: number
   readonly remoteAddress: string
+  readonly principal: Principal = ANONYMOUS
   readonly advertised: HostAndPort
   readonly #socket: NetSocket
   readonly #dispatch: Dispatch

@@ -16,11 +16,13 @@ import {
   NO_ANSWER,
 } from './handler.ts'
 import { handler as apiVersionsHandler } from './handlers/18-api-versions.ts'
+import { ANONYMOUS } from './security/principal.ts'
 import type { BrokerServices } from './services.ts'
 
 const CONNECTION: ClientConnection = {
   id: 1,
   remoteAddress: '10.0.0.1:5000',
+  principal: ANONYMOUS,
   advertised: { host: 'broker', port: 9092 },
   isClosed: false,
   onClose: () => () => undefined,

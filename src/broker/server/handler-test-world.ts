@@ -19,6 +19,7 @@ import type { Handler } from './handler.ts'
 import type { JsonLog, LogFields } from './json-log.ts'
 import { Partitions } from './partitions.ts'
 import { ProducerIds } from './producer-ids.ts'
+import { ANONYMOUS } from './security/principal.ts'
 import type { BrokerServices } from './services.ts'
 import { TransactionRuntime } from './transaction-runtime.ts'
 
@@ -118,6 +119,7 @@ export async function openHandlerWorld(
         connection: {
           id: 1,
           remoteAddress: '127.0.0.1:50000',
+          principal: ANONYMOUS,
           advertised: { host: 'broker.example', port: 9092 },
           isClosed: false,
           onClose: () => () => undefined,

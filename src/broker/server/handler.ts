@@ -14,6 +14,7 @@ import { ErrorCode } from '../wire/error-codes.ts'
 import type { Fields, Infer, InferInput } from '../wire/field.ts'
 import type { HostAndPort } from './host-and-port.ts'
 import { describeError } from './json-log.ts'
+import type { Principal } from './security/principal.ts'
 import type { BrokerServices } from './services.ts'
 
 /** What a handler knows of the connection that the request came on. */
@@ -21,6 +22,8 @@ export interface ClientConnection {
   readonly id: number
   /** The peer's address, for logs and for the `client_host` of group members. */
   readonly remoteAddress: string
+  /** Who is at the other end, from now until it logs in again. */
+  readonly principal: Principal
   /** The broker's own address as this client has to be told it. */
   readonly advertised: HostAndPort
   readonly isClosed: boolean
