@@ -32,6 +32,7 @@ import { createJsonLog, describeError, type JsonLog } from './server/json-log.ts
 import { Listener } from './server/listener.ts'
 import { Partitions } from './server/partitions.ts'
 import { ProducerIds } from './server/producer-ids.ts'
+import { ClientQuotas } from './server/quotas/client-quotas.ts'
 import { RequestMemory } from './server/request-memory.ts'
 import { ResponseMemory } from './server/response-memory.ts'
 import type { BrokerServices } from './server/services.ts'
@@ -292,6 +293,7 @@ async function openRooms({
     delayedFetches,
     fetchSessions: new FetchSessions({ maxSessions, maxPartitions, clock, random }),
     producerIds,
+    quotas: new ClientQuotas({ clock, config: catalog.config, catalog }),
     responses: new ResponseMemory(config.millraceQueuedMaxResponseBytes),
     buffers: new BufferPool(IDLE_BUFFER_BYTES),
   }

@@ -153,6 +153,45 @@ const rows = {
     about: 'Most partitions in one answer to DescribeTopicPartitions.',
   },
 
+  // Fairness.
+  'quota.window.num': {
+    type: 'int',
+    default: '11',
+    check: atLeast(1),
+    about: 'Windows over which the rates of client quotas are measured.',
+  },
+  'quota.window.size.seconds': {
+    type: 'int',
+    default: '1',
+    check: atLeast(1),
+    about: 'Length of one such window.',
+  },
+  'controller.quota.window.num': {
+    type: 'int',
+    default: '11',
+    check: atLeast(1),
+    about: 'Windows whose unused mutations `controller_mutation_rate` lets a client save up.',
+  },
+  'controller.quota.window.size.seconds': {
+    type: 'int',
+    default: '1',
+    check: atLeast(1),
+    about: 'Length of one such window.',
+  },
+  'millrace.max.client.quotas': {
+    type: 'int',
+    default: '10000',
+    check: atLeast(0),
+    about: 'Users, client ids and addresses that may have quotas of their own.',
+  },
+  'millrace.max.metered.clients': {
+    type: 'int',
+    default: '10000',
+    check: atLeast(1),
+    about:
+      'Clients under a quota whose use is remembered; the one that was silent for longest makes room.',
+  },
+
   // Topics.
   'auto.create.topics.enable': {
     type: 'boolean',

@@ -9,6 +9,16 @@
 //   topic/NAME               { id, partitions, configs }
 //   deleted-topic/ID         { name }              until the topic's files are gone
 //   configs/RESOURCE/NAME    { KEY: TEXT, ... }    RESOURCE is broker, group or client-metrics
+//   client-quotas/ENTITY     { KEY: NUMBER, ... }  ENTITY is {"user":"alice"}, as client-quotas.ts writes it
+
+import {
+  isQuotaKey,
+  parseQuotaEntity,
+  type QuotaEntity,
+  type QuotaKey,
+  type QuotaValues,
+  quotaEntityText,
+} from './client-quotas.ts'
 
 export interface TopicFacts {
   readonly id: string
@@ -29,6 +39,11 @@ export type CatalogRecord =
       readonly owner: ConfigOwner
       readonly name: string
       readonly configs: Readonly<Record<string, string>> | null
+    }
+  | {
+      readonly kind: 'client-quotas'
+      readonly entity: QuotaEntity
+      readonly values: QuotaValues | null
     }
 
 export interface KeyAndValue {
@@ -53,6 +68,8 @@ export function encodeRecord(record: CatalogRecord): KeyAndValue {
       )
     case 'configs':
       return encode(`configs/${record.owner}/${record.name}`, record.configs)
+    case 'client-quotas':
+      return encode(`client-quotas/${quotaEntityText(record.entity)}`, record.values)
   }
 }
 
@@ -67,6 +84,7 @@ export function decodeRecord(key: Buffer | null, value: Buffer | null): CatalogR
     return { kind, id: name, name: fields && textField(text, fields, 'name') }
   }
   if (kind === 'configs') return decodeConfigs(text, rest, fields)
+  if (kind === 'client-quotas') return decodeQuotas(text, name, fields)
   if (fields !== null && name === '') {
     if (kind === 'cluster') return { kind, clusterId: textField(text, fields, 'clusterId') }
     if (kind === 'leader-epoch') {
@@ -87,6 +105,22 @@ function decodeConfigs(
   if (owner !== 'broker' && owner !== 'group' && owner !== 'client-metrics') throw unreadable(text)
   const configs = fields && texts(text, fields)
   return { kind: 'configs', owner, name: name.join('/'), configs }
+}
+
+function decodeQuotas(
+  text: string,
+  entityText: string,
+  fields: Record<string, unknown> | null,
+): CatalogRecord {
+  const entity = parseQuotaEntity(entityText)
+  if (entity === undefined) throw unreadable(text)
+  if (fields === null) return { kind: 'client-quotas', entity, values: null }
+  const values: Partial<Record<QuotaKey, number>> = {}
+  for (const [key, value] of Object.entries(fields)) {
+    if (!isQuotaKey(key) || typeof value !== 'number') throw unreadable(text)
+    values[key] = value
+  }
+  return { kind: 'client-quotas', entity, values }
 }
 
 function topicFacts(key: string, fields: Record<string, unknown>): TopicFacts {

@@ -17,6 +17,12 @@ describe('a record of the catalogue', () => {
     { kind: 'configs', owner: 'broker', name: '', configs: { 'log.retention.ms': '1' } },
     { kind: 'configs', owner: 'group', name: 'a/b', configs: {} },
     { kind: 'configs', owner: 'client-metrics', name: 'm', configs: null },
+    {
+      kind: 'client-quotas',
+      entity: { 'client-id': null, user: 'a/"b"' },
+      values: { request_percentage: 0.5 },
+    },
+    { kind: 'client-quotas', entity: { ip: '10.0.0.1' }, values: null },
   ]
 
   it('is read back as it was written', () => {

@@ -3,6 +3,7 @@
 // Invariant: `topic` and `topicById` agree, and no two topics have names that collide.
 
 import type { CatalogRecord, ConfigOwner, TopicFacts } from './catalog-record.ts'
+import { type ClientQuota, quotaEntityText } from './client-quotas.ts'
 import type { KnownTopics } from './topic-draft.ts'
 import { collisionKey, isInternalTopic } from './topic-name.ts'
 
@@ -32,6 +33,7 @@ export class CatalogState implements KnownTopics {
   readonly #deletedTopics = new Map<string, string>()
   readonly #configs: Readonly<Record<ConfigOwner, Map<string, Readonly<Record<string, string>>>>> =
     { broker: new Map(), group: new Map(), 'client-metrics': new Map() }
+  readonly #quotas = new Map<string, ClientQuota>()
 
   apply(record: CatalogRecord): void {
     switch (record.kind) {
@@ -55,6 +57,9 @@ export class CatalogState implements KnownTopics {
       case 'configs':
         if (record.configs === null) this.#configs[record.owner].delete(record.name)
         else this.#configs[record.owner].set(record.name, record.configs)
+        break
+      case 'client-quotas':
+        this.#setQuota(record.entity, record.values)
         break
     }
   }
@@ -98,6 +103,17 @@ export class CatalogState implements KnownTopics {
   /** Names of what has altered configurations. */
   configNames(owner: ConfigOwner): string[] {
     return [...this.#configs[owner].keys()]
+  }
+
+  /** By the text of whom they are for. */
+  clientQuotas(): ReadonlyMap<string, ClientQuota> {
+    return this.#quotas
+  }
+
+  #setQuota(entity: ClientQuota['entity'], values: ClientQuota['values'] | null): void {
+    const text = quotaEntityText(entity)
+    if (values === null) this.#quotas.delete(text)
+    else this.#quotas.set(text, { entity, values })
   }
 
   #addTopic(topic: Topic): void {

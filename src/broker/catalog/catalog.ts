@@ -15,7 +15,9 @@ import type { BrokerConfig } from './broker-config-keys.ts'
 import { BrokerSettings } from './broker-settings.ts'
 import { type CatalogRecord, type ConfigOwner, encodeRecord } from './catalog-record.ts'
 import { CatalogState, type Topic, topicOf } from './catalog-state.ts'
+import { type ClientQuota, quotaEntityText } from './client-quotas.ts'
 import { type ConfigDecision, ownerNames, type ResourceType } from './decide-configs.ts'
+import { decideQuotas, type QuotaAlteration } from './decide-quotas.ts'
 import {
   decidePartitions,
   decideTopic,
@@ -37,6 +39,7 @@ export type CatalogChange =
   | { readonly kind: 'topic-altered'; readonly topic: Topic; readonly before: Topic }
   /** Every topic may follow the broker's settings. */
   | { readonly kind: 'broker-altered' }
+  | { readonly kind: 'client-quotas-altered' }
 
 export type CreateOutcome =
   | Refusal
@@ -47,6 +50,9 @@ export type CreateOutcome =
       readonly partitions: number
       readonly configs: Readonly<Record<string, string>>
     }
+
+/** How many partitions a mutation makes or deletes. @returns why it may not, now */
+export type Admit = (partitions: number) => Refusal | undefined
 
 interface Writing {
   /** Also on a full disk, as long as the space lasts that is set aside. */
@@ -228,14 +234,17 @@ export class Catalog {
   /** Each request is decided by itself, one after the other. */
   createTopics(
     requests: readonly TopicRequest[],
-    { validateOnly = false }: { validateOnly?: boolean } = {},
+    {
+      validateOnly = false,
+      admit = anyway,
+    }: { validateOnly?: boolean; admit?: Admit | undefined } = {},
   ): Promise<CreateOutcome[]> {
     return this.#exclusively(async () => {
       const draft = new TopicDraft(this.#state)
       const outcomes: CreateOutcome[] = []
       for (let from = 0; from < requests.length; from += TOPICS_PER_TURN) {
         const turn = requests.slice(from, from + TOPICS_PER_TURN)
-        outcomes.push(...(await this.#createTurn(turn, draft, validateOnly)))
+        outcomes.push(...(await this.#createTurn(turn, { draft, validateOnly, admit })))
         await this.#host.timers.yield()
       }
       return outcomes
@@ -287,13 +296,18 @@ export class Catalog {
 
   createPartitions(
     request: PartitionsRequest,
-    { validateOnly = false }: { validateOnly?: boolean } = {},
+    {
+      validateOnly = false,
+      admit = anyway,
+    }: { validateOnly?: boolean; admit?: Admit | undefined } = {},
   ): Promise<Outcome> {
     return this.#exclusively(async () => {
       const decision = decidePartitions(request, this.#state, this.config)
       if (decision.kind === 'refused') return decision
+      const { name, id, configs, partitions: before } = this.#state.topic(request.name)!
+      const notNow = admit(decision.partitions - before)
+      if (notNow !== undefined) return notNow
       if (validateOnly) return DONE
-      const { name, id, configs } = this.#state.topic(request.name)!
       const topic = { id, partitions: decision.partitions, configs }
       return this.#writeTogether([{ kind: 'topic', name, topic }])
     })
@@ -314,6 +328,40 @@ export class Catalog {
       // A shorter retention is a way out of a full disk.
       const record = this.#configsRecord(resource, decision.texts)
       return this.#writeTogether([record], { mayUseReserve: true })
+    })
+  }
+
+  /** By the text of whom they are for. */
+  clientQuotas(): ReadonlyMap<string, ClientQuota> {
+    return this.#state.clientQuotas()
+  }
+
+  /** Each entity by itself, as a whole or not at all; what is allowed becomes durable together. */
+  alterClientQuotas(
+    alterations: readonly QuotaAlteration[],
+    { validateOnly = false }: { validateOnly?: boolean } = {},
+  ): Promise<Outcome[]> {
+    return this.#exclusively(async () => {
+      const records: CatalogRecord[] = []
+      let count = this.clientQuotas().size
+      const decisions = alterations.map((alteration) => {
+        const known = (text: string) => this.clientQuotas().get(text)
+        const decision = decideQuotas(alteration, (text) => known(text)?.values)
+        if (decision.kind === 'refused') return decision
+        const { entity } = decision
+        const isEmpty = Object.keys(decision.values).length === 0
+        const isNew = known(quotaEntityText(entity)) === undefined
+        if (isNew && !isEmpty && ++count > this.config.millraceMaxClientQuotas)
+          return TOO_MANY_QUOTAS
+        records.push({ kind: 'client-quotas', entity, values: isEmpty ? null : decision.values })
+        return DONE
+      })
+      if (validateOnly || records.length === 0) return decisions
+      const refusals = (await this.#write(records)).values()
+      this.#tell({ kind: 'client-quotas-altered' })
+      return decisions.map((decision) => {
+        return decision.kind === 'refused' ? decision : (refusals.next().value ?? DONE)
+      })
     })
   }
 
@@ -345,14 +393,15 @@ export class Catalog {
 
   async #createTurn(
     requests: readonly TopicRequest[],
-    draft: TopicDraft,
-    validateOnly: boolean,
+    { draft, validateOnly, admit }: { draft: TopicDraft; validateOnly: boolean; admit: Admit },
   ): Promise<CreateOutcome[]> {
     const records: CatalogRecord[] = []
     const decisions = requests.map((request) => {
       const decision = decideTopic(request, draft, this.config)
       if (decision.kind === 'refused') return decision
       const { partitions, configs } = decision
+      const notNow = admit(partitions)
+      if (notNow !== undefined) return notNow
       const topic = { id: this.#host.random.uuid(), partitions, configs }
       draft.add(request.name, partitions)
       records.push({ kind: 'topic', name: request.name, topic })
@@ -511,6 +560,12 @@ export class Catalog {
 }
 
 const DONE = { kind: 'done' } as const
+const anyway: Admit = () => undefined
+
+const TOO_MANY_QUOTAS = refuse(
+  ErrorCode.POLICY_VIOLATION,
+  'There are as many quotas as millrace.max.client.quotas allows.',
+)
 
 function deletion({ name, id }: Topic): CatalogRecord[] {
   return [

@@ -46,8 +46,6 @@ export const inertConfigKeys: readonly InertGroup[] = [
       ['controller.quorum.request.timeout.ms', 'int', '2000'],
       ['controller.quorum.retry.backoff.ms', 'int', '20'],
       ['controller.quorum.voters', 'list', ''],
-      ['controller.quota.window.num', 'int', '11'],
-      ['controller.quota.window.size.seconds', 'int', '1'],
       ['controller.socket.timeout.ms', 'int', '30000'],
       ['early.start.listeners', 'list', null],
       ['initial.broker.registration.timeout.ms', 'int', '60000'],
@@ -216,7 +214,7 @@ export const inertConfigKeys: readonly InertGroup[] = [
     ],
   },
   {
-    why: 'Metrics and quotas in the form of Kafka do not exist.',
+    why: 'Metrics have another form than in Kafka.',
     rows: [
       ['kafka.metrics.polling.interval.secs', 'int', '10'],
       ['kafka.metrics.reporters', 'list', ''],
@@ -224,8 +222,6 @@ export const inertConfigKeys: readonly InertGroup[] = [
       ['metrics.num.samples', 'int', '2'],
       ['metrics.recording.level', 'string', 'INFO'],
       ['metrics.sample.window.ms', 'long', '30000'],
-      ['quota.window.num', 'int', '11'],
-      ['quota.window.size.seconds', 'int', '1'],
       ['telemetry.max.bytes', 'int', '1048576'],
     ],
   },

@@ -4,6 +4,7 @@ import type { NetReceiver } from '../../host/net.ts'
 import { ApiKey } from '../wire/api-keys.ts'
 import { BufferPool } from './buffer-pool.ts'
 import { Connection } from './connection.ts'
+import { ManualTime } from './coordinator-test-world.ts'
 import { type Dispatch, type Dispatched, RequestRefused } from './dispatch.ts'
 import { SCRATCH_BYTES } from './frame-assembly.ts'
 import { RequestMemory } from './request-memory.ts'
@@ -29,6 +30,7 @@ function connected(limits: Partial<typeof LIMITS> = {}, memory = new RequestMemo
   const responses = new ResponseMemory(1_000_000)
   const entries: Record<string, unknown>[] = []
   const clock = { nowMs: () => 0, monotonicMs: () => clock.time, time: 0 }
+  const timers = new ManualTime()
   const note = (event: string, fields?: object) => void entries.push({ event, ...fields })
   const requests: TestRequest[] = []
   const dispatch: Dispatch = (frame) => {
@@ -52,8 +54,9 @@ function connected(limits: Partial<typeof LIMITS> = {}, memory = new RequestMemo
     pool: new BufferPool(0),
     log: { info: note, warn: note, error: note },
     clock,
+    timers,
   })
-  return { socket, entries, clock, requests, connection, memory, responses }
+  return { socket, entries, clock, timers, requests, connection, memory, responses }
 }
 
 class TestSocket {

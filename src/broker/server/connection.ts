@@ -2,10 +2,10 @@
 // Invariant: requests start and answer in the order they came. Consecutive Produces may overlap
 // (they share a sync); any other request waits until those before it are answered (DECISIONS,
 // connection order). What is held is bounded: a connection that has too much in flight, or whose
-// peer does not read its answers, is not read from (TCP pushes back), and one that makes no
-// progress for `connections.max.idle.ms` is closed.
+// peer does not read its answers, or whose client is above a quota, is not read from (TCP pushes
+// back), and one that makes no progress for `connections.max.idle.ms` is closed.
 
-import type { Clock } from '../../host/clock.ts'
+import type { Clock, Timers } from '../../host/clock.ts'
 import type { NetReceiver, NetSocket } from '../../host/net.ts'
 import { ApiKey } from '../wire/api-keys.ts'
 import type { BufferPool } from './buffer-pool.ts'
@@ -14,6 +14,7 @@ import { FrameAssembly } from './frame-assembly.ts'
 import type { ClientConnection } from './handler.ts'
 import type { HostAndPort } from './host-and-port.ts'
 import { describeError, type JsonLog } from './json-log.ts'
+import { Mute } from './quotas/mute.ts'
 import type { MemoryWaiter, RequestMemory } from './request-memory.ts'
 import type { ResponseMemory } from './response-memory.ts'
 import { ANONYMOUS, type Principal } from './security/principal.ts'
@@ -57,6 +58,7 @@ export class Connection implements ClientConnection, MemoryWaiter, NetReceiver {
   readonly #log: JsonLog
   readonly #clock: Clock
   readonly #assembly: FrameAssembly
+  readonly #timers: Timers
   readonly #closeListeners = new Set<() => void>()
   #partialBytes = 0
   #reservedBytes = 0
@@ -70,6 +72,8 @@ export class Connection implements ClientConnection, MemoryWaiter, NetReceiver {
   #isFlushScheduled = false
   #isWriteBlocked = false
   #isPaused = false
+  /** Made when the client is above a quota for the first time. */
+  #mute: Mute | undefined
   #isDraining = false
   #isClosed = false
   #progressAtMs: number
@@ -88,6 +92,7 @@ export class Connection implements ClientConnection, MemoryWaiter, NetReceiver {
     pool: BufferPool
     log: JsonLog
     clock: Clock
+    timers: Timers
   }) {
     this.id = options.id
     this.#socket = options.socket
@@ -100,6 +105,7 @@ export class Connection implements ClientConnection, MemoryWaiter, NetReceiver {
     this.#pool = options.pool
     this.#log = options.log
     this.#clock = options.clock
+    this.#timers = options.timers
     this.#assembly = new FrameAssembly({
       maxFrameBytes: options.limits.maxFrameBytes,
       scratch: options.scratch,
@@ -217,7 +223,7 @@ export class Connection implements ClientConnection, MemoryWaiter, NetReceiver {
     }
   }
 
-  #finish(request: Request, { chunks, onSent, isFrameFree }: Dispatched): void {
+  #finish(request: Request, { chunks, onSent, isFrameFree, throttleMs = 0 }: Dispatched): void {
     request.isDone = true
     request.answer = chunks
     request.onSent = onSent
@@ -225,6 +231,7 @@ export class Connection implements ClientConnection, MemoryWaiter, NetReceiver {
     this.#inFlightBytes -= request.frame.length
     this.#memory.release(request.frame.length)
     if (isFrameFree) this.#pool.give(request.frame)
+    if (throttleMs > 0 && !this.#isClosed) this.#muteFor(throttleMs)
     if (this.#isClosed || this.#isFlushScheduled || this.#running[0] !== request) return
     this.#isFlushScheduled = true
     // After all promises that the same sync settles: their answers leave in one write.
@@ -290,11 +297,22 @@ export class Connection implements ClientConnection, MemoryWaiter, NetReceiver {
     const isFull =
       this.#inFlightBytes > this.#limits.maxInFlightBytes ||
       this.#waiting.length + this.#running.length >= this.#limits.maxInFlightRequests
-    const mustPause = isFull || this.#isWriteBlocked || this.#memory.mustWait(this)
+    // A frame that has begun to arrive is read to its end: nobody's memory waits for a quota.
+    const isMuted = this.#mute?.isMuted === true && !this.isMidFrame
+    const mustPause = isFull || this.#isWriteBlocked || isMuted || this.#memory.mustWait(this)
     if (mustPause === this.#isPaused) return
     this.#isPaused = mustPause
     if (mustPause) this.#socket.pause()
     else this.#socket.resume()
+  }
+
+  #muteFor(delayMs: number): void {
+    this.#mute ??= new Mute({
+      clock: this.#clock,
+      timers: this.#timers,
+      onEnd: () => this.#updateReading(),
+    })
+    this.#mute.extend(delayMs)
   }
 
   #endIfDrained(): void {
@@ -311,6 +329,7 @@ export class Connection implements ClientConnection, MemoryWaiter, NetReceiver {
   #closed(): void {
     if (this.#isClosed) return
     this.#isClosed = true
+    this.#mute?.cancel()
     for (const request of this.#waiting) this.#memory.release(request.frame.length)
     this.#waiting = []
     this.#memory.addPartial({

@@ -7,7 +7,7 @@ import { DecodeError } from '../bytes/reader.ts'
 import { apiVersions } from '../protocol/18-api-versions.ts'
 import { decodeRequestHeader, encodeResponse, type RequestHeader } from '../protocol/frames.ts'
 import { ErrorCode } from '../wire/error-codes.ts'
-import type { ClientConnection, Handler } from './handler.ts'
+import type { ClientConnection, Handler, HandlerContext } from './handler.ts'
 import { describeError } from './json-log.ts'
 import type { BrokerServices } from './services.ts'
 
@@ -16,6 +16,8 @@ export interface Dispatched {
   readonly chunks: readonly Buffer[] | undefined
   /** Nobody reads the request's frame any more. */
   readonly isFrameFree: boolean
+  /** How long nothing more is to be read from the client. */
+  readonly throttleMs?: number
   /** To be called when the chunks have been sent; not when the connection closed before. */
   readonly onSent?: (() => void) | undefined
 }
@@ -73,12 +75,21 @@ export function createDispatch(
     const onSent = (listener: () => void) => {
       sentListener = listener
     }
-    const context = { apiVersion, clientId, connection, broker, releaseFrame, onSent }
+    const context: HandlerContext = {
+      apiVersion,
+      clientId,
+      connection,
+      broker,
+      throttleMs: 0,
+      releaseFrame,
+      onSent,
+    }
     try {
       const result = await handler.answer(frame, header, context)
       if (result.kind === 'disconnect') throw refuse(header, handler, result.reason)
-      if (result.kind === 'none') return { chunks: undefined, isFrameFree }
-      return { chunks: result.chunks, isFrameFree, onSent: sentListener }
+      const { throttleMs } = context
+      if (result.kind === 'none') return { chunks: undefined, isFrameFree, throttleMs }
+      return { chunks: result.chunks, isFrameFree, throttleMs, onSent: sentListener }
     } catch (error) {
       if (error instanceof RequestRefused) throw error
       if (error instanceof DecodeError) throw refuse(header, handler, error.message, error)

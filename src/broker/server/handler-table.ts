@@ -37,6 +37,8 @@ import { handler as incrementalAlterConfigs } from './handlers/44-incremental-al
 import { handler as alterPartitionReassignments } from './handlers/45-alter-partition-reassignments.ts'
 import { handler as listPartitionReassignments } from './handlers/46-list-partition-reassignments.ts'
 import { handler as offsetDelete } from './handlers/47-offset-delete.ts'
+import { handler as describeClientQuotas } from './handlers/48-describe-client-quotas.ts'
+import { handler as alterClientQuotas } from './handlers/49-alter-client-quotas.ts'
 import { handler as updateFeatures } from './handlers/57-update-features.ts'
 import { handler as describeCluster } from './handlers/60-describe-cluster.ts'
 import { handler as describeProducers } from './handlers/61-describe-producers.ts'
@@ -81,6 +83,8 @@ const handlers: readonly Handler[] = [
   alterPartitionReassignments,
   listPartitionReassignments,
   offsetDelete,
+  describeClientQuotas,
+  alterClientQuotas,
   updateFeatures,
   describeCluster,
   describeProducers,

@@ -19,6 +19,7 @@ import type { Handler } from './handler.ts'
 import type { JsonLog, LogFields } from './json-log.ts'
 import { Partitions } from './partitions.ts'
 import { ProducerIds } from './producer-ids.ts'
+import { ClientQuotas } from './quotas/client-quotas.ts'
 import { ANONYMOUS } from './security/principal.ts'
 import type { BrokerServices } from './services.ts'
 import { TransactionRuntime } from './transaction-runtime.ts'
@@ -100,7 +101,8 @@ export async function openHandlerWorld(
     producerIds,
     log,
   })
-  const broker = { nodeId: 1, host, log, config, catalog, partitions, groups, transactions }
+  const quotas = new ClientQuotas({ clock: host.clock, config, catalog })
+  const broker = { nodeId: 1, host, log, config, catalog, partitions, groups, transactions, quotas }
 
   return {
     disk,
@@ -124,6 +126,7 @@ export async function openHandlerWorld(
           isClosed: false,
           onClose: () => () => undefined,
         },
+        throttleMs: 0,
         releaseFrame: () => undefined,
         onSent: () => undefined,
         broker: broker as BrokerServices, // handlers of this part reach for nothing else

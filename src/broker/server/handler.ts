@@ -14,6 +14,7 @@ import { ErrorCode } from '../wire/error-codes.ts'
 import type { Fields, Infer, InferInput } from '../wire/field.ts'
 import type { HostAndPort } from './host-and-port.ts'
 import { describeError } from './json-log.ts'
+import { quotaClientOf, RequestAccounting } from './quotas/request-accounting.ts'
 import type { Principal } from './security/principal.ts'
 import type { BrokerServices } from './services.ts'
 
@@ -36,6 +37,8 @@ export interface HandlerContext {
   readonly clientId: string | null
   readonly connection: ClientConnection
   readonly broker: BrokerServices
+  /** How long the client is to send nothing, because it is above a quota; the longest counts. */
+  throttleMs: number
   /** Nothing of the request's bytes is needed any more once the answer is there: their memory may be
    * used again. Only for who is sure; by default it is left to the garbage collector. */
   releaseFrame(): void
@@ -98,18 +101,32 @@ export function defineHandler<Req extends Fields, Res extends Fields>(
     api,
     versions: servedVersions(api),
     async answer(frame, header, context) {
-      const pause = () => context.broker.host.timers.yield()
+      const { host, quotas } = context.broker
+      const accounting = quotas.isActive ? new RequestAccounting(quotas, host.clock) : undefined
+      const pause = async () => {
+        accounting?.waits()
+        await host.timers.yield()
+        accounting?.goesOn()
+      }
       const request = mayOverlap
         ? decodeRequest(api, header, frame)
         : decodeRequestInTurns(api, header, frame, pause)
-      const response = await handleSafely(
-        request instanceof Promise ? await request : request,
-        context,
-      )
-      if (response === NO_ANSWER) return { kind: 'none' }
+      const pending = handleSafely(request instanceof Promise ? await request : request, context)
+      accounting?.waits()
+      const response = await pending
+      accounting?.goesOn()
+      const isAnswered = response !== NO_ANSWER
+      if (accounting !== undefined) {
+        const counted = { apiKey: api.key, bytes: frame.length, isAnswered }
+        const delayMs = accounting.settle(quotaClientOf(context), counted)
+        context.throttleMs = Math.max(context.throttleMs, delayMs)
+      }
+      if (!isAnswered) return { kind: 'none' }
       if (isDisconnect(response)) return response
       const { apiVersion, correlationId } = header
-      const chunks = encodeResponseInTurns(api, apiVersion, correlationId, response, pause)
+      const { throttleMs } = context
+      const body = throttleMs === 0 ? response : { ...response, throttleTimeMs: throttleMs }
+      const chunks = encodeResponseInTurns(api, apiVersion, correlationId, body, pause)
       return { kind: 'answer', chunks: chunks instanceof Promise ? await chunks : chunks }
     },
   }

@@ -134,6 +134,7 @@ export class Listener {
       pool: buffers,
       log,
       clock: host.clock,
+      timers: host.timers,
     })
     this.#connections.add(connection)
     connection.onClose(() => this.#forget(connection, address))

@@ -12,6 +12,7 @@ import type { FetchSessions } from './fetch-sessions.ts'
 import type { JsonLog } from './json-log.ts'
 import type { Partitions } from './partitions.ts'
 import type { ProducerIds } from './producer-ids.ts'
+import type { ClientQuotas } from './quotas/client-quotas.ts'
 import type { ResponseMemory } from './response-memory.ts'
 import type { TransactionRuntime } from './transaction-runtime.ts'
 
@@ -39,6 +40,7 @@ export interface BrokerServices {
   readonly fetchSessions: FetchSessions
   readonly delayedFetches: DelayedFetches
   readonly producerIds: ProducerIds
+  readonly quotas: ClientQuotas
   readonly responses: ResponseMemory
   /** Memory for large requests and reads. */
   readonly buffers: BufferPool

@@ -3,8 +3,10 @@
 //            one batch whatever the limits (KIP-74); nothing beyond the high watermark, for
 //            read_committed nothing beyond the last stable offset, with the aborted transactions.
 //            Waits for `min_bytes`, at most `max_wait_ms`. Sessions (KIP-227). Topics by id from v13.
+//            A client above its quota of bytes gets an empty answer and the time to wait.
 // Differs    What was written with acks=0 or 1 becomes readable when it is synced. There are no
-// from Kafka followers: a replica id is taken for a consumer.
+// from Kafka followers: a replica id is taken for a consumer. Quotas count the bytes of records, not
+//            the answer around them; request_percentage delays a fetch, but does not empty it.
 //
 // Journey 2 of docs/tour.md: connection -> dispatch -> here -> delayed-fetch -> partitions ->
 // partition-log; bytes leave undecoded.
@@ -23,6 +25,7 @@ import {
   readAll,
   readableBytes,
 } from '../partition-reads.ts'
+import { quotaClientOf } from '../quotas/request-accounting.ts'
 
 const FIRST_VERSION_WITH_TOPIC_IDS = 13
 const READ_COMMITTED = 1
@@ -44,8 +47,23 @@ async function handle(request: FetchRequest, context: HandlerContext) {
     looks = lookAtAll(plan, broker)
   }
   const answers = await readWithinMemory(plan, looks, context)
+  if (broker.quotas.isActive && mustWait(answers, context)) return throttled(session)
 
   return toResponse(answers, session, usesTopicIds, context)
+}
+
+/** Above the quota the answer is empty, and what was read is not counted (KIP-219). */
+function mustWait(answers: readonly PartitionAnswer[], context: HandlerContext): boolean {
+  let bytes = 0
+  for (const { records } of answers) bytes += records.length
+  context.throttleMs = context.broker.quotas.fetched(quotaClientOf(context), bytes)
+  return context.throttleMs > 0
+}
+
+/** No partition at all: clients know from the throttle time that a full answer may be empty. */
+function throttled(context: Exclude<FetchContext, { kind: 'refused' }>) {
+  const sessionId = context.kind === 'incremental' ? context.session.id : NO_SESSION
+  return { throttleTimeMs: 0, errorCode: ErrorCode.NONE, sessionId, responses: [] }
 }
 
 function refuse(errorCode: ErrorCode) {
@@ -77,8 +95,11 @@ function toSessionRequest(request: FetchRequest, usesTopicIds: boolean): FetchSe
 function toPlan(
   request: FetchRequest,
   session: Exclude<FetchContext, { kind: 'refused' }>,
-  { apiVersion, broker, onSent }: HandlerContext,
+  context: HandlerContext,
 ): FetchPlan {
+  const { apiVersion, broker, onSent } = context
+  const { quotas } = broker
+  const quotaBytes = quotas.isActive ? quotas.maxFetchBytes(quotaClientOf(context)) : Infinity
   const taken: Buffer[] = []
   onSent(() => {
     for (const buffer of taken) broker.buffers.give(buffer)
@@ -87,7 +108,7 @@ function toPlan(
     partitions: session.partitions,
     upTo: request.isolationLevel === READ_COMMITTED ? 'lastStableOffset' : 'highWatermark',
     minBytes: request.minBytes,
-    maxBytes: Math.min(request.maxBytes, broker.config.fetchMaxBytes),
+    maxBytes: Math.min(request.maxBytes, broker.config.fetchMaxBytes, quotaBytes),
     maxWaitMs: request.maxWaitMs,
     apiVersion,
     allocate: (bytes) => {

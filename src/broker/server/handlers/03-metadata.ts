@@ -21,6 +21,7 @@ import {
   topicOperations,
 } from '../authorized-operations.ts'
 import { defineHandler, type HandlerContext } from '../handler.ts'
+import { endMutations, mutationsOf } from '../quotas/request-mutations.ts'
 import { viewPartition } from '../topic-view.ts'
 
 type TopicAnswer = MetadataResponse['topics'][number]
@@ -111,8 +112,9 @@ async function answerNamed(request: MetadataRequest, context: HandlerContext) {
 async function createMissing(
   names: readonly string[],
   request: MetadataRequest,
-  { broker }: HandlerContext,
+  context: HandlerContext,
 ): Promise<void> {
+  const { broker } = context
   if (!request.allowAutoTopicCreation || !broker.config.autoCreateTopicsEnable) return
   const missing = names.filter(
     (name) =>
@@ -121,6 +123,8 @@ async function createMissing(
       !isInternalTopic(name), // the broker makes these itself, with their own settings
   )
   if (missing.length === 0) return
+  // As in Kafka: topics are made also above the quota, and the client has to wait.
+  const mutations = mutationsOf(context, { isStrict: false })
   const outcomes = await broker.catalog.createTopics(
     missing.map((name) => ({
       name,
@@ -129,7 +133,9 @@ async function createMissing(
       assignments: [],
       configs: [],
     })),
+    { admit: mutations?.admit },
   )
+  endMutations(context, mutations)
   for (const [index, outcome] of outcomes.entries()) {
     if (outcome.kind !== 'refused' || outcome.errorCode === ErrorCode.TOPIC_ALREADY_EXISTS) continue
     broker.log.warn('topic-not-created', { topic: missing[index], reason: outcome.message })

@@ -1,7 +1,8 @@
 // Versions   1-6.
 // Behaviour  By name, from v6 on also by id. When the answer leaves, the deletion is durable, the
 //            topic is gone from Metadata, its files have another name, and whoever waited for its
-//            data has been woken with 3 or 100. The files go after `file.delete.delay.ms`.
+//            data has been woken with 3 or 100. Above `controller_mutation_rate` a topic is 89 from
+//            v5 on, before the client only has to wait. The files go after `file.delete.delay.ms`.
 // Differs    Internal topics are refused: groups that are alive would lose their offsets.
 
 import { ZERO_UUID } from '../../bytes/uuid.ts'
@@ -10,6 +11,7 @@ import { type Refusal, refuse } from '../../catalog/refusal.ts'
 import { deleteTopics } from '../../protocol/20-delete-topics.ts'
 import { ErrorCode } from '../../wire/error-codes.ts'
 import { defineHandler, type HandlerContext } from '../handler.ts'
+import { endMutations, mutationsOf } from '../quotas/request-mutations.ts'
 import { repeated } from '../repeated.ts'
 
 interface Wanted {
@@ -18,6 +20,7 @@ interface Wanted {
 }
 
 const FIRST_VERSION_WITH_DISABLED = 3
+const FIRST_VERSION_WITH_STRICT_QUOTA = 5
 /** So many topics are decided on before others get their turn. */
 const TOPICS_PER_TURN = 5000
 
@@ -27,13 +30,18 @@ export const handler = defineHandler(deleteTopics, async (request, context) => {
       ? request.topics
       : request.topicNames.map((name) => ({ name, topicId: ZERO_UUID }))
   const twice = repeated(wanted.map((topic) => lookUp(topic, context)?.id ?? ''))
+  const isStrict = context.apiVersion >= FIRST_VERSION_WITH_STRICT_QUOTA
+  const mutations = mutationsOf(context, { isStrict })
   const decisions: ReturnType<typeof decide>[] = []
   for (const topic of wanted) {
-    decisions.push(decide(topic, twice, context))
+    const decision = decide(topic, twice, context)
+    const isFound = decision.kind === 'found'
+    decisions.push((isFound && mutations?.admit(decision.topic.partitions)) || decision)
     if (decisions.length % TOPICS_PER_TURN === 0) await context.broker.host.timers.yield()
   }
   const ids = decisions.flatMap((found) => (found.kind === 'found' ? [found.topic.id] : []))
   const outcomes = (await context.broker.catalog.deleteTopics(ids)).values()
+  endMutations(context, mutations)
   const responses = decisions.map((decision, index) => {
     const outcome = decision.kind === 'found' ? outcomes.next().value! : decision
     const { name, topicId } = wanted[index]!

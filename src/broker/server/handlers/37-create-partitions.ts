@@ -1,23 +1,28 @@
 // Versions   0-3.
 // Behaviour  Raises the number of partitions of a topic; the new ones are durable and in Metadata when
-//            the answer leaves. Assignments, when given, must name node 1 for each new partition.
+//            the answer leaves. Above `controller_mutation_rate` a topic is 89 from v3 on. Assignments, when given, must name node 1 for each new partition.
 // Differs    The timeout is not looked at: there is nobody to wait for.
 
 import { refuse } from '../../catalog/refusal.ts'
 import { createPartitions } from '../../protocol/37-create-partitions.ts'
 import { ErrorCode } from '../../wire/error-codes.ts'
 import { defineHandler } from '../handler.ts'
+import { endMutations, mutationsOf } from '../quotas/request-mutations.ts'
 import { repeated } from '../repeated.ts'
 
-export const handler = defineHandler(createPartitions, async (request, { broker }) => {
+const FIRST_VERSION_WITH_STRICT_QUOTA = 3
+
+export const handler = defineHandler(createPartitions, async (request, context) => {
+  const isStrict = context.apiVersion >= FIRST_VERSION_WITH_STRICT_QUOTA
+  const mutations = mutationsOf(context, { isStrict })
   const results = []
   const twice = repeated(request.topics.map(({ name }) => name))
   for (const { name, count, assignments } of request.topics) {
     const outcome = twice.has(name)
       ? refuse(ErrorCode.INVALID_REQUEST, `Topic '${name}' is named twice.`)
-      : await broker.catalog.createPartitions(
+      : await context.broker.catalog.createPartitions(
           { name, count, assignments: assignments?.map(({ brokerIds }) => brokerIds) ?? null },
-          { validateOnly: request.validateOnly },
+          { validateOnly: request.validateOnly, admit: mutations?.admit },
         )
     results.push({
       name,
@@ -25,5 +30,6 @@ export const handler = defineHandler(createPartitions, async (request, { broker 
       errorMessage: outcome.kind === 'refused' ? outcome.message : null,
     })
   }
+  endMutations(context, mutations)
   return { results }
 })
