@@ -21,6 +21,7 @@ export const nouns: Readonly<Record<string, string>> = {
   'topic config': 'The configuration of a topic: get, set, unset',
   group: 'Consumer groups: list, describe, move, remove',
   transaction: 'Transactions: list, describe, abort',
+  quota: 'Client quotas: list, set, unset',
   log: 'The data folder of a stopped broker: check, truncate',
 }
 
@@ -157,6 +158,25 @@ export const verbs: readonly Verb[] = [
     impact: 'write',
     fields: ['what', 'result'],
     load: () => import('./verbs/transaction-abort.ts'),
+  },
+  {
+    path: 'quota ls',
+    summary: 'List what users, clients and addresses may use',
+    impact: 'read',
+    fields: ['user', 'client id', 'ip', 'key', 'value'],
+    load: () => import('./verbs/quota-ls.ts'),
+  },
+  {
+    path: 'quota set',
+    summary: 'Set quotas of a user, a client id, both together, or an address',
+    impact: 'write',
+    load: () => import('./verbs/quota-set.ts'),
+  },
+  {
+    path: 'quota unset',
+    summary: 'Remove quotas',
+    impact: 'write',
+    load: () => import('./verbs/quota-unset.ts'),
   },
   {
     path: 'log check',

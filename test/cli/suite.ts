@@ -389,6 +389,66 @@ export function cliSuite(broker: () => string): void {
     })
   })
 
+  describe('quota', () => {
+    it('set, ls and unset go round, for a user, a pair, a default and an address', async () => {
+      const user = uniqueName('user')
+      const whom: [string[], string][] = [
+        [['--user', user], `${user}\t\\N\t\\N`],
+        [['--user', user, '--client-id', 'a\tb'], `${user}\ta\\tb\t\\N`],
+        [['--user', user, '--any-client-id'], `${user}\t<any>\t\\N`],
+      ]
+      for (const [options] of whom) {
+        await ok(['quota', 'set', 'producer_byte_rate=1000', 'request_percentage=1.5', ...options])
+      }
+      await ok(['quota', 'unset', 'request_percentage', ...whom[0]![0]])
+      await ok(['quota', 'set', 'connection_creation_rate=100000', '--ip', '192.0.2.7'])
+
+      const lines = await eventually(
+        () => ok(['quota', 'ls', '--user', user]),
+        (listed) => listed.split('\n').length === 6,
+      )
+      const address = await eventually(
+        () => ok(['quota', 'ls', '--ip', '192.0.2.7', '--jsonl']),
+        (listed) => listed !== NOTHING,
+      )
+      for (const [options] of whom) {
+        await ok(['quota', 'unset', 'producer_byte_rate', 'request_percentage', ...options])
+      }
+      await ok(['quota', 'unset', 'connection_creation_rate', '--ip', '192.0.2.7'])
+
+      const expected = [
+        `${whom[0]![1]}\tproducer_byte_rate\t1000`,
+        ...whom.slice(1).flatMap(([, names]) => {
+          return [`${names}\tproducer_byte_rate\t1000`, `${names}\trequest_percentage\t1.5`]
+        }),
+      ]
+      assert.deepEqual(lines.trimEnd().split('\n').sort(), expected.sort())
+      const entity = { ip: '192.0.2.7' }
+      const key = 'connection_creation_rate'
+      assert.deepEqual(jsonLines(address), [{ entity, key, value: 100_000 }])
+      await eventually(
+        () => ok(['quota', 'ls', '--user', user]),
+        (listed) => listed === NOTHING,
+      )
+    })
+
+    it('a dry run changes nothing, and what cannot be is refused', async () => {
+      const user = uniqueName('user')
+      const whom = ['--user', user]
+
+      const tried = await run(['quota', 'set', 'producer_byte_rate=1', ...whom, '--dry-run'])
+      const unknown = await run(['quota', 'set', 'made_up=1', ...whom])
+      const nobody = await run(['quota', 'set', 'producer_byte_rate=1'])
+      const both = await run(['quota', 'ls', ...whom, '--any-user'])
+      const noNumber = await run(['quota', 'set', 'producer_byte_rate=much', ...whom])
+
+      assert.match(tried.stderr, /^Could set producer_byte_rate of user /)
+      assert.equal(await ok(['quota', 'ls', ...whom]), NOTHING)
+      assert.match(unknown.stderr, /INVALID_REQUEST/)
+      for (const wrong of [nobody, both, noNumber]) assert.equal(wrong.exitCode, 2)
+    })
+  })
+
   describe('transaction', () => {
     /** A transaction with one record in partition 0, and where it is. */
     const open = async () => {
@@ -508,4 +568,17 @@ function jsonLines(text: string): Record<string, unknown>[] {
     .trimEnd()
     .split('\n')
     .map((line) => JSON.parse(line))
+}
+
+/** The answer once it is as it should be: brokers of a cluster learn of a change a moment later. */
+async function eventually(
+  ask: () => Promise<string>,
+  isReady: (answer: string) => boolean,
+): Promise<string> {
+  let answer = ''
+  await until(async () => {
+    answer = await ask()
+    return isReady(answer)
+  })
+  return answer
 }

@@ -2,9 +2,10 @@
 // Behaviour  Sets and removes quotas of users, client ids, both together, and addresses; each entity
 //            as a whole or not at all, with `validate_only` only checked. They act from the next
 //            request on. What cannot be is 42.
-// Differs    An entity that is named twice is refused each time; Kafka takes the first. Addresses are
-// from Kafka addresses: host names are not looked up. More entities than `millrace.max.client.quotas`
-//            are refused with 44.
+// Differs    An entity that is named twice is refused each time, where Kafka takes the first, and so is
+// from Kafka one that names two users, where Kafka takes the last. Addresses are addresses: host names
+//            are not looked up. NaN is no quota. More entities than `millrace.max.client.quotas` are
+//            refused with 44.
 
 import { isQuotaEntityType, quotaEntityText } from '../../catalog/client-quotas.ts'
 import { refuse } from '../../catalog/refusal.ts'
