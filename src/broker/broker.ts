@@ -33,6 +33,7 @@ import { Listener } from './server/listener.ts'
 import { Partitions } from './server/partitions.ts'
 import { ProducerIds } from './server/producer-ids.ts'
 import { ClientQuotas } from './server/quotas/client-quotas.ts'
+import { ConnectionQuotas } from './server/quotas/connection-quotas.ts'
 import { RequestMemory } from './server/request-memory.ts'
 import { ResponseMemory } from './server/response-memory.ts'
 import type { BrokerServices } from './server/services.ts'
@@ -310,9 +311,12 @@ async function listen(services: BrokerServices, closing: AsyncDisposableStack): 
       maxInFlightBytes: config.millraceConnectionInFlightBytes,
       maxInFlightRequests: config.millraceConnectionInFlightRequests,
       maxIdleMs: config.connectionsMaxIdleMs,
-      maxConnections: connectionsWithin(config, await host.openFilesLimit(), log),
-      maxConnectionsPerIp: config.maxConnectionsPerIp,
     },
+    connections: new ConnectionQuotas({
+      ...{ clock: host.clock, timers: host.timers, config, catalog: services.catalog },
+      maxConnections: connectionsWithin(config, await host.openFilesLimit(), log),
+      onRefused: (reason, remote) => log.warn('connection-refused', { remote, reason }),
+    }),
     memory: new RequestMemory(config.queuedMaxRequestBytes),
     responses: services.responses,
     buffers: services.buffers,
@@ -332,10 +336,11 @@ async function listen(services: BrokerServices, closing: AsyncDisposableStack): 
 
 /** Sockets must leave descriptors for the files of partitions: a flood would take those offline. */
 function connectionsWithin(config: BrokerConfig, limit: number | undefined, log: JsonLog): number {
-  const { maxConnections, millraceMaxOpenFiles } = config
-  if (limit === undefined) return maxConnections
-  const left = Math.max(MIN_CONNECTIONS, limit - millraceMaxOpenFiles - SPARE_DESCRIPTORS)
-  if (left >= maxConnections) return maxConnections
+  const { maxConnections, millraceMaxOpenFiles, socketListenBacklogSize } = config
+  if (limit === undefined) return Number.POSITIVE_INFINITY
+  const others = millraceMaxOpenFiles + SPARE_DESCRIPTORS + 2 * socketListenBacklogSize
+  const left = Math.max(MIN_CONNECTIONS, limit - others)
+  if (left >= maxConnections) return left
   log.info('connections-bounded', { 'max.connections': left, 'open files': limit })
   return left
 }

@@ -4,6 +4,7 @@
 
 import type { ConfigDifference, ConfigKey } from './config-key.ts'
 import { atLeast, type ConfigCheck, exactly } from './config-value.ts'
+import { connectionOverrides } from './connection-overrides.ts'
 
 interface Row {
   readonly type: ConfigKey['type']
@@ -94,14 +95,37 @@ const rows = {
     type: 'int',
     default: '10000',
     check: atLeast(0),
-    about: 'Connections at once; more are closed as they come.',
+    altersAtRunTime: true,
+    about: 'Connections at once; the next ones wait until others have gone.',
     differs: { kafkaDefault: UNBOUNDED, why: BOUNDED },
   },
   'max.connections.per.ip': {
     type: 'int',
     default: UNBOUNDED,
     check: atLeast(0),
-    about: 'Connections at once from one address.',
+    altersAtRunTime: true,
+    about: 'Connections at once from one address; more are closed as they come.',
+  },
+  'max.connections.per.ip.overrides': {
+    type: 'string',
+    default: '',
+    check: connectionOverrides,
+    altersAtRunTime: true,
+    about: 'The same for addresses of their own, `10.0.0.1:50,::1:7`.',
+  },
+  'max.connection.creation.rate': {
+    type: 'int',
+    default: UNBOUNDED,
+    check: atLeast(0),
+    altersAtRunTime: true,
+    about: 'Connections a second; more wait until the rate is down.',
+  },
+  'socket.listen.backlog.size': {
+    type: 'int',
+    default: '50',
+    check: atLeast(1),
+    about:
+      'Connections that wait for a place or for the rate; as many again may be held back before they are closed, and more are closed as they come.',
   },
   'queued.max.request.bytes': {
     type: 'long',

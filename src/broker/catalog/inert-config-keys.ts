@@ -244,11 +244,8 @@ export const inertConfigKeys: readonly InertGroup[] = [
     rows: [['log.flush.scheduler.interval.ms', 'long', '9223372036854775807']],
   },
   {
-    why: 'The operating system sizes socket buffers; the number of connections is bounded by `max.connections`.',
+    why: 'The operating system sizes socket buffers.',
     rows: [
-      ['max.connection.creation.rate', 'int', '2147483647'],
-      ['max.connections.per.ip.overrides', 'string', ''],
-      ['socket.listen.backlog.size', 'int', '50'],
       ['socket.receive.buffer.bytes', 'int', '102400'],
       ['socket.send.buffer.bytes', 'int', '102400'],
     ],

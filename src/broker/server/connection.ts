@@ -120,6 +120,11 @@ export class Connection implements ClientConnection, MemoryWaiter, NetReceiver {
     this.#socket.onRead(this)
   }
 
+  /** On the monotonic clock: when something last moved. */
+  get lastActiveMs(): number {
+    return this.#progressAtMs
+  }
+
   get isClosed(): boolean {
     return this.#isClosed
   }

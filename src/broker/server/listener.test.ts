@@ -3,10 +3,13 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { describe, it, type TestContext } from 'node:test'
 import { memoryDisk } from '../../host/memory-disk.ts'
-import { nodeHost } from '../../host/node-host.ts'
+import { nodeClock, nodeHost, nodeTimers } from '../../host/node-host.ts'
+import { BrokerSettings } from '../catalog/broker-settings.ts'
+import { resolveSettings } from '../catalog/static-settings.ts'
 import { BufferPool } from './buffer-pool.ts'
 import type { Dispatch } from './dispatch.ts'
 import { Listener } from './listener.ts'
+import { ConnectionQuotas } from './quotas/connection-quotas.ts'
 import { RequestMemory } from './request-memory.ts'
 import { ResponseMemory } from './response-memory.ts'
 
@@ -15,8 +18,6 @@ const LIMITS = {
   maxInFlightBytes: 10_000,
   maxInFlightRequests: 10,
   maxIdleMs: 60_000,
-  maxConnections: 3,
-  maxConnectionsPerIp: 3,
 }
 
 const echo: Dispatch = async (frame) => {
@@ -36,6 +37,14 @@ async function listening(
     bind: { host: options.bindTo ?? '127.0.0.1', port: 0 },
     advertise: undefined,
     limits: { ...LIMITS, ...options.limits },
+    connections: new ConnectionQuotas({
+      clock: nodeClock,
+      timers: nodeTimers,
+      config: new BrokerSettings(resolveSettings({})).config,
+      catalog: { clientQuotas: () => new Map(), onChange: () => () => undefined },
+      maxConnections: 3,
+      onRefused: note,
+    }),
     memory: new RequestMemory(100_000),
     responses: new ResponseMemory(100_000),
     buffers: new BufferPool(0),
@@ -86,7 +95,7 @@ describe('a listener', () => {
     assert.deepEqual(told, ['127.0.0.1', '127.0.0.1'])
   })
 
-  it('closes connections beyond max.connections, and takes new ones when others have gone', async (t) => {
+  it('lets connections beyond max.connections wait, and takes them when others have gone', async (t) => {
     const { listener, entries } = await listening(t)
     const sockets = [
       await connected(listener),
@@ -95,15 +104,15 @@ describe('a listener', () => {
     ]
     for (const socket of sockets) await ask(socket)
 
-    const refused = await connected(listener)
-    await once(refused, 'close')
-    assert.deepEqual(entries, ['connection-refused'])
+    const waiting = await connected(listener)
+    const answer = ask(waiting)
+    assert.deepEqual(await ask(sockets[0]!), FRAME)
+    assert.equal(listener.connectionCount, 3)
     sockets[0]!.destroy()
-    while (listener.connectionCount > 2) await new Promise((resolve) => setImmediate(resolve))
-    const taken = await connected(listener)
 
-    assert.deepEqual(await ask(taken), FRAME)
-    for (const socket of [...sockets, taken]) socket.destroy()
+    assert.deepEqual(await answer, FRAME)
+    assert.deepEqual(entries, [])
+    for (const socket of [...sockets, waiting]) socket.destroy()
   })
 
   it('closes connections on which nothing moves', async (t) => {

@@ -1,5 +1,5 @@
-// One listening address: accepts connections up to `max.connections`, closes the idle ones, and
-// drains them all at the stop.
+// One listening address: opens connections as the quotas of connections allow, closes the idle ones,
+// and drains them all at the stop.
 // Invariant: after `close()` no socket, timer or connection of this listener is left.
 
 import type { Timer } from '../../host/clock.ts'
@@ -11,22 +11,18 @@ import type { Dispatch } from './dispatch.ts'
 import { SCRATCH_BYTES } from './frame-assembly.ts'
 import type { HostAndPort } from './host-and-port.ts'
 import type { JsonLog } from './json-log.ts'
+import type { ConnectionQuotas } from './quotas/connection-quotas.ts'
 import type { RequestMemory } from './request-memory.ts'
 import type { ResponseMemory } from './response-memory.ts'
-
-export interface ListenerLimits extends ConnectionLimits {
-  /** `max.connections` */
-  readonly maxConnections: number
-  /** `max.connections.per.ip` */
-  readonly maxConnectionsPerIp: number
-}
 
 export interface ListenerOptions {
   readonly host: Host
   readonly bind: HostAndPort
   /** What clients are told; undefined: the address they reached us at. */
   readonly advertise: HostAndPort | undefined
-  readonly limits: ListenerLimits
+  readonly limits: ConnectionLimits
+  /** Shared by all listeners of a broker. */
+  readonly connections: ConnectionQuotas
   readonly memory: RequestMemory
   readonly responses: ResponseMemory
   readonly buffers: BufferPool
@@ -43,7 +39,6 @@ export class Listener {
   readonly #options: ListenerOptions
   readonly #connections = new Set<Connection>()
   readonly #scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES)
-  readonly #perAddress = new Map<string, number>()
   #server: NetServer | undefined
   #sweep: Timer | undefined
   #nextId = 1
@@ -84,6 +79,7 @@ export class Listener {
     if (this.#isClosing) return
     this.#isClosing = true
     this.#sweep?.cancel()
+    this.#options.connections.stop()
     this.#serverClosed = this.#server?.close()
   }
 
@@ -111,17 +107,12 @@ export class Listener {
   }
 
   #accept(socket: NetSocket): void {
+    this.#options.connections.admit(socket, () => this.#open(socket))
+  }
+
+  #open(socket: NetSocket): Connection | undefined {
+    if (this.#isClosing) return undefined
     const { limits, host, log, memory, responses, buffers, dispatch } = this.#options
-    const address = socket.remoteAddress.replace(/:\d+$/, '')
-    const fromAddress = this.#perAddress.get(address) ?? 0
-    const isFull =
-      this.#connections.size >= limits.maxConnections || fromAddress >= limits.maxConnectionsPerIp
-    if (this.#isClosing || isFull) {
-      if (isFull) log.warn('connection-refused', { remote: socket.remoteAddress, reason: 'limit' })
-      socket.destroy()
-      return
-    }
-    this.#perAddress.set(address, fromAddress + 1)
     const connection = new Connection({
       id: this.#nextId++,
       socket,
@@ -137,7 +128,11 @@ export class Listener {
       timers: host.timers,
     })
     this.#connections.add(connection)
-    connection.onClose(() => this.#forget(connection, address))
+    connection.onClose(() => {
+      this.#connections.delete(connection)
+      if (this.#connections.size === 0) this.#onEmpty?.()
+    })
+    return connection
   }
 
   /** A wildcard address means nothing to a client: it is told the one that worked. */
@@ -145,14 +140,6 @@ export class Listener {
     const { host, port } = this.address
     const isWildcard = host === '0.0.0.0' || host === '::' || host === ''
     return { host: isWildcard ? withoutMapping(socket.localAddress) : host, port }
-  }
-
-  #forget(connection: Connection, address: string): void {
-    this.#connections.delete(connection)
-    const left = (this.#perAddress.get(address) ?? 1) - 1
-    if (left > 0) this.#perAddress.set(address, left)
-    else this.#perAddress.delete(address)
-    if (this.#connections.size === 0) this.#onEmpty?.()
   }
 
   #scheduleSweep(): void {
