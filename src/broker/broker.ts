@@ -18,6 +18,7 @@ import { resolveSettings, type StaticSettings } from './catalog/static-settings.
 import type { LogFaults } from './log/faults.ts'
 import { FileCache } from './log/file-cache.ts'
 import { GroupCommit, type GroupCommitConfig } from './log/group-commit.ts'
+import { WorkBudget } from './log/work-budget.ts'
 import { BufferPool } from './server/buffer-pool.ts'
 import { markCleanStop, takeCleanStop } from './server/clean-stop.ts'
 import { CoordinatorRuntime } from './server/coordinator-runtime.ts'
@@ -253,7 +254,12 @@ async function openRooms({
     faults: internals.catalogFaults ?? {},
   })
   later(() => catalog.close())
-  const partitions = await Partitions.open({ host, catalog, commit, files, log, wasCleanStop })
+  const work = new WorkBudget({
+    maxBytes: config.millraceRecompressionMaxBytes,
+    maxAtOnce: config.millraceRecompressionThreads,
+  })
+  const opening = { host, catalog, commit, files, work, log, wasCleanStop }
+  const partitions = await Partitions.open(opening)
   later(() => partitions.close())
   const groups = new CoordinatorRuntime({
     host,

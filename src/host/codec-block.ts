@@ -1,14 +1,16 @@
 // What the codecs that work in blocks share: a walk over a compressed frame, written once for both
 // the synchronous and the asynchronous form, and the error of all codecs.
 
+import { gather } from './gather.ts'
+
 /** A raw block to decompress, and for lz4 the bytes before it that it may refer to. */
 export interface Block {
   readonly bytes: Buffer
   readonly history: Buffer | undefined
 }
 
-/** Walks a frame: yields its blocks, is given each one decompressed, returns the whole. */
-export type BlockWalk = Generator<Block, Buffer, Buffer>
+/** Walks a frame: yields its blocks, is given each one decompressed, returns the parts of the whole. */
+export type BlockWalk = Generator<Block, Buffer[], Buffer>
 
 export type CodecErrorCode = 'corrupt' | 'too-large'
 
@@ -34,7 +36,7 @@ export function corrupt(message: string, cause?: unknown): CodecError {
 export function runWalk(walk: BlockWalk, decompressBlock: (block: Block) => Buffer): Buffer {
   let step = walk.next(EMPTY)
   while (step.done !== true) step = walk.next(decompressBlock(step.value))
-  return step.value
+  return step.value.length === 1 ? step.value[0]! : Buffer.concat(step.value)
 }
 
 export async function runWalkAsync(
@@ -43,7 +45,7 @@ export async function runWalkAsync(
 ): Promise<Buffer> {
   let step = walk.next(EMPTY)
   while (step.done !== true) step = walk.next(await decompressBlock(step.value))
-  return step.value
+  return gather(step.value)
 }
 
 /** The first call of `next` starts the walk; what it is given goes nowhere. */

@@ -10,8 +10,9 @@ import { createRequire } from 'node:module'
 import { promisify } from 'node:util'
 import zlib from 'node:zlib'
 import { type Block, CodecError, corrupt, runWalk, runWalkAsync, tooLarge } from './codec-block.ts'
+import { gather } from './gather.ts'
 import { lz4Blocks } from './lz4-frame.ts'
-import { framedSnappy, snappyBlocks } from './snappy-framing.ts'
+import { framedSnappy, framedSnappyAsync, snappyBlocks } from './snappy-framing.ts'
 
 export type Codec = 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd'
 
@@ -29,11 +30,11 @@ function lz4(): typeof import('lz4-napi') {
   return lz4Library!
 }
 
-const gzipAsync = promisify<Buffer, Buffer>(zlib.gzip)
-const zstdCompressAsync = promisify<Buffer, Buffer>(zlib.zstdCompress)
+const gzipAsync = promisify<Buffer, zlib.ZlibOptions, Buffer>(zlib.gzip)
+const zstdCompressAsync = promisify<Buffer, zlib.ZstdOptions, Buffer>(zlib.zstdCompress)
 const zstdInfoSync: (bytes: Buffer, options: zlib.ZstdOptions) => unknown = zlib.zstdDecompressSync
-const zstdInfo = promisify<Buffer, zlib.ZstdOptions, unknown>(zlib.zstdDecompress)
-const gunzipAsync = promisify<Buffer, zlib.ZlibOptions, Buffer>(zlib.gunzip)
+/** Steps of zlib in the thread pool. */
+const ENGINE = { chunkSize: 128 * 1024 }
 
 /** In the form that Kafka's Java client writes: snappy in xerial's framing, lz4 as a frame. */
 export function compressSync(codec: Codec, bytes: Buffer): Buffer {
@@ -51,18 +52,31 @@ export function compressSync(codec: Codec, bytes: Buffer): Buffer {
   }
 }
 
-/** As `compressSync`, off the event loop; snappy's blocks are so small that they stay on it. */
-export async function compress(codec: Codec, bytes: Buffer): Promise<Buffer> {
+/**
+ * As `compressSync`, off the event loop.
+ * @param level of gzip or zstd, as Kafka counts them; without it the codec's own default. The other
+ *   codecs have none here.
+ */
+export async function compress(codec: Codec, bytes: Buffer, level?: number): Promise<Buffer> {
   switch (codec) {
+    case 'none':
+      return bytes
     case 'gzip':
-      return gzipAsync(bytes)
+      return gzipAsync(bytes, level === undefined ? {} : { level })
+    case 'snappy':
+      return framedSnappyAsync(bytes, (block) => snappy().compress(block))
     case 'lz4':
       return lz4().compressFrame(bytes)
     case 'zstd':
-      return zstdCompressAsync(bytes)
-    default:
-      return compressSync(codec, bytes)
+      return zstdCompressAsync(bytes, zstdOptions(bytes, level))
   }
+}
+
+/** Told the size, zstd takes no more memory for its window than that: high levels want 128 MB. */
+function zstdOptions({ length }: Buffer, level: number | undefined): zlib.ZstdOptions {
+  const size = { pledgedSrcSize: length }
+  if (level === undefined) return size
+  return { ...size, params: { [zlib.constants.ZSTD_c_compressionLevel]: level } }
 }
 
 /**
@@ -102,17 +116,36 @@ export async function decompress(
       case 'none':
         return unchanged(bytes, maxBytes)
       case 'gzip':
-        return await gunzipAsync(bytes, zlibLimits(maxBytes))
+        return await throughEngine(zlib.createGunzip(ENGINE), bytes, maxBytes)
       case 'snappy':
         return await runWalkAsync(snappyBlocks(bytes, maxBytes), uncompressSnappyAsync)
       case 'lz4':
         return await runWalkAsync(lz4Blocks(bytes, maxBytes), uncompressLz4Async)
       case 'zstd':
-        return wholeZstd(bytes, await zstdInfo(bytes, zstdLimits(maxBytes)))
+        return await throughEngine(zlib.createZstdDecompress(ENGINE), bytes, maxBytes)
     }
   } catch (error) {
     throw toCodecError(codec, maxBytes, error)
   }
+}
+
+/** As Node's convenience functions do it, but for their last step, which is long for many bytes. */
+async function throughEngine(
+  engine: zlib.Gunzip | zlib.ZstdDecompress,
+  bytes: Buffer,
+  maxBytes: number,
+): Promise<Buffer> {
+  const parts: Buffer[] = []
+  let total = 0
+  engine.end(bytes)
+  // Leaving the loop destroys the engine.
+  for await (const part of engine as AsyncIterable<Buffer>) {
+    total += part.length
+    if (total > maxBytes) throw tooLarge(maxBytes)
+    parts.push(part)
+  }
+  if (engine.bytesWritten < bytes.length) throw corrupt('bytes after the compressed ones')
+  return gather(parts)
 }
 
 function unchanged(bytes: Buffer, maxBytes: number): Buffer {

@@ -71,7 +71,7 @@ export function* lz4Blocks(bytes: Buffer, maxBytes: number): BlockWalk {
     at += header.contentChecksumBytes
   } while (at < bytes.length)
   if (at > bytes.length) throw corrupt('the lz4 frame ends inside its last checksum')
-  return parts.length === 1 ? parts[0]! : Buffer.concat(parts, total)
+  return parts
 }
 
 function readFrameHeader(bytes: Buffer, at: number): FrameHeader {

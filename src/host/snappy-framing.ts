@@ -10,6 +10,7 @@
 // compared with the bound, before anything is decompressed.
 
 import { type BlockWalk, corrupt, tooLarge } from './codec-block.ts'
+import { gather } from './gather.ts'
 
 const MAGIC = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0x00])
 const HEADER_BYTES = 16
@@ -26,22 +27,40 @@ export function* snappyBlocks(bytes: Buffer, maxBytes: number): BlockWalk {
   if (total > maxBytes) throw tooLarge(maxBytes)
   const parts: Buffer[] = []
   for (const block of blocks) parts.push(yield { bytes: block, history: undefined })
-  return parts.length === 1 ? parts[0]! : Buffer.concat(parts)
+  return parts
 }
 
 export function framedSnappy(bytes: Buffer, compressBlock: (block: Buffer) => Buffer): Buffer {
+  const parts = [frameHeader()]
+  for (const block of cutBlocks(bytes)) pushBlock(parts, compressBlock(block))
+  return Buffer.concat(parts)
+}
+
+export async function framedSnappyAsync(
+  bytes: Buffer,
+  compressBlock: (block: Buffer) => Promise<Buffer>,
+): Promise<Buffer> {
+  const parts = [frameHeader()]
+  for (const block of cutBlocks(bytes)) pushBlock(parts, await compressBlock(block))
+  return gather(parts)
+}
+
+function frameHeader(): Buffer {
   const header = Buffer.alloc(HEADER_BYTES)
   MAGIC.copy(header)
   header.writeInt32BE(VERSION, 8)
   header.writeInt32BE(VERSION, 12)
-  const parts: Buffer[] = [header]
-  for (let at = 0; at < bytes.length; at += BLOCK_BYTES) {
-    const block = compressBlock(bytes.subarray(at, at + BLOCK_BYTES))
-    const length = Buffer.allocUnsafe(4)
-    length.writeInt32BE(block.length, 0)
-    parts.push(length, block)
-  }
-  return Buffer.concat(parts)
+  return header
+}
+
+function* cutBlocks(bytes: Buffer): Generator<Buffer> {
+  for (let at = 0; at < bytes.length; at += BLOCK_BYTES) yield bytes.subarray(at, at + BLOCK_BYTES)
+}
+
+function pushBlock(parts: Buffer[], block: Buffer): void {
+  const length = Buffer.allocUnsafe(4)
+  length.writeInt32BE(block.length, 0)
+  parts.push(length, block)
 }
 
 function isFramed(bytes: Buffer): boolean {

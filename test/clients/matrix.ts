@@ -1,7 +1,7 @@
 // Runs the matrix: every client in its own process, a few clients at a time, in three steps. Cells
 // are promises from the beginning, so that a test can wait for its own while the rest goes on.
 
-import { codecs, sharedTopic } from './abilities/records.ts'
+import { codecs, recompressedTopic, sharedTopic } from './abilities/records.ts'
 import { abilities } from './abilities.ts'
 import type { Ability, Step, Writers } from './ability.ts'
 import type { Client } from './clients.ts'
@@ -21,7 +21,11 @@ export class Matrix {
   readonly #versions = new Map<Client, PromiseWithResolvers<string>>()
   readonly #drivers = new Map<Client, Driver>()
   readonly #clients: readonly Client[]
-  readonly #writers: Writers = new Map(codecs.map((codec) => [sharedTopic(codec), []]))
+  readonly #writers: Writers = new Map(
+    codecs
+      .flatMap((codec) => [sharedTopic(codec), recompressedTopic(codec)])
+      .map((topic) => [topic, []]),
+  )
 
   constructor(clients: readonly Client[]) {
     this.#clients = clients
@@ -57,7 +61,11 @@ export class Matrix {
 
   async #steps(target: Target): Promise<void> {
     const probe = new Probe(target.bootstrap)
-    for (const codec of codecs) await probe.createTopic(sharedTopic(codec), this.#clients.length)
+    for (const codec of codecs) {
+      await probe.createTopic(sharedTopic(codec), this.#clients.length)
+      const configs = { 'compression.type': codec === 'none' ? 'uncompressed' : codec }
+      await probe.createTopic(recompressedTopic(codec), this.#clients.length, configs)
+    }
     await this.#step('first', target)
     await this.#closeDrivers()
     await this.#step('after-restart-of-client', target)

@@ -35,9 +35,16 @@ export class Probe {
   }
 
   /** Creates a topic and waits until every partition has a leader that serves it. */
-  async createTopic(topic: string, partitions: number): Promise<void> {
-    const writer = new Writer().int32(1).string(topic).int32(partitions).int16(1)
-    const answer = await this.#ask(19, 4, writer.int32(0).int32(0).int32(20_000).int8(0))
+  async createTopic(
+    topic: string,
+    partitions: number,
+    configs: Readonly<Record<string, string>> = {},
+  ): Promise<void> {
+    const writer = new Writer().int32(1).string(topic).int32(partitions).int16(1).int32(0)
+    const settings = Object.entries(configs)
+    writer.int32(settings.length)
+    for (const [key, value] of settings) writer.string(key).string(value)
+    const answer = await this.#ask(19, 4, writer.int32(20_000).int8(0))
     answer.skip(8)
     answer.string()
     const errorCode = answer.int16()

@@ -2,6 +2,7 @@
 // offsets, sequences and timestamps of what it leaves.
 
 import { type Codec, compress, compressSync } from '../../host/codec.ts'
+import { gather } from '../../host/gather.ts'
 import { Writer } from '../bytes/writer.ts'
 import {
   BATCH_OVERHEAD_BYTES,
@@ -17,6 +18,7 @@ import {
   NO_TIMESTAMP,
   TRANSACTIONAL_FLAG,
   writeBatchCrc,
+  writeBatchCrcInTurns,
 } from './header.ts'
 import type { RecordHeader } from './records.ts'
 
@@ -96,17 +98,28 @@ export function assembleBatch(records: readonly Buffer[], fields: AssembledField
   return frame(isPlain ? records : [compressSync(codec, Buffer.concat(records))], fields)
 }
 
-/** As `assembleBatch`, compressing off the event loop. */
+/** As `assembleBatch`, off the event loop or in turns. @param level see `compress` */
 export async function assembleBatchAsync(
   records: readonly Buffer[],
   fields: AssembledFields,
+  level?: number,
 ): Promise<Buffer> {
   const codec = fields.compression ?? 'none'
   const isPlain = codec === 'none'
-  return frame(isPlain ? records : [await compress(codec, Buffer.concat(records))], fields)
+  const body = isPlain ? records : [await compress(codec, await gather(records), level)]
+  const batch = await gather([headerOf(body, fields), ...body])
+  await writeBatchCrcInTurns(batch)
+  return batch
 }
 
 function frame(body: readonly Buffer[], fields: AssembledFields): Buffer {
+  const batch = Buffer.concat([headerOf(body, fields), ...body])
+  writeBatchCrc(batch, 0)
+  return batch
+}
+
+/** Without its CRC. */
+function headerOf(body: readonly Buffer[], fields: AssembledFields): Buffer {
   const codec = fields.compression ?? 'none'
   const header = new Writer(BATCH_OVERHEAD_BYTES)
   const bodyBytes = body.reduce((sum, part) => sum + part.length, 0)
@@ -114,7 +127,7 @@ function frame(body: readonly Buffer[], fields: AssembledFields): Buffer {
   header.int32(BATCH_OVERHEAD_BYTES - BATCH_PREFIX_BYTES + bodyBytes)
   header.int32(fields.partitionLeaderEpoch ?? -1)
   header.int8(CURRENT_MAGIC)
-  header.uint32(0) // the CRC, below
+  header.uint32(0) // the CRC
   header.uint16(attributesOf(fields, codec))
   header.int32(fields.lastOffsetDelta)
   header.int64(fields.baseTimestamp)
@@ -123,9 +136,7 @@ function frame(body: readonly Buffer[], fields: AssembledFields): Buffer {
   header.int16(fields.producerEpoch ?? NO_PRODUCER_EPOCH)
   header.int32(fields.baseSequence ?? NO_SEQUENCE)
   header.int32(fields.recordCount)
-  const batch = Buffer.concat([header.toBuffer(), ...body])
-  writeBatchCrc(batch, 0)
-  return batch
+  return header.toBuffer()
 }
 
 function attributesOf(fields: AssembledFields, codec: Codec): number {

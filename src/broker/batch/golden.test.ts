@@ -7,13 +7,8 @@ import { gunzipSync } from 'node:zlib'
 import { buildBatch } from './builder.ts'
 import { buildControlMarker, readControlMarker } from './control-marker.ts'
 import { batchCrc, readBatchHeader, writeBaseOffset, writePartitionLeaderEpoch } from './header.ts'
-import {
-  inspectRecords,
-  readRecords,
-  recordBytes,
-  recordBytesAsync,
-  walkRecords,
-} from './records.ts'
+import { inspectRecords } from './inspect-records.ts'
+import { readRecords, recordBytes, recordBytesAsync, walkRecords } from './records.ts'
 import { retainRecords } from './retain-records.ts'
 
 type Text = string | null
@@ -44,7 +39,7 @@ describe("a batch that Kafka's client wrote", () => {
       assert.equal(batchCrc(one.bytes, 0, header.sizeBytes), header.crc)
       assert.ok((await recordBytesAsync(one.bytes)).equals(records))
       assert.equal(walkRecords(records, 0, records.length, header.recordCount), undefined)
-      inspectRecords(records, header.recordCount)
+      await inspectRecords(records, header.recordCount)
       const read = [...readRecords(one.bytes)].map((record) => ({
         offset: record.offset,
         timestamp: record.timestamp,

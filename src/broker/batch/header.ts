@@ -20,6 +20,7 @@
 //   61         records                yes  compressed as a whole when bits 0-2 say so
 
 import type { Codec } from '../../host/codec.ts'
+import { inTurns } from '../../host/gather.ts'
 import { crc32c } from '../bytes/crc32c.ts'
 import { DecodeError } from '../bytes/reader.ts'
 
@@ -240,6 +241,15 @@ export function writeLogAppendTime(buffer: Buffer, at: number, timestamp: number
 export function writeBatchCrc(buffer: Buffer, at: number): void {
   const crc = batchCrc(buffer, at, readBatchSize(buffer, at))
   buffer.writeUInt32BE(crc, at + batchOffsets.crc)
+}
+
+/** As `writeBatchCrc`, of a buffer that holds one batch: some milliseconds at a time. */
+export async function writeBatchCrcInTurns(batch: Buffer): Promise<void> {
+  let crc = 0
+  await inTurns(batch.subarray(batchOffsets.attributes), (slice) => {
+    crc = crc32c(slice, crc)
+  })
+  batch.writeUInt32BE(crc, batchOffsets.crc)
 }
 
 /** `baseSequence` plus `delta`, wrapped past 2^31-1 to 0; no sequence stays no sequence. */

@@ -1,11 +1,20 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import type { Codec } from '../../host/codec.ts'
 import { CodecError } from '../../host/codec-block.ts'
 import { DecodeError } from '../bytes/reader.ts'
 import { buildBatch, type NewRecord } from './builder.ts'
 import { buildControlMarker, readControlMarker } from './control-marker.ts'
-import { batchCrc, batchOffsets, readBatchHeader, writeLogAppendTime } from './header.ts'
-import { inspectRecords, readRecords, recordBytes, walkRecords } from './records.ts'
+import {
+  batchCrc,
+  batchOffsets,
+  codecByCode,
+  readBatchHeader,
+  writeLogAppendTime,
+} from './header.ts'
+import { inspectRecords } from './inspect-records.ts'
+import { recompress } from './recompress.ts'
+import { readRecords, recordBytes, walkRecords } from './records.ts'
 import { retainRecords } from './retain-records.ts'
 
 const TIME = 1_700_000_000_000
@@ -34,39 +43,39 @@ describe('counting records', () => {
     assert.equal(walkRecords(padded, 9, 9 + bytes.length, 5), undefined)
   })
 
-  it('refuses a count that lies', () => {
+  it('refuses a count that lies', async () => {
     for (const count of [-1, 0, 4, 6, 2 ** 31 - 1]) {
       assert.equal(typeof walk(bytes, count), 'string', `${count}`)
-      assert.throws(() => inspectRecords(bytes, count), DecodeError, `${count}`)
+      await assert.rejects(inspectRecords(bytes, count), DecodeError, `${count}`)
     }
     assert.match(walk(bytes, 6)!, /record 5 is missing/)
     assert.match(walk(bytes, 4)!, /bytes after the last of 4 records/)
   })
 
-  it('refuses records that are cut anywhere, or followed by something', () => {
+  it('refuses records that are cut anywhere, or followed by something', async () => {
     for (let length = 0; length < bytes.length; length++) {
       const cut = bytes.subarray(0, length)
       assert.equal(typeof walk(cut, 5), 'string', `${length}`)
-      assert.throws(() => inspectRecords(cut, 5), DecodeError, `${length}`)
+      await assert.rejects(inspectRecords(cut, 5), DecodeError, `${length}`)
     }
     const longer = Buffer.concat([bytes, Buffer.from([0])])
     assert.equal(typeof walk(longer, 5), 'string')
-    assert.throws(() => inspectRecords(longer, 5), DecodeError)
+    await assert.rejects(inspectRecords(longer, 5), DecodeError)
   })
 
-  it('refuses lengths that are negative, too small, endless or larger than anything', () => {
+  it('refuses lengths that are negative, too small, endless or larger than anything', async () => {
     const endless = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff]
     const huge = [0xfe, 0xff, 0xff, 0xff, 0x0f]
     for (const length of [[1], [10], endless, huge]) {
       const records = Buffer.from([...length, 0, 0, 0, 0, 0, 0, 0, 0])
       assert.equal(typeof walk(records, 1), 'string', `${length}`)
-      assert.throws(() => inspectRecords(records, 1), DecodeError, `${length}`)
+      await assert.rejects(inspectRecords(records, 1), DecodeError, `${length}`)
     }
   })
 })
 
 describe('looking at every record', () => {
-  it('finds the first without a key, and the earliest and latest timestamp', () => {
+  it('finds those without a key, and the earliest and latest timestamp', async () => {
     const records = [
       record(0),
       record(1, { timestamp: TIME - 50 }),
@@ -74,33 +83,37 @@ describe('looking at every record', () => {
       record(3, { key: null }),
     ]
 
-    const summary = inspectRecords(recordBytes(buildBatch({ records })), 4)
+    const summary = await inspectRecords(recordBytes(buildBatch({ records })), 4)
 
     assert.deepEqual(summary, {
-      firstWithoutKey: 2,
+      withoutKey: [2, 3],
+      areOffsetsInOrder: true,
       minTimestampDelta: -50,
-      minTimestampAt: 1,
       maxTimestampDelta: 70,
-      maxTimestampAt: 2,
     })
   })
 
-  it('says that all have keys when they do', () => {
-    const bytes = recordBytes(buildBatch({ records: some }))
-
-    assert.equal(inspectRecords(bytes, 5).firstWithoutKey, undefined)
-  })
-
-  it('refuses offset deltas that do not count from 0', async () => {
+  it('says whether the offset deltas count from 0', async () => {
     const { batch } = await retainRecords(
       buildBatch({ records: some }),
       (_, offset) => offset !== 1,
     )
 
-    assert.throws(() => inspectRecords(recordBytes(batch), 4), /record 1 has offset delta 2/)
+    assert.equal((await inspectRecords(recordBytes(batch), 4)).areOffsetsInOrder, false)
   })
 
-  it('refuses fields and headers that do not fill their record', () => {
+  it('lets others run in between', async () => {
+    const records = Array.from({ length: 1000 }, (_, index) => record(index % 7))
+    let pauses = 0
+
+    await inspectRecords(recordBytes(buildBatch({ records })), 1000, async () => {
+      pauses += 1
+    })
+
+    assert.equal(pauses, 15)
+  })
+
+  it('refuses fields and headers that do not fill their record', async () => {
     const headers = [['n', Buffer.from('v')]] as const
     const bytes = recordBytes(buildBatch({ records: [record(0, { headers })] }))
     // length attributes timestamp offset keyLength "key-0" valueLength headersCount 2 "n" 2 "v"
@@ -115,7 +128,7 @@ describe('looking at every record', () => {
       for (const value of [0x03, 0x7e, bytes[at]! + 2]) {
         const changed = Buffer.from(bytes)
         changed[at] = value
-        assert.throws(() => inspectRecords(changed, 1), DecodeError, `${name} ${value}`)
+        await assert.rejects(inspectRecords(changed, 1), DecodeError, `${name} ${value}`)
       }
     }
   })
@@ -287,5 +300,44 @@ describe('retaining some records of a batch', () => {
 
     assert.equal(readBatchHeader(retained, 0).maxTimestamp, TIME + 99)
     assert.equal(readBatchHeader(retained, 0).isLogAppendTime, true)
+  })
+})
+
+describe('a batch in another codec', () => {
+  const headers = [['h', Buffer.from('v')]] as const
+  const records = [record(0, { headers }), record(1, { timestamp: TIME - 9 }), record(2)]
+  const identity = { producerId: 7, producerEpoch: 2, baseSequence: 30, isTransactional: true }
+
+  async function inCodec(batch: Buffer, codec: Codec) {
+    const header = readBatchHeader(batch, 0)
+    const bytes = recordBytes(batch)
+    return recompress(header, bytes, await inspectRecords(bytes, header.recordCount), { codec })
+  }
+
+  for (const compression of codecByCode) {
+    for (const codec of codecByCode) {
+      it(`has the same records and producer (${compression} to ${codec})`, async () => {
+        const batch = buildBatch({ records, compression, ...identity })
+
+        const anew = await inCodec(batch, codec)
+
+        const { crc, sizeBytes, attributes, ...header } = readBatchHeader(anew, 0)
+        const { crc: _, sizeBytes: __, attributes: ___, ...before } = readBatchHeader(batch, 0)
+        assert.deepEqual(header, { ...before, compression: codec })
+        assert.deepEqual([sizeBytes, crc], [anew.length, batchCrc(anew, 0, anew.length)])
+        assert.deepEqual([...readRecords(anew)], [...readRecords(batch)])
+      })
+    }
+  }
+
+  it('counts offsets from 0 and tells the latest time, whatever the batch said', async () => {
+    const { batch } = await retainRecords(buildBatch({ records: some }), (_, at) => at !== 1)
+    batch.writeBigInt64BE(BigInt(TIME + 999), batchOffsets.maxTimestamp)
+
+    const anew = await inCodec(batch, 'gzip')
+
+    const offsets = [...readRecords(anew)].map(({ offset }) => offset)
+    assert.deepEqual(offsets, [0, 1, 2, 3])
+    assert.equal(readBatchHeader(anew, 0).maxTimestamp, TIME + 4)
   })
 })

@@ -21,17 +21,6 @@ export interface BatchRecord {
 
 export type RecordHeader = readonly [name: string, value: Buffer | null]
 
-/** What a look at every record finds; see `inspectRecords`. */
-export interface RecordsSummary {
-  /** Index of the first record without a key; undefined when all have one. */
-  readonly firstWithoutKey: number | undefined
-  /** Smallest and largest timestamp delta, and the index of the first that has it. 0 and -1 if none. */
-  readonly minTimestampDelta: number
-  readonly minTimestampAt: number
-  readonly maxTimestampDelta: number
-  readonly maxTimestampAt: number
-}
-
 /**
  * Do exactly `count` records fill the bytes from `start` to `end`? Looks at lengths only, a few
  * nanoseconds each.
@@ -66,36 +55,6 @@ export function walkRecords(
     at += length
   }
   return at === end ? undefined : `${end - at} bytes after the last of ${count} records`
-}
-
-/**
- * Looks at every field of every record, makes nothing for each: for topics that ask for it.
- * @param records decompressed
- * @throws DecodeError also when the offset deltas are not 0, 1, 2 ... as a producer's must be
- */
-export function inspectRecords(records: Buffer, count: number): RecordsSummary {
-  const cursor = new RecordCursor(records, count)
-  let firstWithoutKey: number | undefined
-  let minTimestampDelta = 0
-  let minTimestampAt = -1
-  let maxTimestampDelta = 0
-  let maxTimestampAt = -1
-  for (let index = 0; cursor.next(); index++) {
-    if (cursor.offsetDelta !== index) {
-      throw new DecodeError(`record ${index} has offset delta ${cursor.offsetDelta}`, cursor.start)
-    }
-    cursor.checkHeaders()
-    if (cursor.keyLength === -1) firstWithoutKey ??= index
-    if (minTimestampAt === -1 || cursor.timestampDelta < minTimestampDelta) {
-      minTimestampDelta = cursor.timestampDelta
-      minTimestampAt = index
-    }
-    if (maxTimestampAt === -1 || cursor.timestampDelta > maxTimestampDelta) {
-      maxTimestampDelta = cursor.timestampDelta
-      maxTimestampAt = index
-    }
-  }
-  return { firstWithoutKey, minTimestampDelta, minTimestampAt, maxTimestampDelta, maxTimestampAt }
 }
 
 /**

@@ -20,7 +20,7 @@ export interface RetainOptions {
 }
 
 /** Between two looks at the time. */
-const RECORDS_PER_LOOK = 64
+export const RECORDS_PER_LOOK = 64
 
 /**
  * A new batch with the records for which `keep` says so; their fields are those of the cursor.
@@ -87,7 +87,11 @@ class KeptBytes {
 
   add(cursor: RecordCursor): void {
     if (this.#shift !== 0) {
-      copyRecord(this.#anew, this.#records, cursor, cursor.timestampDelta + this.#shift)
+      const timestampDelta = cursor.timestampDelta + this.#shift
+      copyRecord(this.#anew, this.#records, cursor, {
+        timestampDelta,
+        offsetDelta: cursor.offsetDelta,
+      })
       return
     }
     if (cursor.start !== this.#end) this.#endStretch(cursor.start)
@@ -106,13 +110,13 @@ class KeptBytes {
   }
 }
 
-function copyRecord(
+/** Writes a record anew, with another place in its batch. */
+export function copyRecord(
   target: Writer,
   records: Buffer,
-  cursor: RecordCursor,
-  timestampDelta: number,
+  { bodyAt, contentAt, end }: RecordCursor,
+  { timestampDelta, offsetDelta }: { timestampDelta: number; offsetDelta: number },
 ): void {
-  const { bodyAt, contentAt, end, offsetDelta } = cursor
   target.varint(1 + varlongBytes(timestampDelta) + varlongBytes(offsetDelta) + end - contentAt)
   target.int8(records.readInt8(bodyAt))
   target.varlong(timestampDelta)

@@ -314,6 +314,20 @@ const rows = {
     about:
       'Whether compressed batches are decompressed on append to check that they hold what they say.',
   },
+  'millrace.recompression.max.bytes': {
+    type: 'long',
+    default: String(128 * MIB),
+    check: atLeast(0),
+    about:
+      'Bytes of batches that are decompressed or compressed anew, of all partitions, until they are on the disk; above, the next ones wait.',
+  },
+  'millrace.recompression.threads': {
+    type: 'int',
+    default: '2',
+    check: atLeast(1),
+    about:
+      "Batches that are decompressed or compressed anew at once. The threads are the disk's too: four, unless `UV_THREADPOOL_SIZE` says otherwise.",
+  },
   'millrace.max.open.files': {
     type: 'int',
     default: '384',

@@ -18,8 +18,8 @@ const MINUTE_MS = 60_000
 const HOUR_MS = 3_600_000
 const LONG_MAX = '9223372036854775807'
 
-const NOT_RECOMPRESSED =
-  'batches are stored as the producer compressed them; the broker does not compress them anew yet.'
+const ONE_LZ4 =
+  'the broker compresses lz4 as Kafka does at level 9, its default; there are no slower, tighter levels.'
 const SYNCED_AT_ONCE =
   'whatever is written, with any acks, is synced by the next commit, sooner than an interval could ask.'
 const NOT_REPLICATED = 'there is one node, so nothing is replicated.'
@@ -52,6 +52,30 @@ const acting: readonly Row[] = [
     check: listOf('compact', 'delete'),
     fallbacks: ['log.cleanup.policy'],
     does: '`delete` removes old segments by time and size, `compact` asks for a key with every record and keeps the last one of each; both may be set.',
+  },
+  {
+    name: 'compression.gzip.level',
+    type: 'int',
+    default: '-1',
+    check: either(between(1, 9), exactly(-1)),
+    fallbacks: ['compression.gzip.level'],
+    does: 'How hard gzip tries where `compression.type` makes the broker compress; -1 is its own choice.',
+  },
+  {
+    name: 'compression.type',
+    type: 'string',
+    default: 'producer',
+    check: oneOf('uncompressed', 'zstd', 'lz4', 'snappy', 'gzip', 'producer'),
+    fallbacks: ['compression.type'],
+    does: 'The codec that batches are stored in: those that come in another one are compressed anew, `producer` keeps each as it came.',
+  },
+  {
+    name: 'compression.zstd.level',
+    type: 'int',
+    default: '3',
+    check: between(-131_072, 22),
+    fallbacks: ['compression.zstd.level'],
+    does: 'How hard zstd tries where `compression.type` makes the broker compress.',
   },
   {
     name: 'delete.retention.ms',
@@ -203,36 +227,12 @@ const acting: readonly Row[] = [
 
 const inert: readonly Row[] = [
   {
-    name: 'compression.gzip.level',
-    type: 'int',
-    default: '-1',
-    check: either(between(1, 9), exactly(-1)),
-    fallbacks: ['compression.gzip.level'],
-    does: NOT_RECOMPRESSED,
-  },
-  {
     name: 'compression.lz4.level',
     type: 'int',
     default: '9',
     check: between(1, 17),
     fallbacks: ['compression.lz4.level'],
-    does: NOT_RECOMPRESSED,
-  },
-  {
-    name: 'compression.type',
-    type: 'string',
-    default: 'producer',
-    check: oneOf('uncompressed', 'zstd', 'lz4', 'snappy', 'gzip', 'producer'),
-    fallbacks: ['compression.type'],
-    does: NOT_RECOMPRESSED,
-  },
-  {
-    name: 'compression.zstd.level',
-    type: 'int',
-    default: '3',
-    check: between(-131_072, 22),
-    fallbacks: ['compression.zstd.level'],
-    does: NOT_RECOMPRESSED,
+    does: ONE_LZ4,
   },
   {
     name: 'flush.messages',

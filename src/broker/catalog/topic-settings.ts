@@ -36,8 +36,16 @@ export function logConfigOf(own: ConfigTexts, settings: BrokerSettings): LogConf
     maxCompactionLagMs: number('max.compaction.lag.ms'),
     minCleanableDirtyRatio: number('min.cleanable.dirty.ratio'),
     deleteRetentionMs: number('delete.retention.ms'),
+    compressionType: compressionOf(String(value('compression.type'))),
+    compressionGzipLevel: number('compression.gzip.level'),
+    compressionZstdLevel: number('compression.zstd.level'),
     minInsyncReplicas: number('min.insync.replicas'),
     producerIdExpirationMs: config.producerIdExpirationMs,
     checkCompressedRecords: config.millraceCheckCompressedBatches,
   }
+}
+
+/** The check of the key lets nothing else through. */
+function compressionOf(text: string): LogConfig['compressionType'] {
+  return text === 'uncompressed' ? 'none' : (text as LogConfig['compressionType'])
 }

@@ -7,17 +7,18 @@ import {
   BATCH_OVERHEAD_BYTES,
   type BatchHeader,
   batchCrc,
-  batchOffsets,
   CURRENT_MAGIC,
   NO_TIMESTAMP,
   readBatchHeader,
   readBatchSize,
   readMagic,
 } from '../batch/header.ts'
-import { readRecords, recordBytes, walkRecords } from '../batch/records.ts'
+import { MAX_NAMED_RECORDS } from '../batch/inspect-records.ts'
+import { RecordCursor } from '../batch/record-cursor.ts'
+import { walkRecords } from '../batch/records.ts'
 import { DecodeError } from '../bytes/reader.ts'
 import { ErrorCode } from '../wire/error-codes.ts'
-import { type RecordError, type Refusal, refuse } from './append-outcome.ts'
+import { type Refusal, refuse } from './append-outcome.ts'
 import { isCompacted, type LogConfig } from './log-config.ts'
 
 /** Who writes: clients may do less than the broker's own coordinators. */
@@ -31,11 +32,11 @@ export interface BatchCheck {
   readonly ignoreCrc?: boolean
 }
 
-/** What one compressed batch may grow to when its records are counted. */
+/** What one compressed batch may grow to when its records are looked at. */
 export const MAX_CHECKED_BYTES = 64 * 1024 * 1024
 
-/** @returns the batch's header, or why it may not enter */
-export function checkBatch(batch: Buffer, check: BatchCheck): BatchHeader | Refusal {
+/** All but the records. @returns the batch's header, or why it may not enter */
+export function checkHeader(batch: Buffer, check: BatchCheck): BatchHeader | Refusal {
   const { config, origin } = check
   const shape = checkShape(batch)
   if (shape !== undefined) return shape
@@ -43,30 +44,38 @@ export function checkBatch(batch: Buffer, check: BatchCheck): BatchHeader | Refu
   if (header === undefined) return refuse(ErrorCode.CORRUPT_MESSAGE, 'The batch has a bad header.')
   // A transaction must be able to end, however small the topic wants its records.
   const isMarker = header.isControlBatch && origin === 'coordinator'
-  if (batch.length > config.maxMessageBytes && !isMarker) {
-    return refuse(
-      ErrorCode.MESSAGE_TOO_LARGE,
-      `The batch has ${batch.length} bytes, max.message.bytes is ${config.maxMessageBytes}.`,
-    )
-  }
-  if (batch.length > config.segmentBytes) {
-    return refuse(
-      ErrorCode.RECORD_LIST_TOO_LARGE,
-      `The batch has ${batch.length} bytes, segment.bytes is ${config.segmentBytes}.`,
-    )
-  }
+  const misfit = checkSize(batch.length, isMarker ? anySizeIn(config) : config)
+  if (misfit !== undefined) return misfit
   if (check.ignoreCrc !== true && batchCrc(batch, 0, batch.length) !== header.crc) {
     return refuse(ErrorCode.CORRUPT_MESSAGE, 'The batch does not match its checksum.')
   }
-  return (
-    checkFields(header, origin) ??
-    checkTime(header, check) ??
-    checkRecords(batch, header, check) ??
-    header
-  )
+  return checkFields(header, origin) ?? checkTime(header, check) ?? header
 }
 
-export function isRefusal(result: BatchHeader | Refusal): result is Refusal {
+function anySizeIn({ segmentBytes }: LogConfig) {
+  return { maxMessageBytes: Number.POSITIVE_INFINITY, segmentBytes }
+}
+
+export function checkSize(
+  sizeBytes: number,
+  { maxMessageBytes, segmentBytes }: Pick<LogConfig, 'maxMessageBytes' | 'segmentBytes'>,
+): Refusal | undefined {
+  if (sizeBytes > maxMessageBytes) {
+    return refuse(
+      ErrorCode.MESSAGE_TOO_LARGE,
+      `The batch has ${sizeBytes} bytes, max.message.bytes is ${maxMessageBytes}.`,
+    )
+  }
+  if (sizeBytes > segmentBytes) {
+    return refuse(
+      ErrorCode.RECORD_LIST_TOO_LARGE,
+      `The batch has ${sizeBytes} bytes, segment.bytes is ${segmentBytes}.`,
+    )
+  }
+  return undefined
+}
+
+export function isRefusal<T extends object>(result: T | Refusal): result is Refusal {
   return 'kind' in result
 }
 
@@ -125,7 +134,10 @@ function checkFields(header: BatchHeader, origin: AppendOrigin): Refusal | undef
 }
 
 /** KIP-32. Batches without a timestamp pass, and so does any time that the broker will overwrite. */
-function checkTime(header: BatchHeader, { config, nowMs }: BatchCheck): Refusal | undefined {
+export function checkTime(
+  header: Pick<BatchHeader, 'isLogAppendTime' | 'maxTimestamp' | 'baseTimestamp'>,
+  { config, nowMs }: Pick<BatchCheck, 'config' | 'nowMs'>,
+): Refusal | undefined {
   if (config.messageTimestampType === 'LogAppendTime') return undefined
   if (header.isLogAppendTime) {
     return refuse(ErrorCode.INVALID_TIMESTAMP, 'Producers may not claim a log append time.')
@@ -148,46 +160,55 @@ function checkTime(header: BatchHeader, { config, nowMs }: BatchCheck): Refusal 
   return undefined
 }
 
-function checkRecords(
-  batch: Buffer,
-  header: BatchHeader,
+/**
+ * Counts the records and, in a compacted topic, looks for their keys, here and now.
+ * @param records decompressed
+ */
+export function checkRecords(
+  records: Buffer,
+  { recordCount }: BatchHeader,
   { config, origin }: BatchCheck,
 ): Refusal | undefined {
-  const isCompressed = header.compression !== 'none'
-  if (isCompressed && !config.checkCompressedRecords) return undefined
-  try {
-    const records = isCompressed ? recordBytes(batch, MAX_CHECKED_BYTES) : batch
-    const start = isCompressed ? 0 : batchOffsets.records
-    const problem = walkRecords(records, start, records.length, header.recordCount)
-    if (problem !== undefined) return refuse(ErrorCode.INVALID_RECORD, `Bad batch: ${problem}.`)
-    return isCompacted(config) && origin === 'client' ? checkKeys(batch) : undefined
-  } catch (error) {
-    if (error instanceof CodecError) {
-      const isBomb = error.code === 'too-large'
-      const code = isBomb ? ErrorCode.MESSAGE_TOO_LARGE : ErrorCode.CORRUPT_MESSAGE
-      return refuse(code, `The batch cannot be decompressed: ${error.message}.`)
-    }
-    if (error instanceof DecodeError) {
-      return refuse(ErrorCode.INVALID_RECORD, `Bad batch: ${error.message}.`)
-    }
-    throw error
-  }
+  const problem = walkRecords(records, 0, records.length, recordCount)
+  if (problem !== undefined) return refuse(ErrorCode.INVALID_RECORD, `Bad batch: ${problem}.`)
+  if (!needsKeys({ config, origin })) return undefined
+  return checkKeys(keylessRecords(records, recordCount))
 }
 
 /** A compacted topic keeps the last record of each key, so each must have one. */
-function checkKeys(batch: Buffer): Refusal | undefined {
-  const recordErrors: RecordError[] = []
-  let batchIndex = 0
-  for (const { key } of readRecords(batch, { maxBytes: MAX_CHECKED_BYTES })) {
-    if (key === null) {
-      recordErrors.push({
-        batchIndex,
-        message: 'A compacted topic cannot take a record without key.',
-      })
-    }
-    batchIndex += 1
-  }
-  if (recordErrors.length === 0) return undefined
+export function needsKeys({ config, origin }: Pick<BatchCheck, 'config' | 'origin'>): boolean {
+  return isCompacted(config) && origin === 'client'
+}
+
+/** @param withoutKey indexes within the batch */
+export function checkKeys(withoutKey: readonly number[]): Refusal | undefined {
+  if (withoutKey.length === 0) return undefined
+  const recordErrors = withoutKey.map((batchIndex) => ({
+    batchIndex,
+    message: 'A compacted topic cannot take a record without key.',
+  }))
   const message = 'One or more records have been rejected: they have no key.'
   return { kind: 'refused', errorCode: ErrorCode.INVALID_RECORD, message, recordErrors }
+}
+
+/** What a batch is refused with whose records cannot be read. @throws anything else that it is given */
+export function unreadable(error: unknown): Refusal {
+  if (error instanceof CodecError) {
+    const isBomb = error.code === 'too-large'
+    const code = isBomb ? ErrorCode.MESSAGE_TOO_LARGE : ErrorCode.CORRUPT_MESSAGE
+    return refuse(code, `The batch cannot be decompressed: ${error.message}.`)
+  }
+  if (error instanceof DecodeError) {
+    return refuse(ErrorCode.INVALID_RECORD, `Bad batch: ${error.message}.`)
+  }
+  throw error
+}
+
+function keylessRecords(records: Buffer, recordCount: number): number[] {
+  const indexes: number[] = []
+  const cursor = new RecordCursor(records, recordCount)
+  for (let index = 0; cursor.next() && indexes.length < MAX_NAMED_RECORDS; index++) {
+    if (cursor.keyLength === -1) indexes.push(index)
+  }
+  return indexes
 }

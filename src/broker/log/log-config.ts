@@ -2,6 +2,8 @@
 // keys without effect are the catalogue's; here are plain numbers.
 // Sizes are bytes and durations milliseconds; Kafka's Long.MAX arrives as 2^53-1 and means never.
 
+import type { Codec } from '../../host/codec.ts'
+
 export interface LogConfig {
   /** Both at once is Kafka's `compact,delete`. */
   readonly cleanupPolicy: readonly ('delete' | 'compact')[]
@@ -27,6 +29,11 @@ export interface LogConfig {
   readonly minCleanableDirtyRatio: number
   /** How long a tombstone stays readable after compaction has first seen it. */
   readonly deleteRetentionMs: number
+  /** `producer` keeps every batch as it came; Kafka's `uncompressed` is `none` here. */
+  readonly compressionType: Codec | 'producer'
+  /** 1..9, or -1 for what the codec takes for best. */
+  readonly compressionGzipLevel: number
+  readonly compressionZstdLevel: number
   /** Judged by the server: on one node more than one replica in sync can never be had. */
   readonly minInsyncReplicas: number
   /** An idempotent producer that is silent for so long is forgotten. */
@@ -57,6 +64,9 @@ export const DEFAULT_LOG_CONFIG: LogConfig = {
   maxCompactionLagMs: Number.MAX_SAFE_INTEGER,
   minCleanableDirtyRatio: 0.5,
   deleteRetentionMs: DAY_MS,
+  compressionType: 'producer',
+  compressionGzipLevel: -1,
+  compressionZstdLevel: 3,
   minInsyncReplicas: 1,
   producerIdExpirationMs: DAY_MS,
   checkCompressedRecords: true,

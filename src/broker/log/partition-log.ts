@@ -12,8 +12,9 @@ import {
   writePartitionLeaderEpoch,
 } from '../batch/header.ts'
 import type { ErrorCode } from '../wire/error-codes.ts'
-import { type AppendOutcome, storageError, TIMED_OUT } from './append-outcome.ts'
-import { type AppendOrigin, checkBatch, isRefusal } from './check-batch.ts'
+import { AppendOrder } from './append-order.ts'
+import { type AppendOutcome, type Refusal, storageError, TIMED_OUT } from './append-outcome.ts'
+import { type AppendOrigin, isRefusal } from './check-batch.ts'
 import { ignoringDisk } from './checkpointer.ts'
 import type { FileCache } from './file-cache.ts'
 import type { TimestampedOffset } from './find-timestamp.ts'
@@ -26,6 +27,7 @@ import { LogView, type ReadBound, type ReadOutcome, type ReadRequest } from './l
 import { LogWriter, type PendingAppend, type WriterOwner } from './log-writer.ts'
 import { Lookup } from './lookup.ts'
 import { PartitionFolder } from './partition-folder.ts'
+import { type PreparedBatch, type Preparing, prepareBatch } from './prepare-batch.ts'
 import type { ProducerEntry, RecentBatch } from './producer-state.ts'
 import type { CompletedTransaction, ProducerTable } from './producer-table.ts'
 import { hydrate, type RecoveredLog, recoverLog } from './recovery.ts'
@@ -34,6 +36,7 @@ import type { Segment } from './segment.ts'
 import { type KeptState, StateKeeper } from './state-keeper.ts'
 import { Upkeep, type UpkeepOwner } from './upkeep.ts'
 import { type Appended, type Ends, WaitingAppends } from './waiting-appends.ts'
+import { WorkBudget } from './work-budget.ts'
 
 export type { AppendOutcome } from './append-outcome.ts'
 export type { ReadBound, ReadOutcome, ReadRequest } from './log-view.ts'
@@ -50,6 +53,8 @@ export interface PartitionLogOptions {
   readonly leaderEpoch: number
   readonly commit: GroupCommit
   readonly files: FileCache
+  /** For batches that must be got ready first: the broker's, or the log's own. */
+  readonly work?: WorkBudget
   /** Whether the last run ended in good order: then the folder is taken at its note's word. */
   readonly wasCleanStop: boolean
   /** The folder came from another broker, where the log started at that offset. Without a note only. */
@@ -90,6 +95,8 @@ export class PartitionLog {
   readonly #keeper: StateKeeper
   readonly #lookup: Lookup
   readonly #epochs: LeaderEpochs
+  readonly #preparing: Preparing
+  readonly #order = new AppendOrder()
   readonly #waiting = new WaitingAppends()
   readonly #listeners = new Set<() => void>()
   /** undefined until the first append after a start that left them on disk. */
@@ -145,6 +152,7 @@ export class PartitionLog {
     this.#files = files
     this.#commit = options.commit
     this.#config = options.config
+    this.#preparing = { host: options.host, work: options.work ?? new WorkBudget() }
     this.#onOffline = options.onOffline
     this.#producers = recovered.producers
     this.#notedOpenOffset = recovered.firstOpenOffset
@@ -224,11 +232,11 @@ export class PartitionLog {
 
   /**
    * Appends one batch, whose base offset and leader epoch are patched in place; the buffer must stay
-   * untouched until the promise settles. The decision is taken before this returns, so calls keep
-   * their order. acks=-1 settles when the batch is durable, 0 and 1 when it is written.
+   * untouched until the promise settles. Decisions are taken in the order of the calls: before this
+   * returns, unless a batch has to be got ready first. acks=-1 settles when the batch is durable, 0
+   * and 1 when it is written.
    */
   append(batch: Buffer, request: AppendRequest): Promise<AppendOutcome> {
-    const { faults } = this.#commit
     if (this.#offlineReason !== undefined) {
       return Promise.resolve(storageError(this.#offlineReason))
     }
@@ -236,23 +244,17 @@ export class PartitionLog {
     if (this.#producers === undefined) {
       return this.#hydrate().then(() => this.append(batch, request))
     }
-    const nowMs = this.#host.clock.nowMs()
-    const checked = checkBatch(batch, {
+    const check = {
       config: this.#config,
       origin: request.origin,
-      nowMs,
-      ignoreCrc: faults.ignoreCrc === true,
-    })
-    if (isRefusal(checked)) return Promise.resolve(checked)
-    const before = this.#producers.get(checked.producerId)
-    if (checked.producerId >= 0) {
-      const decision = judgeProducer(before, { header: checked, bytes: batch }, request)
-      if (decision.kind === 'refused') return Promise.resolve(decision)
-      if (decision.kind === 'duplicate') return this.#answerDuplicate(decision.original, request)
+      nowMs: this.#host.clock.nowMs(),
+      ignoreCrc: this.#commit.faults.ignoreCrc === true,
     }
-    const isFull = this.#commit.isOutOfSpace && request.mayUseReserve !== true
-    if (isFull || this.#writer.isStalled) return Promise.resolve(storageError(NO_SPACE))
-    return this.#accept(batch, checked, { ...request, nowMs, producerBefore: before })
+    const prepared = prepareBatch(batch, check, this.#preparing)
+    if (prepared instanceof Promise || !this.#order.isEmpty) {
+      return this.#order.join(prepared, (ready) => this.#judge(ready, request))
+    }
+    return this.#judge(prepared, request)
   }
 
   /** Synchronous when the bytes were written recently. Damage found on the way puts it offline. */
@@ -358,6 +360,7 @@ export class PartitionLog {
    */
   async close({ isGone = false }: { isGone?: boolean } = {}): Promise<void> {
     await this.#hydrating
+    await this.#order.idle()
     await this.upkeep.stop()
     if (this.#offlineReason === undefined) {
       // What fails here is told below, when everything else is closed.
@@ -382,6 +385,31 @@ export class PartitionLog {
   get #firstOpenOffset(): number {
     if (this.#producers === undefined) return this.#notedOpenOffset
     return this.#producers.firstOpenOffset ?? -1
+  }
+
+  /** Takes the decision at once. */
+  #judge(prepared: PreparedBatch | Refusal, request: AppendRequest): Promise<AppendOutcome> {
+    if (isRefusal(prepared)) return Promise.resolve(prepared)
+    const { release } = prepared
+    const outcome = this.#judgeReady(prepared, request)
+    return release === undefined ? outcome : outcome.finally(release)
+  }
+
+  #judgeReady({ bytes, header }: PreparedBatch, request: AppendRequest): Promise<AppendOutcome> {
+    // It may have gone offline, or been closed, while the batch was got ready.
+    if (this.#offlineReason !== undefined) {
+      return Promise.resolve(storageError(this.#offlineReason))
+    }
+    const producerBefore = this.#producers?.get(header.producerId)
+    if (header.producerId >= 0) {
+      const decision = judgeProducer(producerBefore, { header, bytes }, request)
+      if (decision.kind === 'refused') return Promise.resolve(decision)
+      if (decision.kind === 'duplicate') return this.#answerDuplicate(decision.original, request)
+    }
+    const isFull = this.#commit.isOutOfSpace && request.mayUseReserve !== true
+    if (isFull || this.#writer.isStalled) return Promise.resolve(storageError(NO_SPACE))
+    const nowMs = this.#host.clock.nowMs()
+    return this.#accept(bytes, header, { ...request, nowMs, producerBefore })
   }
 
   #accept(

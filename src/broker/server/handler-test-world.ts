@@ -11,6 +11,7 @@ import { Catalog } from '../catalog/catalog.ts'
 import { resolveSettings } from '../catalog/static-settings.ts'
 import { FileCache } from '../log/file-cache.ts'
 import { GroupCommit } from '../log/group-commit.ts'
+import { WorkBudget } from '../log/work-budget.ts'
 import type { Api } from '../protocol/api.ts'
 import { decodeRequestHeader, decodeResponse, encodeRequest } from '../protocol/frames.ts'
 import type { Fields, Infer, InferInput } from '../wire/field.ts'
@@ -88,7 +89,9 @@ export async function openHandlerWorld(
   const logged: { event: string; fields: LogFields }[] = []
   const note = (event: string, fields: LogFields = {}) => void logged.push({ event, fields })
   const log: JsonLog = { info: note, warn: note, error: note }
-  const partitions = await Partitions.open({ host, catalog, commit, files, log, wasCleanStop })
+  const work = new WorkBudget()
+  const opening = { host, catalog, commit, files, work, log, wasCleanStop }
+  const partitions = await Partitions.open(opening)
   const { config } = catalog
   const groups = new CoordinatorRuntime({ host, config, catalog, partitions, log })
   const producerIds = new ProducerIds(() => catalog.takeProducerIdBlock())

@@ -14,6 +14,7 @@ import type { FileCache } from '../log/file-cache.ts'
 import type { GroupCommit } from '../log/group-commit.ts'
 import type { LogConfig } from '../log/log-config.ts'
 import { PartitionLog, type PartitionLogOptions } from '../log/partition-log.ts'
+import type { WorkBudget } from '../log/work-budget.ts'
 import { describeError, type JsonLog } from './json-log.ts'
 import {
   deletedFolder,
@@ -27,6 +28,7 @@ export interface PartitionsOptions {
   readonly catalog: Catalog
   readonly commit: GroupCommit
   readonly files: FileCache
+  readonly work: WorkBudget
   readonly log: JsonLog
   readonly wasCleanStop: boolean
 }
@@ -178,11 +180,12 @@ export class Partitions implements TopicFiles {
     partition: number,
     state: Pick<PartitionLogOptions, 'wasCleanStop' | 'foreign'>,
   ): Promise<PartitionLog> {
-    const { host, catalog, commit, files, log } = this.#options
+    const { host, catalog, commit, files, work, log } = this.#options
     return PartitionLog.open({
       host,
       commit,
       files,
+      work,
       ...state,
       partition,
       folder: below(partitionFolder(topic.name, partition)),

@@ -1,8 +1,10 @@
-// Producing and reading: each codec, written by one client and read by all, idempotence through a
-// lost answer, and finding a place by time.
+// Producing and reading: each codec, written by one client and read by all, as it came or compressed
+// anew by the broker, idempotence through a lost answer, and finding a place by time.
 import assert from 'node:assert/strict'
 import type { Ability, Bench } from '../ability.ts'
-import type { JsonRecord, Position } from '../contract.ts'
+import type { Client } from '../clients.ts'
+import type { Driver, JsonRecord, Position } from '../contract.ts'
+import { limitOf } from '../limits.ts'
 import { until } from '../probe.ts'
 import { assertSameRecords, recordsOf } from '../records.ts'
 
@@ -55,21 +57,93 @@ function reads(codec: string): Ability {
       }))
       assert.notEqual(expected.length, 0, 'nobody wrote')
 
-      const { records } = await driver.call('read', {
-        topic,
-        partitions: expected.map(({ partition }) => partition),
-        count: sum(expected.map((each) => each.records.length)),
-        timeoutMs: READ_TIMEOUT_MS,
-      })
-
-      for (const { partition, records: written } of expected) {
-        assertSameRecords(
-          records.filter((record) => record.partition === partition),
-          written,
-        )
-      }
+      await assertReads(driver, topic, expected)
     },
   }
+}
+
+async function assertReads(
+  driver: Driver,
+  topic: string,
+  expected: readonly { readonly partition: number; readonly records: readonly JsonRecord[] }[],
+): Promise<void> {
+  const { records } = await driver.call('read', {
+    topic,
+    partitions: expected.map(({ partition }) => partition),
+    count: sum(expected.map((each) => each.records.length)),
+    timeoutMs: READ_TIMEOUT_MS,
+  })
+  for (const { partition, records: written } of expected) {
+    assertSameRecords(
+      records.filter((record) => record.partition === partition),
+      written,
+    )
+  }
+}
+
+/** The topic that the broker keeps in one codec, where all clients write in each that they have. */
+export function recompressedTopic(codec: string): string {
+  return `kept-in-${codec}`
+}
+
+/** In the order in which they write to a recompressed topic. */
+function codecsOf(client: Client): readonly string[] {
+  return codecs.filter((codec) => !cannot(client, writes(codec)))
+}
+
+function cannot(client: Client, ability: Ability): boolean {
+  return limitOf(client, ability) !== undefined
+}
+
+function writesAnyInto(target: string): Ability {
+  return {
+    name: `writes each codec into a topic kept ${kept(target)}`,
+    step: 'first',
+    attempt: async ({ client, index, driver, probe, writers }) => {
+      const topic = recompressedTopic(target)
+      const records = recordsOf(client, { partition: index, firstTimestamp })
+
+      for (const [turn, compression] of codecsOf(client).entries()) {
+        const clientId = client.id
+        const { positions } = await driver.call('produce', {
+          topic,
+          clientId,
+          records,
+          compression,
+        })
+
+        assert.deepEqual(
+          positions,
+          records.map((_, offset) => [index, turn * records.length + offset]),
+        )
+      }
+
+      const batches = await probe.batches(topic, index)
+      assert.deepEqual(new Set(batches.map((batch) => batch.codec)), new Set([target]))
+      writers.get(topic)!.push({ client, partition: index })
+    },
+  }
+}
+
+function readsRecompressed(target: string): Ability {
+  return {
+    name: `reads what the broker kept ${kept(target)}`,
+    step: 'after-restart-of-client',
+    attempt: async ({ driver, writers }) => {
+      const topic = recompressedTopic(target)
+      const expected = writers.get(topic)!.map(({ client, partition }) => ({
+        partition,
+        records: codecsOf(client).flatMap(() => recordsOf(client, { partition, firstTimestamp })),
+      }))
+      assert.notEqual(expected.length, 0, 'nobody wrote')
+
+      await assertReads(driver, topic, expected)
+    },
+  }
+}
+
+function kept(codec: string): string {
+  return codec === 'none' ? 'uncompressed' : `in ${codec}`
 }
 
 const autoCreation: Ability = {
@@ -212,6 +286,8 @@ function sum(numbers: readonly number[]): number {
 export const recordAbilities: readonly Ability[] = [
   ...codecs.map(writes),
   ...codecs.map(reads),
+  ...codecs.map(writesAnyInto),
+  ...codecs.map(readsRecompressed),
   autoCreation,
   idempotence,
   lostAnswer,

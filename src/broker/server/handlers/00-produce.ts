@@ -1,10 +1,11 @@
 // Versions   3-13 (0-2 are advertised, as Kafka does for old librdkafka, and refused; KAFKA-18659)
-// Behaviour  Each partition's batch goes to its log as it came and is judged there; an error concerns
-//            its partition only. acks=-1 answers when the batch is synced, 1 when it is written, 0
-//            never: an error then closes the connection. Topics are named by id from v13 on. A
-//            transactional batch must be part of an open transaction: before v12 its partition was added
-//            to it (or else 48, in v11 120), from v12 on the produce itself adds it (KIP-890). The
-//            broker's own topics are refused with 17.
+// Behaviour  Each partition's batch goes to its log as it came and is judged there, and compressed anew
+//            where the topic's compression.type wants that; an error concerns its partition only.
+//            acks=-1 answers when the batch is synced, 1 when it is written, 0 never: an error then
+//            closes the connection. Topics are named by id from v13 on. A transactional batch must be
+//            part of an open transaction: before v12 its partition was added to it (or else 48, in
+//            v11 120), from v12 on the produce itself adds it (KIP-890). The broker's own topics are
+//            refused with 17.
 // Differs    Data written with acks=1 is readable only after its sync. A transactional batch in a request
 // from Kafka without a transactional id is 48, not 53.
 //
