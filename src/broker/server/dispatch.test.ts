@@ -34,6 +34,7 @@ function dispatching(...handlers: Handler[]) {
   const services = {
     log: { info: note, warn: note, error: note },
     servedApis: [{ apiKey: 18, minVersion: 0, maxVersion: 4 }],
+    quotas: { isActive: false },
   } as unknown as BrokerServices
   const byKey = new Map<number, Handler>(handlers.map((handler) => [handler.api.key, handler]))
   const dispatch = createDispatch((key) => byKey.get(key), services)
