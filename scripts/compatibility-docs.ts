@@ -7,7 +7,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { apiTable } from '../src/broker/protocol/api-table.ts'
 import { advertisedVersions } from '../src/broker/protocol/versions.ts'
-import { servedApis } from '../src/broker/server/handler-table.ts'
+import { handlerFor, servedApis } from '../src/broker/server/handler-table.ts'
 import { ApiKey } from '../src/broker/wire/api-keys.ts'
 
 export const compatibilityDocsPath = resolve(import.meta.dirname, '../docs/compatibility.md')
@@ -45,14 +45,14 @@ Millrace speaks the protocol of Apache Kafka 4.3.1, as a cluster of one node. Fo
 - **Compaction** looks for overdue records by itself: \`max.compaction.lag.ms\` and \`segment.ms\` close the active segment of a compacted topic also when nothing is appended. The last five batches of a producer stay as headers, not the last one alone, and so does the last batch of a segment. Where compaction has come to stands in the folder's checkpoint, not in \`cleaner-offset-checkpoint\`. A partition whose compaction fails is tried again after ten minutes, not only after a restart.
 - **EndTxn is answered when its markers are written**, so that whoever reads committed data sees what was answered; Kafka answers when the decision is stored. \`transaction.version\` is fixed at 2: clients that know transactions v2 (KIP-890) use them, older ones use the classic protocol.
 - **\`group.version\` is not finalized**: there are classic groups only.
-- **No access control yet**: listeners are plain, and by default on 127.0.0.1 only ([SECURITY.md](../SECURITY.md)).
+- **Access control** decides as Kafka's StandardAuthorizer ([decision 12](decisions/0012-access-as-kafkas-standard-authorizer.md)); what each API takes stands in the table below. It is on as soon as a listener lets clients log in, not only when \`authorizer.class.name\` says so. Kafka's brokers never fetch from here, so a fetch with a replica id takes READ like any other.
 - **Files are Kafka's**: segments, indexes, leader epochs, producer snapshots and the records of \`__consumer_offsets\`, read by Kafka's DumpLogSegments and served by its broker, and [the other way round](how-to/from-kafka.md). A producer snapshot goes on behind where Kafka stops reading, with the older ones of a producer's last five batches. Topics, settings and ids are in a catalogue of our own.
 - **A request that cannot be answered** (unknown API, version, or malformed) closes its connection, as in Kafka, with a line in the log that names client, API, version and reason.
 
 ## APIs served
 
-| key | API | versions | differs from Kafka |
-| --- | --- | --- | --- |
+| key | API | versions | takes | differs from Kafka |
+| --- | --- | --- | --- | --- |
 ${served.map((api) => row(api, headers)).join('\n')}
 
 ## APIs not served
@@ -103,7 +103,9 @@ function row(api: (typeof servedApis)[number], headers: Map<number, HandlerHeade
   if (header === undefined) throw new Error(`API ${api.apiKey} is served by no handler file`)
   const differs = header.differs.startsWith('In nothing') ? '' : header.differs
   const name = apiTable.get(api.apiKey)!.name
-  return `| ${api.apiKey} | ${name} | ${range([api.minVersion, api.maxVersion])} | ${differs} |`
+  const { asks } = handlerFor(api.apiKey)!.accessRule
+  const takes = asks.length === 0 ? 'nothing' : asks.join(', ')
+  return `| ${api.apiKey} | ${name} | ${range([api.minVersion, api.maxVersion])} | ${takes} | ${differs} |`
 }
 
 function range([first, last]: readonly [number, number]): string {

@@ -37,6 +37,8 @@ import { ClientQuotas } from './server/quotas/client-quotas.ts'
 import { ConnectionQuotas } from './server/quotas/connection-quotas.ts'
 import { RequestMemory } from './server/request-memory.ts'
 import { ResponseMemory } from './server/response-memory.ts'
+import { Authorizer } from './server/security/authorizer.ts'
+import { authorizerSettings } from './server/security/authorizer-settings.ts'
 import type { BrokerServices } from './server/services.ts'
 import { TransactionRuntime } from './server/transaction-runtime.ts'
 
@@ -95,11 +97,32 @@ export function startBroker(options: BrokerOptions): Promise<Broker> {
   return startBrokerWith(options, {})
 }
 
+/**
+ * @internal The catalogue of a folder whose broker does not run, for commands that write to it. The
+ * folder is made, locked, recovered and marked as by a broker that starts and stops.
+ */
+export async function openCatalog(folder: string): Promise<AsyncDisposable & { catalog: Catalog }> {
+  return opened({ folder }, {}, async (_, opening) => {
+    const { services, health, closing } = await openFolder({ folder }, opening)
+    health.isStarted = true
+    return { catalog: services.catalog, [Symbol.asyncDispose]: () => closing.disposeAsync() }
+  })
+}
+
 /** @internal */
-export async function startBrokerWith(
+export function startBrokerWith(
   options: BrokerOptions,
   internals: BrokerInternals,
 ): Promise<Broker> {
+  return opened(options, internals, start)
+}
+
+/** What fails half-way is undone. */
+async function opened<T>(
+  options: BrokerOptions,
+  internals: BrokerInternals,
+  open: (options: BrokerOptions, opening: Opening) => Promise<T>,
+): Promise<T> {
   const settings = settingsOf(options)
   const host = hostOf(options)
   const log = createJsonLog({ clock: host.clock, write: options.onLog ?? (() => undefined) })
@@ -108,7 +131,7 @@ export async function startBrokerWith(
     const health = new Health(log)
     const isInMemory = options.memory !== undefined && options.host === undefined
     const opening = { host, isInMemory, settings, internals, log, health, closing: rooms }
-    return await start(options, opening)
+    return await open(options, opening)
   } catch (error) {
     // What cannot be closed after a failed start is news for the log; the caller needs the reason.
     await rooms.disposeAsync().catch((second: unknown) => {
@@ -130,7 +153,17 @@ interface Opening {
 }
 
 async function start(options: BrokerOptions, opening: Opening): Promise<Broker> {
-  const { host, health, closing } = opening
+  const { services, health, closing } = await openFolder(options, opening)
+  const listener = options.listen === false ? undefined : await listen(services, closing)
+  health.isStarted = true
+  return new RunningBroker(services, listener, health, closing)
+}
+
+async function openFolder(
+  options: BrokerOptions,
+  opening: Opening,
+): Promise<Opening & { services: BrokerServices }> {
+  const { host, closing } = opening
   await host.disk.makeFolder('.')
   // Before the lock: a folder of another version is not touched at all.
   await checkFormatVersion(host.disk)
@@ -138,10 +171,7 @@ async function start(options: BrokerOptions, opening: Opening): Promise<Broker> 
     const lock = await lockFolder(options.folder)
     closing.defer(() => lock.release())
   }
-  const services = await openRooms(opening)
-  const listener = options.listen === false ? undefined : await listen(services, closing)
-  health.isStarted = true
-  return new RunningBroker(services, listener, health, closing)
+  return { ...opening, services: await openRooms(opening) }
 }
 
 /** Whether the broker still keeps its promises; what goes wrong is said once. */
@@ -282,8 +312,11 @@ async function openRooms({
   later(() => transactions.close())
   const housekeeping = new Housekeeping({ host, catalog, partitions, log })
   later(() => housekeeping.close())
-  const delayedFetches = new DelayedFetches(host.timers)
-  const { clock, random } = host
+  const rules = authorizerSettings(config)
+  const { clock } = host
+  const authorizer = rules && new Authorizer({ catalog, settings: rules, log, clock })
+  const delayedFetches = new DelayedFetches(host.timers, authorizer)
+  const { random } = host
   const maxSessions = config.maxIncrementalFetchSessionCacheSlots
   const maxPartitions = config.millraceMaxFetchSessionPartitions
   return {
@@ -293,6 +326,7 @@ async function openRooms({
     wasCleanStop,
     config: catalog.config,
     catalog,
+    authorizer,
     partitions,
     groups,
     transactions,

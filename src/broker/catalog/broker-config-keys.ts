@@ -3,7 +3,7 @@
 // cannot be listed as acting without being readable. Own keys carry the prefix `millrace.`.
 
 import type { ConfigDifference, ConfigKey } from './config-key.ts'
-import { atLeast, type ConfigCheck, exactly } from './config-value.ts'
+import { atLeast, type ConfigCheck, type ConfigValue, exactly, oneOf } from './config-value.ts'
 import { connectionOverrides } from './connection-overrides.ts'
 
 interface Row {
@@ -18,6 +18,12 @@ interface Row {
 const MIB = 1_048_576
 const UNBOUNDED = '2147483647'
 const BOUNDED = 'whatever clients can grow has a bound that one machine can bear.'
+
+/** Kafka's authorizer, and the one that it had before: both decide by the same rules. */
+const AUTHORIZER_CLASSES = [
+  'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
+  'kafka.security.authorizer.AclAuthorizer',
+]
 
 const rows = {
   // Where it listens and keeps its data.
@@ -255,6 +261,35 @@ const rows = {
     about: 'Partitions of all topics together.',
   },
 
+  // Who may do what.
+  'authorizer.class.name': {
+    type: 'string',
+    default: '',
+    check: oneOf('', ...AUTHORIZER_CLASSES),
+    about:
+      "Turns access control on: Kafka's StandardAuthorizer, whose rules this broker applies itself (no Java class can be loaded).",
+  },
+  'super.users': {
+    type: 'string',
+    default: '',
+    check: {
+      allowed: 'principals like User:alice, separated by semicolons',
+      accepts: arePrincipals,
+    },
+    about: 'Who may do everything, whatever the access rules say.',
+  },
+  'allow.everyone.if.no.acl.found': {
+    type: 'boolean',
+    default: 'false',
+    about: 'A resource that no access rule is about is open to everybody.',
+  },
+  'millrace.max.acls': {
+    type: 'int',
+    default: '100000',
+    check: atLeast(0),
+    about: 'Access rules.',
+  },
+
   // The log.
   'log.retention.check.interval.ms': {
     type: 'long',
@@ -483,6 +518,11 @@ type ValueOf<R extends Row> =
 /** The broker's settings as its rooms read them. Fields change when an admin alters them. */
 export type BrokerConfig = {
   readonly [Name in keyof Rows & string as CamelCase<Name>]: ValueOf<Rows[Name]>
+}
+
+function arePrincipals(value: ConfigValue): boolean {
+  const names = typeof value === 'string' && value !== '' ? value.split(';') : []
+  return names.every((name) => name.trim() === '' || /^[^:]+:/.test(name.trim()))
 }
 
 export const actingBrokerConfigKeys: readonly ConfigKey[] = Object.entries<Row>(rows).map(

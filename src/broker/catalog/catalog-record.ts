@@ -10,7 +10,10 @@
 //   deleted-topic/ID         { name }              until the topic's files are gone
 //   configs/RESOURCE/NAME    { KEY: TEXT, ... }    RESOURCE is broker, group or client-metrics
 //   client-quotas/ENTITY     { KEY: NUMBER, ... }  ENTITY is {"user":"alice"}, as client-quotas.ts writes it
+//   acl/RULE                 {}                    RULE is written out in acl-set.ts
 
+import type { Acl } from './acl.ts'
+import { aclText, parseAclText } from './acl-set.ts'
 import {
   isQuotaKey,
   parseQuotaEntity,
@@ -45,6 +48,7 @@ export type CatalogRecord =
       readonly entity: QuotaEntity
       readonly values: QuotaValues | null
     }
+  | { readonly kind: 'acl'; readonly acl: Acl; readonly isRemoved: boolean }
 
 export interface KeyAndValue {
   readonly key: Buffer
@@ -70,6 +74,8 @@ export function encodeRecord(record: CatalogRecord): KeyAndValue {
       return encode(`configs/${record.owner}/${record.name}`, record.configs)
     case 'client-quotas':
       return encode(`client-quotas/${quotaEntityText(record.entity)}`, record.values)
+    case 'acl':
+      return encode(`acl/${aclText(record.acl)}`, record.isRemoved ? null : {})
   }
 }
 
@@ -85,6 +91,11 @@ export function decodeRecord(key: Buffer | null, value: Buffer | null): CatalogR
   }
   if (kind === 'configs') return decodeConfigs(text, rest, fields)
   if (kind === 'client-quotas') return decodeQuotas(text, name, fields)
+  if (kind === 'acl') {
+    const acl = parseAclText(name)
+    if (acl === undefined) throw unreadable(text)
+    return { kind, acl, isRemoved: fields === null }
+  }
   if (fields !== null && name === '') {
     if (kind === 'cluster') return { kind, clusterId: textField(text, fields, 'clusterId') }
     if (kind === 'leader-epoch') {

@@ -2,6 +2,7 @@
 // records in, state out; the same records always give the same state.
 // Invariant: `topic` and `topicById` agree, and no two topics have names that collide.
 
+import { AclSet } from './acl-set.ts'
 import type { CatalogRecord, ConfigOwner, TopicFacts } from './catalog-record.ts'
 import { type ClientQuota, quotaEntityText } from './client-quotas.ts'
 import type { KnownTopics } from './topic-draft.ts'
@@ -27,6 +28,7 @@ export class CatalogState implements KnownTopics {
   leaderEpoch = 0
   nextProducerId = 0
   partitionCount = 0
+  readonly acls = new AclSet()
   readonly #topics = new Map<string, Topic>()
   readonly #topicsById = new Map<string, Topic>()
   readonly #nameByCollisionKey = new Map<string, string>()
@@ -60,6 +62,10 @@ export class CatalogState implements KnownTopics {
         break
       case 'client-quotas':
         this.#setQuota(record.entity, record.values)
+        break
+      case 'acl':
+        if (record.isRemoved) this.acls.remove(record.acl)
+        else this.acls.add(record.acl)
         break
     }
   }

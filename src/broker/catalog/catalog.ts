@@ -11,11 +11,13 @@ import type { GroupCommit } from '../log/group-commit.ts'
 import { DEFAULT_LOG_CONFIG } from '../log/log-config.ts'
 import { PartitionLog } from '../log/partition-log.ts'
 import { ErrorCode } from '../wire/error-codes.ts'
+import type { Acl, AclFilter } from './acl.ts'
 import type { BrokerConfig } from './broker-config-keys.ts'
 import { BrokerSettings } from './broker-settings.ts'
 import { type CatalogRecord, type ConfigOwner, encodeRecord } from './catalog-record.ts'
 import { CatalogState, type Topic, topicOf } from './catalog-state.ts'
 import { type ClientQuota, quotaEntityText } from './client-quotas.ts'
+import { type AclRemoval, decideNewAcls, Removals } from './decide-acls.ts'
 import { type ConfigDecision, ownerNames, type ResourceType } from './decide-configs.ts'
 import { decideQuotas, type QuotaAlteration } from './decide-quotas.ts'
 import {
@@ -40,6 +42,8 @@ export type CatalogChange =
   /** Every topic may follow the broker's settings. */
   | { readonly kind: 'broker-altered' }
   | { readonly kind: 'client-quotas-altered' }
+  | { readonly kind: 'acl-created'; readonly acl: Acl }
+  | { readonly kind: 'acl-removed'; readonly acl: Acl }
 
 export type CreateOutcome =
   | Refusal
@@ -59,7 +63,7 @@ interface Writing {
   readonly mayUseReserve?: boolean
 }
 
-export type Outcome = Refusal | { readonly kind: 'done' }
+export type Outcome<Facts = unknown> = Refusal | ({ readonly kind: 'done' } & Facts)
 
 export interface ConfigResource {
   readonly type: ResourceType
@@ -365,6 +369,45 @@ export class Catalog {
     })
   }
 
+  /** All access rules, in the order in which they were made. */
+  acls(): Iterable<Acl> {
+    return this.#state.acls.values()
+  }
+
+  /** Of each rule by itself why it cannot be. One that is there already is made again in silence. */
+  createAcls(acls: readonly Acl[]): Promise<Outcome[]> {
+    return this.#exclusively(async () => {
+      const decision = decideNewAcls(acls, this.#state.acls, this.config.millraceMaxAcls)
+      const records = decision.fresh.map((acl) => ({ kind: 'acl', acl, isRemoved: false }) as const)
+      const refusals = await this.#write(records)
+      return decision.outcomes.map(({ refusal, freshIndex }): Outcome => {
+        const notWritten = freshIndex === undefined ? undefined : refusals[freshIndex]
+        return refusal ?? notWritten ?? DONE
+      })
+    })
+  }
+
+  /** What each filter found, and is no more; a rule is told once for every filter that finds it. */
+  removeAcls(filters: readonly AclFilter[]): Promise<Outcome<AclRemoval>[]> {
+    return this.#exclusively(async () => {
+      const removals = new Removals()
+      for (const filter of filters) {
+        const refusal = removals.add(filter, this.#state.acls)
+        if (refusal !== undefined) return filters.map(() => refusal)
+        await this.#host.timers.yield() // a filter looks at every rule
+      }
+      const acls = [...removals.acls]
+      const records = acls.map((acl) => ({ kind: 'acl', acl, isRemoved: true }) as const)
+      const refusals = await this.#write(records, { mayUseReserve: true })
+      const refused = new Map(acls.map((acl, index) => [acl, refusals[index]]))
+      return removals.found.map((found): Outcome<AclRemoval> => {
+        if (!Array.isArray(found)) return found
+        const refusal = found.map((acl) => refused.get(acl)).find((one) => one !== undefined)
+        return refusal ?? { ...DONE, acls: found }
+      })
+    })
+  }
+
   /** The ids are the caller's alone, whatever crashes. @throws when they cannot be stored */
   takeProducerIdBlock(): Promise<ProducerIdBlock> {
     return this.#exclusively(async () => {
@@ -508,6 +551,10 @@ export class Catalog {
     if (record.kind === 'configs' && record.owner === 'broker') {
       this.#followBrokerConfigs()
       this.#tell({ kind: 'broker-altered' })
+    }
+    if (record.kind === 'acl') {
+      const { acl, isRemoved } = record
+      this.#tell(isRemoved ? { kind: 'acl-removed', acl } : { kind: 'acl-created', acl })
     }
   }
 

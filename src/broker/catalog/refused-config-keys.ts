@@ -108,10 +108,6 @@ export const refusedConfigKeys: readonly InertGroup[] = [
     ],
   },
   {
-    why: 'Access control does not exist yet, and to ignore it in silence would open what should be closed.',
-    rows: [['authorizer.class.name', 'string', '']],
-  },
-  {
     why: 'Java classes cannot be loaded into this broker, and a policy that is not enforced should not look as if it were.',
     rows: [
       ['alter.config.policy.class.name', 'class', null],

@@ -60,9 +60,10 @@ describe('the settings of a broker', () => {
 
   it('that promise protection which does not exist are refused', () => {
     assert.throws(
-      () => configOf(file('authorizer.class.name=org.apache.kafka.metadata.StandardAuthorizer')),
-      /authorizer\.class\.name is refused\. Access control does not exist yet/,
+      () => configOf(file('authorizer.class.name=com.example.RangerAuthorizer')),
+      /authorizer\.class\.name cannot be 'com\.example\.RangerAuthorizer': it must be one of/,
     )
+    assert.throws(() => configOf(file('super.users=alice')), /principals like User:alice/)
     assert.throws(() => configOf(file('ssl.keystore.location=/x')), /TLS does not exist yet/)
   })
 

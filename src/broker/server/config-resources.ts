@@ -4,7 +4,9 @@
 import type { ConfigResource } from '../catalog/catalog.ts'
 import type { ResourceType } from '../catalog/decide-configs.ts'
 import { type Refusal, refuse } from '../catalog/refusal.ts'
+import { type AclOperation, AclResource } from '../wire/acl-codes.ts'
 import { ErrorCode } from '../wire/error-codes.ts'
+import type { Access } from './security/access.ts'
 
 export const ResourceCode = {
   TOPIC: 2,
@@ -45,4 +47,23 @@ export function resourceKey(wire: {
   readonly resourceName: string
 }): string {
   return `${wire.resourceType} ${wire.resourceName}`
+}
+
+/** Why a configuration may not be looked at, or altered; brokers and client metrics are the cluster's. */
+export function explainForbidden(
+  operation: AclOperation,
+  { resourceType, resourceName }: { readonly resourceType: number; readonly resourceName: string },
+  access: Access,
+): Refusal | undefined {
+  switch (resourceType) {
+    case ResourceCode.TOPIC:
+      if (access.may(operation, AclResource.TOPIC, resourceName)) return undefined
+      return refuse(ErrorCode.TOPIC_AUTHORIZATION_FAILED, 'This topic is not yours to configure.')
+    case ResourceCode.GROUP:
+      if (access.may(operation, AclResource.GROUP, resourceName)) return undefined
+      return refuse(ErrorCode.GROUP_AUTHORIZATION_FAILED, 'This group is not yours to configure.')
+    default:
+      if (access.mayOnCluster(operation)) return undefined
+      return refuse(ErrorCode.CLUSTER_AUTHORIZATION_FAILED, 'This is for who runs the cluster.')
+  }
 }

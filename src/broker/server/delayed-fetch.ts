@@ -1,5 +1,6 @@
 // Fetches that wait for data: a long poll ends when enough bytes are readable, when time is up, when
-// a partition it reads goes away, when its connection closes, or when the broker stops.
+// a partition it reads goes away, when its connection closes, when access rules change, or when the
+// broker stops.
 // Invariant: nobody polls. A waiting fetch costs one timer and one subscription per partition, and
 // leaves neither behind. Source: KIP-74; Kafka's own name for it is delayed fetch.
 
@@ -33,8 +34,10 @@ export class DelayedFetches {
   readonly #wakers = new Set<() => void>()
   #isStopped = false
 
-  constructor(timers: Timers) {
+  /** @param authorizer whoever waits asks again when its rules change */
+  constructor(timers: Timers, authorizer?: { onChange(listener: () => void): void }) {
     this.#timers = timers
+    authorizer?.onChange(() => this.#wakeAll())
   }
 
   get waitingCount(): number {
@@ -75,6 +78,10 @@ export class DelayedFetches {
   /** The broker stops: whoever waits is answered with what there is, and nobody waits any more. */
   stop(): void {
     this.#isStopped = true
+    this.#wakeAll()
+  }
+
+  #wakeAll(): void {
     for (const wake of [...this.#wakers]) wake()
   }
 }

@@ -16,6 +16,7 @@ import {
   NO_ANSWER,
 } from './handler.ts'
 import { handler as apiVersionsHandler } from './handlers/18-api-versions.ts'
+import { OPEN } from './security/access-rule.ts'
 import { ANONYMOUS } from './security/principal.ts'
 import type { BrokerServices } from './services.ts'
 
@@ -66,7 +67,7 @@ const BEAT = { groupId: 'g', generationId: 3, memberId: 'm', groupInstanceId: nu
 describe('dispatch', () => {
   it('calls the handler of the API, and answers with the correlation id of the request', async () => {
     const { answer } = dispatching(
-      defineHandler(heartbeat, (request) => ({ errorCode: request.generationId })),
+      defineHandler(heartbeat, OPEN, (request) => ({ errorCode: request.generationId })),
     )
 
     const chunks = await answer(requestFrame(heartbeat, 4, BEAT))
@@ -77,7 +78,7 @@ describe('dispatch', () => {
   })
 
   it('an unknown API key or version is refused with the client, the API and the version', async () => {
-    const { answer } = dispatching(defineHandler(heartbeat, () => ({ errorCode: 0 })))
+    const { answer } = dispatching(defineHandler(heartbeat, OPEN, () => ({ errorCode: 0 })))
     const unknownKey = requestFrame(heartbeat, 4, BEAT)
     unknownKey.writeInt16BE(999, 0)
     const unknownVersion = requestFrame(heartbeat, 4, BEAT)
@@ -100,7 +101,7 @@ describe('dispatch', () => {
   })
 
   it('a body that is not what its version says is refused, with the field in the reason', async () => {
-    const { answer } = dispatching(defineHandler(heartbeat, () => ({ errorCode: 0 })))
+    const { answer } = dispatching(defineHandler(heartbeat, OPEN, () => ({ errorCode: 0 })))
     const frame = requestFrame(heartbeat, 4, BEAT)
 
     for (let length = 15; length < frame.length; length++) {
@@ -123,9 +124,9 @@ describe('dispatch', () => {
     const fail = () => {
       throw new TypeError('x is undefined')
     }
-    const closing = dispatching(defineHandler(heartbeat, fail))
+    const closing = dispatching(defineHandler(heartbeat, OPEN, fail))
     const answering = dispatching(
-      defineHandler(heartbeat, fail, { afterBug: (errorCode) => ({ errorCode }) }),
+      defineHandler(heartbeat, OPEN, fail, { afterBug: (errorCode) => ({ errorCode }) }),
     )
 
     await assert.rejects(closing.answer(requestFrame(heartbeat, 4, BEAT)), RequestRefused)
@@ -140,8 +141,8 @@ describe('dispatch', () => {
   })
 
   it('a handler may give no answer, or ask for the connection to close', async () => {
-    const silent = dispatching(defineHandler(heartbeat, () => NO_ANSWER))
-    const closing = dispatching(defineHandler(heartbeat, () => disconnect('acks=0 failed')))
+    const silent = dispatching(defineHandler(heartbeat, OPEN, () => NO_ANSWER))
+    const closing = dispatching(defineHandler(heartbeat, OPEN, () => disconnect('acks=0 failed')))
 
     assert.equal(await silent.answer(requestFrame(heartbeat, 4, BEAT)), undefined)
     await assert.rejects(closing.answer(requestFrame(heartbeat, 4, BEAT)), /acks=0 failed/)

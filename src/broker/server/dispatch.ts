@@ -9,6 +9,7 @@ import { decodeRequestHeader, encodeResponse, type RequestHeader } from '../prot
 import { ErrorCode } from '../wire/error-codes.ts'
 import type { ClientConnection, Handler, HandlerContext } from './handler.ts'
 import { describeError } from './json-log.ts'
+import { UNRESTRICTED } from './security/access.ts'
 import type { BrokerServices } from './services.ts'
 
 export interface Dispatched {
@@ -79,6 +80,7 @@ export function createDispatch(
       apiVersion,
       clientId,
       connection,
+      access: broker.authorizer?.accessOf(connection, handler.api.name) ?? UNRESTRICTED,
       broker,
       throttleMs: 0,
       releaseFrame,

@@ -27,6 +27,9 @@ import { handler as addOffsetsToTxn } from './handlers/25-add-offsets-to-txn.ts'
 import { handler as endTxn } from './handlers/26-end-txn.ts'
 import { handler as writeTxnMarkers } from './handlers/27-write-txn-markers.ts'
 import { handler as txnOffsetCommit } from './handlers/28-txn-offset-commit.ts'
+import { handler as describeAcls } from './handlers/29-describe-acls.ts'
+import { handler as createAcls } from './handlers/30-create-acls.ts'
+import { handler as deleteAcls } from './handlers/31-delete-acls.ts'
 import { handler as describeConfigs } from './handlers/32-describe-configs.ts'
 import { handler as alterConfigs } from './handlers/33-alter-configs.ts'
 import { handler as describeLogDirs } from './handlers/35-describe-log-dirs.ts'
@@ -73,6 +76,9 @@ const handlers: readonly Handler[] = [
   endTxn,
   writeTxnMarkers,
   txnOffsetCommit,
+  describeAcls,
+  createAcls,
+  deleteAcls,
   describeConfigs,
   alterConfigs,
   describeLogDirs,

@@ -15,12 +15,21 @@ import { WorkBudget } from '../log/work-budget.ts'
 import type { Api } from '../protocol/api.ts'
 import { decodeRequestHeader, decodeResponse, encodeRequest } from '../protocol/frames.ts'
 import type { Fields, Infer, InferInput } from '../wire/field.ts'
+import { BufferPool } from './buffer-pool.ts'
 import { CoordinatorRuntime } from './coordinator-runtime.ts'
-import type { Handler } from './handler.ts'
+import { DelayedFetches } from './delayed-fetch.ts'
+import { createDispatch } from './dispatch.ts'
+import { FetchSessions } from './fetch-sessions.ts'
+import type { ClientConnection, Handler } from './handler.ts'
+import { handlerFor, servedApis } from './handler-table.ts'
 import type { JsonLog, LogFields } from './json-log.ts'
 import { Partitions } from './partitions.ts'
 import { ProducerIds } from './producer-ids.ts'
 import { ClientQuotas } from './quotas/client-quotas.ts'
+import { ResponseMemory } from './response-memory.ts'
+import { type Access, UNRESTRICTED } from './security/access.ts'
+import { Authorizer } from './security/authorizer.ts'
+import { authorizerSettings } from './security/authorizer-settings.ts'
 import { ANONYMOUS } from './security/principal.ts'
 import type { BrokerServices } from './services.ts'
 import { TransactionRuntime } from './transaction-runtime.ts'
@@ -31,11 +40,23 @@ export interface HandlerWorld extends AsyncDisposable {
   readonly partitions: Partitions
   readonly groups: CoordinatorRuntime
   readonly transactions: TransactionRuntime
+  readonly waitingFetchCount: number
   /** What the broker said of itself: event names with their fields. */
   readonly logged: readonly { event: string; fields: LogFields }[]
-  /** Sends one request through the handler. @param api of the handler, for the types */
+  /**
+   * Sends one request through the handler. @param api of the handler, for the types
+   * @param as who sends it: ANONYMOUS unless said otherwise
+   */
   ask<Req extends Fields, Res extends Fields>(
     handler: Handler,
+    api: Api<Req, Res>,
+    version: number,
+    body: InferInput<Req>,
+    as?: ClientConnection,
+  ): Promise<Infer<Res>>
+  /** As `ask`, but through the table of handlers, as a broker finds them. */
+  send<Req extends Fields, Res extends Fields>(
+    as: ClientConnection,
     api: Api<Req, Res>,
     version: number,
     body: InferInput<Req>,
@@ -48,6 +69,15 @@ export interface HandlerWorld extends AsyncDisposable {
   ): Promise<void>
 }
 
+export const TEST_CONNECTION: ClientConnection = {
+  id: 1,
+  remoteAddress: '127.0.0.1:50000',
+  principal: ANONYMOUS,
+  advertised: { host: 'broker.example', port: 9092 },
+  isClosed: false,
+  onClose: () => () => undefined,
+}
+
 const WORLD_BYTES = 512 * 1024 * 1024
 
 export async function openHandlerWorld(
@@ -57,6 +87,8 @@ export async function openHandlerWorld(
     host?: Host
     settings?: Readonly<Record<string, string>>
     wasCleanStop?: boolean
+    /** Sees every question that handlers ask of the authorizer. */
+    watchAccess?: (access: Access) => Access
     /** Told each time that long work gives others their turn. */
     onYield?: () => void
     /** The broker would end here. */
@@ -105,7 +137,40 @@ export async function openHandlerWorld(
     log,
   })
   const quotas = new ClientQuotas({ clock: host.clock, config, catalog })
-  const broker = { nodeId: 1, host, log, config, catalog, partitions, groups, transactions, quotas }
+  const rules = authorizerSettings(config)
+  const { clock } = host
+  const authorizer = rules && new Authorizer({ catalog, settings: rules, log, clock })
+  const watchAccess = options.watchAccess ?? ((access: Access) => access)
+  const { random } = host
+  const maxSessions = config.maxIncrementalFetchSessionCacheSlots
+  const maxPartitions = config.millraceMaxFetchSessionPartitions
+  const broker: BrokerServices = {
+    nodeId: 1,
+    host,
+    log,
+    wasCleanStop,
+    config,
+    catalog,
+    authorizer,
+    partitions,
+    groups,
+    transactions,
+    quotas,
+    servedApis,
+    producerIds,
+    delayedFetches: new DelayedFetches(host.timers, authorizer),
+    fetchSessions: new FetchSessions({ maxSessions, maxPartitions, clock, random }),
+    responses: new ResponseMemory(config.millraceQueuedMaxResponseBytes),
+    buffers: new BufferPool(0),
+  }
+  const findHandler = (apiKey: number): Handler | undefined => {
+    const handler = handlerFor(apiKey)
+    if (handler === undefined || options.watchAccess === undefined) return handler
+    const answer: Handler['answer'] = (frame, header, context) =>
+      handler.answer(frame, header, { ...context, access: watchAccess(context.access) })
+    return { ...handler, answer }
+  }
+  const dispatch = createDispatch(findHandler, broker)
 
   return {
     disk,
@@ -115,27 +180,33 @@ export async function openHandlerWorld(
     transactions,
     logged,
 
-    async ask(handler, api, version, body) {
+    get waitingFetchCount() {
+      return broker.delayedFetches.waitingCount
+    },
+
+    async ask(handler, api, version, body, as = TEST_CONNECTION) {
       const header = { apiVersion: version, correlationId: 7, clientId: 'test' }
       const frame = Buffer.concat(encodeRequest(api, header, body)).subarray(4)
       const answer = await handler.answer(frame, decodeRequestHeader(frame), {
         apiVersion: version,
         clientId: 'test',
-        connection: {
-          id: 1,
-          remoteAddress: '127.0.0.1:50000',
-          principal: ANONYMOUS,
-          advertised: { host: 'broker.example', port: 9092 },
-          isClosed: false,
-          onClose: () => () => undefined,
-        },
+        connection: as,
+        access: watchAccess(authorizer?.accessOf(as, handler.api.name) ?? UNRESTRICTED),
         throttleMs: 0,
         releaseFrame: () => undefined,
         onSent: () => undefined,
-        broker: broker as BrokerServices, // handlers of this part reach for nothing else
+        broker,
       })
       if (answer.kind !== 'answer') throw new Error(`no answer but ${answer.kind}`)
       return decodeResponse(api, version, Buffer.concat(answer.chunks).subarray(4)).body
+    },
+
+    async send(as, api, version, body) {
+      const header = { apiVersion: version, correlationId: 7, clientId: 'test' }
+      const frame = Buffer.concat(encodeRequest(api, header, body)).subarray(4)
+      const { chunks } = await dispatch(frame, as)
+      if (chunks === undefined) throw new Error('no answer')
+      return decodeResponse(api, version, Buffer.concat(chunks).subarray(4)).body
     },
 
     async produce(topic, partition, values) {

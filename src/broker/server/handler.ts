@@ -15,6 +15,8 @@ import type { Fields, Infer, InferInput } from '../wire/field.ts'
 import type { HostAndPort } from './host-and-port.ts'
 import { describeError } from './json-log.ts'
 import { quotaClientOf, RequestAccounting } from './quotas/request-accounting.ts'
+import type { Access } from './security/access.ts'
+import type { AccessRule } from './security/access-rule.ts'
 import type { Principal } from './security/principal.ts'
 import type { BrokerServices } from './services.ts'
 
@@ -36,6 +38,8 @@ export interface HandlerContext {
   readonly apiVersion: number
   readonly clientId: string | null
   readonly connection: ClientConnection
+  /** What whoever sent the request may do; a handler asks for what its `AccessRule` says. */
+  readonly access: Access
   readonly broker: BrokerServices
   /** How long the client is to send nothing, because it is above a quota; the longest counts. */
   throttleMs: number
@@ -66,6 +70,7 @@ export interface Handler {
   readonly api: Pick<Api, 'key' | 'name'>
   /** First and last that are served, inclusive. */
   readonly versions: VersionRange
+  readonly accessRule: AccessRule
   /** @throws DecodeError when the body is not what the API's version says */
   answer(frame: Buffer, header: RequestHeader, context: HandlerContext): Promise<Answer>
 }
@@ -82,9 +87,13 @@ export interface HandlerOptions<Req extends Fields, Res extends Fields> {
   readonly mayOverlap?: boolean
 }
 
-/** Only `defineHandler` sees the types of both messages, so nothing else has to assert them. */
+/**
+ * Only `defineHandler` sees the types of both messages, so nothing else has to assert them.
+ * @param accessRule what `handle` asks `context.access` before it shows or does anything
+ */
 export function defineHandler<Req extends Fields, Res extends Fields>(
   api: Api<Req, Res>,
+  accessRule: AccessRule,
   handle: (request: Infer<Req>, context: HandlerContext) => Response<Res> | Promise<Response<Res>>,
   { afterBug, mayOverlap = false }: HandlerOptions<Req, Res> = {},
 ): Handler {
@@ -100,6 +109,7 @@ export function defineHandler<Req extends Fields, Res extends Fields>(
   return {
     api,
     versions: servedVersions(api),
+    accessRule,
     async answer(frame, header, context) {
       const { host, quotas } = context.broker
       const accounting = quotas.isActive ? new RequestAccounting(quotas, host.clock) : undefined

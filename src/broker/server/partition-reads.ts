@@ -18,6 +18,7 @@ export interface FetchPlan {
   readonly maxBytes: number
   readonly maxWaitMs: number
   readonly apiVersion: number
+  readonly mayRead: (topic: string) => boolean
   /** Gives the memory that is read into. */
   readonly allocate: (bytes: number) => Buffer
 }
@@ -104,6 +105,7 @@ function lookAt(wanted: FetchPartition, plan: FetchPlan, broker: BrokerServices)
   const isById = plan.apiVersion >= FIRST_VERSION_WITH_TOPIC_IDS
   const topic = isById ? broker.catalog.topicById(wanted.topicId)?.name : wanted.topic
   if (topic === undefined) return refuse(ErrorCode.UNKNOWN_TOPIC_ID)
+  if (!plan.mayRead(topic)) return refuse(ErrorCode.TOPIC_AUTHORIZATION_FAILED)
   const log = broker.partitions.get(topic, wanted.partition)
   if (log === undefined) return refuse(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
   if (log.state === 'offline') return refuse(ErrorCode.KAFKA_STORAGE_ERROR)

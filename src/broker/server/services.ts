@@ -14,6 +14,7 @@ import type { Partitions } from './partitions.ts'
 import type { ProducerIds } from './producer-ids.ts'
 import type { ClientQuotas } from './quotas/client-quotas.ts'
 import type { ResponseMemory } from './response-memory.ts'
+import type { Authorizer } from './security/authorizer.ts'
 import type { TransactionRuntime } from './transaction-runtime.ts'
 
 /** A served API as it is advertised. */
@@ -33,6 +34,8 @@ export interface BrokerServices {
   /** Always the same object; its fields follow what admins alter. */
   readonly config: BrokerConfig
   readonly catalog: Catalog
+  /** undefined: everybody may do everything. */
+  readonly authorizer: Authorizer | undefined
   readonly partitions: Partitions
   readonly groups: CoordinatorRuntime
   readonly transactions: TransactionRuntime

@@ -5,7 +5,8 @@
 //            closes the connection. Topics are named by id from v13 on. A transactional batch must be
 //            part of an open transaction: before v12 its partition was added to it (or else 48, in
 //            v11 120), from v12 on the produce itself adds it (KIP-890). The broker's own topics are
-//            refused with 17.
+//            refused with 17. A topic that may not be written is 29, whether it exists or not; a
+//            transactional id that may not be used is 53 for every partition.
 // Differs    Data written with acks=1 is readable only after its sync. A transactional batch in a request
 // from Kafka without a transactional id is 48, not 53.
 //
@@ -15,9 +16,11 @@ import { BATCH_OVERHEAD_BYTES, readBatchHeader } from '../../batch/header.ts'
 import { isInternalTopic } from '../../catalog/topic-name.ts'
 import type { AppendOutcome } from '../../log/partition-log.ts'
 import { type ProduceRequest, produce } from '../../protocol/00-produce.ts'
+import { AclOperation, AclResource } from '../../wire/acl-codes.ts'
 import { ErrorCode, errorName } from '../../wire/error-codes.ts'
 import { defineHandler, disconnect, type HandlerContext, NO_ANSWER } from '../handler.ts'
 import { describeError } from '../json-log.ts'
+import { asks } from '../security/access-rule.ts'
 import { isTransactional, TransactionalProduce } from '../transactional-produce.ts'
 
 type TopicData = ProduceRequest['topicData'][number]
@@ -28,20 +31,35 @@ type Refusal = Extract<AppendOutcome, { kind: 'refused' }>
 const FIRST_VERSION_WITH_TOPIC_IDS = 13
 const FIRST_VERSION_WITH_ZSTD = 7
 
-export const handler = defineHandler(produce, handle, { mayOverlap: true })
+const takes = asks('WRITE TOPIC', 'WRITE TRANSACTIONAL_ID')
+
+export const handler = defineHandler(produce, takes, handle, { mayOverlap: true })
 
 async function handle(request: ProduceRequest, context: HandlerContext) {
-  const transaction = request.transactionalId === null ? undefined : await begin(request, context)
+  const { transactionalId } = request
+  const isForeignTransaction =
+    transactionalId !== null && !mayTransact(transactionalId, request, context)
+  const transaction =
+    transactionalId === null || isForeignTransaction ? undefined : await begin(request, context)
   const responses = await Promise.all(
-    request.topicData.map(async (topic) => ({
-      name: topic.name,
-      topicId: topic.topicId,
-      partitionResponses: await Promise.all(
-        topic.partitionData.map(async (data) =>
-          toResponse(data.index, await append(topic, data, { request, transaction }, context)),
+    request.topicData.map(async (topic) => {
+      const forbidden = isForeignTransaction
+        ? FOREIGN_TRANSACTION
+        : explainForbidden(topic, context)
+      return {
+        name: topic.name,
+        topicId: topic.topicId,
+        partitionResponses: await Promise.all(
+          topic.partitionData.map(async (data) => {
+            const produced = { request, transaction }
+            return toResponse(
+              data.index,
+              forbidden ?? (await append(topic, data, produced, context)),
+            )
+          }),
         ),
-      ),
-    })),
+      }
+    }),
   )
   const failure = firstFailure(responses)
   // A refused batch may still be on its way to the disk, when its sync outlasts the timeout.
@@ -49,6 +67,30 @@ async function handle(request: ProduceRequest, context: HandlerContext) {
   if (request.acks !== 0) return { responses, throttleTimeMs: 0 }
   if (failure === undefined) return NO_ANSWER
   return disconnect(`produce with acks=0 failed: ${errorName(failure)}`)
+}
+
+const FOREIGN_TRANSACTION = refuse(ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
+const FORBIDDEN_TOPIC = refuse(ErrorCode.TOPIC_AUTHORIZATION_FAILED)
+
+/** Only transactional batches need the transactional id that the request names. */
+function mayTransact(
+  transactionalId: string,
+  { topicData }: ProduceRequest,
+  { access }: HandlerContext,
+): boolean {
+  const hasAny = topicData.some(({ partitionData }) =>
+    partitionData.some(({ records }) => records !== null && isTransactional(records)),
+  )
+  if (!hasAny) return true
+  return access.may(AclOperation.WRITE, AclResource.TRANSACTIONAL_ID, transactionalId)
+}
+
+/** An id that nobody knows is told as such: there is no name to ask about. */
+function explainForbidden(topic: TopicData, context: HandlerContext): Refusal | undefined {
+  const name = nameOf(topic, context)
+  if (name === undefined) return undefined
+  const isAllowed = context.access.may(AclOperation.WRITE, AclResource.TOPIC, name)
+  return isAllowed ? undefined : FORBIDDEN_TOPIC
 }
 
 interface Produced {
@@ -66,7 +108,8 @@ async function begin(request: ProduceRequest, context: HandlerContext): Promise<
   const { apiVersion, broker } = context
   const transactionalId = request.transactionalId ?? ''
   const produce = new TransactionalProduce(broker.transactions, { transactionalId, apiVersion })
-  const batches = request.topicData.flatMap((topic) =>
+  const allowed = request.topicData.filter((topic) => !explainForbidden(topic, context))
+  const batches = allowed.flatMap((topic) =>
     topic.partitionData.flatMap(({ index: partition, records }) => {
       const log = findLog(topic, partition, context)
       const isRefused = log === undefined || isInternalTopic(log.topic)
@@ -126,10 +169,13 @@ async function append(
 }
 
 function findLog(topic: TopicData, index: number, context: HandlerContext) {
-  const { catalog, partitions } = context.broker
-  if (context.apiVersion < FIRST_VERSION_WITH_TOPIC_IDS) return partitions.get(topic.name, index)
-  const name = catalog.topicById(topic.topicId)?.name
-  return name === undefined ? undefined : partitions.get(name, index)
+  const name = nameOf(topic, context)
+  return name === undefined ? undefined : context.broker.partitions.get(name, index)
+}
+
+function nameOf(topic: TopicData, { apiVersion, broker }: HandlerContext): string | undefined {
+  if (apiVersion < FIRST_VERSION_WITH_TOPIC_IDS) return topic.name
+  return broker.catalog.topicById(topic.topicId)?.name
 }
 
 function unknownPartition(apiVersion: number, topic: TopicData, { broker }: HandlerContext) {

@@ -4,6 +4,7 @@
 //            read_committed nothing beyond the last stable offset, with the aborted transactions.
 //            Waits for `min_bytes`, at most `max_wait_ms`. Sessions (KIP-227). Topics by id from v13.
 //            A client above its quota of bytes gets an empty answer and the time to wait.
+//            A topic that may not be read is 29; whoever waits is asked again when access rules change.
 // Differs    What was written with acks=0 or 1 becomes readable when it is synced. There are no
 // from Kafka followers: a replica id is taken for a consumer. Quotas count the bytes of records, not
 //            the answer around them; request_percentage delays a fetch, but does not empty it.
@@ -12,6 +13,7 @@
 // partition-log; bytes leave undecoded.
 
 import { type FetchRequest, fetch } from '../../protocol/01-fetch.ts'
+import { AclOperation, AclResource } from '../../wire/acl-codes.ts'
 import { ErrorCode } from '../../wire/error-codes.ts'
 import type { AwaitedPartition } from '../delayed-fetch.ts'
 import type { FetchContext, FetchSession, FetchSessionRequest } from '../fetch-sessions.ts'
@@ -26,12 +28,15 @@ import {
   readableBytes,
 } from '../partition-reads.ts'
 import { quotaClientOf } from '../quotas/request-accounting.ts'
+import { asks } from '../security/access-rule.ts'
 
 const FIRST_VERSION_WITH_TOPIC_IDS = 13
 const READ_COMMITTED = 1
 const NO_SESSION = 0
 
-export const handler = defineHandler(fetch, handle, { afterBug: refuse })
+const takes = asks('READ TOPIC')
+
+export const handler = defineHandler(fetch, takes, handle, { afterBug: refuse })
 
 async function handle(request: FetchRequest, context: HandlerContext) {
   const { broker } = context
@@ -97,7 +102,7 @@ function toPlan(
   session: Exclude<FetchContext, { kind: 'refused' }>,
   context: HandlerContext,
 ): FetchPlan {
-  const { apiVersion, broker, onSent } = context
+  const { access, apiVersion, broker, onSent } = context
   const { quotas } = broker
   const quotaBytes = quotas.isActive ? quotas.maxFetchBytes(quotaClientOf(context)) : Infinity
   const taken: Buffer[] = []
@@ -111,6 +116,7 @@ function toPlan(
     maxBytes: Math.min(request.maxBytes, broker.config.fetchMaxBytes, quotaBytes),
     maxWaitMs: request.maxWaitMs,
     apiVersion,
+    mayRead: (topic) => access.may(AclOperation.READ, AclResource.TOPIC, topic),
     allocate: (bytes) => {
       const buffer = broker.buffers.take(bytes)
       taken.push(buffer)

@@ -2,14 +2,16 @@
 // Behaviour  -1 latest (the last stable offset for read_committed), -2 earliest, -3 the record with
 //            the greatest timestamp (v7), -4 earliest on this node (v8), -5 latest in tiered storage
 //            (v9), -6 earliest not yet uploaded (v11); a time finds the first record at or after it,
-//            and its leader epoch. Nothing found is offset -1 without an error.
+//            and its leader epoch. Nothing found is offset -1 without an error. A hidden topic is 29.
 // Differs    There is no tiered storage: -4 is the log start, -5 and -6 find nothing.
 // from Kafka
 
 import type { PartitionLog } from '../../log/partition-log.ts'
 import { type ListOffsetsRequest, listOffsets } from '../../protocol/02-list-offsets.ts'
+import { AclOperation, AclResource } from '../../wire/acl-codes.ts'
 import { ErrorCode } from '../../wire/error-codes.ts'
 import { defineHandler, type HandlerContext } from '../handler.ts'
+import { asks } from '../security/access-rule.ts'
 
 type Partition = ListOffsetsRequest['topics'][number]['partitions'][number]
 interface Found {
@@ -37,17 +39,22 @@ const FIRST_VERSION = new Map([
 ])
 const NOTHING: Found = { offset: -1, timestamp: -1, leaderEpoch: NO_EPOCH }
 
-export const handler = defineHandler(listOffsets, async (request, context) => {
+const takes = asks('DESCRIBE TOPIC')
+
+export const handler = defineHandler(listOffsets, takes, async (request, context) => {
   const isCommittedOnly = request.isolationLevel === READ_COMMITTED
   const topics = []
   for (const { name, partitions } of request.topics) {
+    const isHidden = !context.access.may(AclOperation.DESCRIBE, AclResource.TOPIC, name)
     const repeated = repeatedIndexes(partitions)
     const answers = []
     for (const asked of partitions) {
       const { partitionIndex } = asked
-      const outcome = repeated.has(partitionIndex)
-        ? ErrorCode.INVALID_REQUEST
-        : await find(name, asked, isCommittedOnly, context)
+      const outcome = isHidden
+        ? ErrorCode.TOPIC_AUTHORIZATION_FAILED
+        : repeated.has(partitionIndex)
+          ? ErrorCode.INVALID_REQUEST
+          : await find(name, asked, isCommittedOnly, context)
       answers.push(
         typeof outcome === 'number'
           ? { partitionIndex, errorCode: outcome, ...NOTHING }

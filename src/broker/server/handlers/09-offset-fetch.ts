@@ -4,15 +4,17 @@
 //            with require_stable waits for commits under way, and answers 88 where a transaction that
 //            is still open may change the offset (KIP-447). v8+ takes many groups. v10 names topics
 //            by id: an unknown one is 100. Offsets of a deleted topic are not found for a new one of
-//            its name.
+//            its name. A hidden group is 30, a hidden topic 29, and left out of everything.
 // Differs    Member id and epoch of v9 are those of KIP-848 and are not looked at yet.
 // from Kafka
 
 import { ZERO_UUID } from '../../bytes/uuid.ts'
 import { type OffsetFetchRequest, offsetFetch } from '../../protocol/09-offset-fetch.ts'
+import { AclOperation, AclResource } from '../../wire/acl-codes.ts'
 import { ErrorCode } from '../../wire/error-codes.ts'
 import type { FetchCall, FetchedTopic } from '../coordinator-offsets.ts'
 import { defineHandler, type HandlerContext } from '../handler.ts'
+import { asks } from '../security/access-rule.ts'
 
 type AskedGroup = OffsetFetchRequest['groups'][number]
 
@@ -20,7 +22,9 @@ const FIRST_VERSION_WITH_GROUPS = 8
 const FIRST_VERSION_WITH_TOPIC_IDS = 10
 const NOTHING = { committedOffset: -1, committedLeaderEpoch: -1, metadata: '' }
 
-export const handler = defineHandler(offsetFetch, async (request, context) => {
+const takes = asks('DESCRIBE GROUP', 'DESCRIBE TOPIC')
+
+export const handler = defineHandler(offsetFetch, takes, async (request, context) => {
   const { requireStable } = request
   if (context.apiVersion < FIRST_VERSION_WITH_GROUPS) {
     const topics = request.topics?.map((topic) => ({ ...topic, topicId: ZERO_UUID })) ?? null
@@ -39,14 +43,21 @@ async function fetchGroup(
   requireStable: boolean,
   context: HandlerContext,
 ) {
-  const { apiVersion, broker } = context
+  const { access, apiVersion, broker } = context
   const isById = apiVersion >= FIRST_VERSION_WITH_TOPIC_IDS
   const asked = topics?.map(({ name, topicId, partitionIndexes }) => ({
     topic: isById ? broker.catalog.topicById(topicId)?.name : name,
     topicId,
     partitions: partitionIndexes,
   }))
-  const known = asked?.filter(hasName) ?? null
+  const named = asked?.filter(hasName) ?? null
+  if (!access.may(AclOperation.DESCRIBE, AclResource.GROUP, groupId)) {
+    return refuseGroup(groupId, ErrorCode.GROUP_AUTHORIZATION_FAILED, named, apiVersion)
+  }
+  const mayDescribe = ({ topic }: { topic: string }) =>
+    access.may(AclOperation.DESCRIBE, AclResource.TOPIC, topic)
+  const hidden = named?.filter((topic) => !mayDescribe(topic)) ?? []
+  const known = named?.filter(mayDescribe) ?? null
   const { errorCode, topics: fetched } = await broker.groups.fetchOffsets({
     groupId,
     topics: known,
@@ -58,12 +69,22 @@ async function fetchGroup(
     groupId,
     errorCode,
     topics: [
-      ...fetched.map((topic) => answerTopic(topic, context, requireStable)),
+      ...fetched
+        .filter(({ topic }) => known !== null || isVisible(topic, context))
+        .map((topic) => answerTopic(topic, context, requireStable)),
+      ...hidden.map(({ topic, topicId, partitions }) =>
+        refuseTopic({ name: topic, topicId, partitions }, ErrorCode.TOPIC_AUTHORIZATION_FAILED),
+      ),
       ...unknown.map(({ topicId, partitions }) =>
         refuseTopic({ name: '', topicId, partitions }, ErrorCode.UNKNOWN_TOPIC_ID),
       ),
     ],
   }
+}
+
+/** Of everything that a group committed only what may be described is shown. */
+function isVisible(topic: string, { access }: HandlerContext): boolean {
+  return access.mayQuietly(AclOperation.DESCRIBE, AclResource.TOPIC, topic)
 }
 
 type NamedTopic = NonNullable<FetchCall['topics']>[number]

@@ -12,10 +12,11 @@ import { apiVersions } from '../../protocol/18-api-versions.ts'
 import { ErrorCode } from '../../wire/error-codes.ts'
 import { FEATURES, FEATURES_EPOCH } from '../features.ts'
 import { defineHandler } from '../handler.ts'
+import { OPEN } from '../security/access-rule.ts'
 
 const SOFTWARE_WORD = /^[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?$/
 
-export const handler = defineHandler(apiVersions, (request, { apiVersion, broker }) => {
+export const handler = defineHandler(apiVersions, OPEN, (request, { apiVersion, broker }) => {
   if (apiVersion >= 3 && !isWellNamed(request)) {
     return { errorCode: ErrorCode.INVALID_REQUEST, apiKeys: [], throttleTimeMs: 0 }
   }

@@ -3,28 +3,42 @@
 //            topic is gone from Metadata, its files have another name, and whoever waited for its
 //            data has been woken with 3 or 100. Above `controller_mutation_rate` a topic is 89 from
 //            v5 on, before the client only has to wait. The files go after `file.delete.delay.ms`.
+//            Takes DELETE on the topic, or on the cluster (29); the name of a hidden topic, asked for by
+//            id, is not told.
 // Differs    Internal topics are refused: groups that are alive would lose their offsets.
 
 import { ZERO_UUID } from '../../bytes/uuid.ts'
+import { CLUSTER_NAME } from '../../catalog/acl.ts'
 import type { Topic } from '../../catalog/catalog-state.ts'
 import { type Refusal, refuse } from '../../catalog/refusal.ts'
 import { deleteTopics } from '../../protocol/20-delete-topics.ts'
+import { AclOperation, AclResource } from '../../wire/acl-codes.ts'
 import { ErrorCode } from '../../wire/error-codes.ts'
 import { defineHandler, type HandlerContext } from '../handler.ts'
 import { endMutations, mutationsOf } from '../quotas/request-mutations.ts'
 import { repeated } from '../repeated.ts'
+import { asks } from '../security/access-rule.ts'
 
 interface Wanted {
   readonly name: string | null
   readonly topicId: string
 }
 
+const { DELETE, DESCRIBE } = AclOperation
+const { CLUSTER, TOPIC } = AclResource
+
 const FIRST_VERSION_WITH_DISABLED = 3
 const FIRST_VERSION_WITH_STRICT_QUOTA = 5
+const FORBIDDEN = refuse(
+  ErrorCode.TOPIC_AUTHORIZATION_FAILED,
+  'Deleting this topic takes DELETE on it or on the cluster.',
+)
 /** So many topics are decided on before others get their turn. */
 const TOPICS_PER_TURN = 5000
 
-export const handler = defineHandler(deleteTopics, async (request, context) => {
+const takes = asks('DELETE TOPIC', 'DESCRIBE TOPIC', 'DELETE CLUSTER')
+
+export const handler = defineHandler(deleteTopics, takes, async (request, context) => {
   const wanted: readonly Wanted[] =
     context.apiVersion >= 6
       ? request.topics
@@ -45,9 +59,10 @@ export const handler = defineHandler(deleteTopics, async (request, context) => {
   const responses = decisions.map((decision, index) => {
     const outcome = decision.kind === 'found' ? outcomes.next().value! : decision
     const { name, topicId } = wanted[index]!
+    const shown = decision.kind === 'found' ? decision.topic : { name, id: topicId }
     return {
-      name: decision.kind === 'found' ? decision.topic.name : name,
-      topicId: decision.kind === 'found' ? decision.topic.id : topicId,
+      name: decision.kind === 'refused' ? (decision.shownName ?? name) : shown.name,
+      topicId: shown.id,
       errorCode: outcome.kind === 'refused' ? outcome.errorCode : ErrorCode.NONE,
       errorMessage: outcome.kind === 'refused' ? outcome.message : null,
     }
@@ -59,8 +74,8 @@ function decide(
   wanted: Wanted,
   twice: ReadonlySet<string>,
   context: HandlerContext,
-): Refusal | { kind: 'found'; topic: Topic } {
-  const { broker, apiVersion } = context
+): (Refusal & { shownName?: string }) | { kind: 'found'; topic: Topic } {
+  const { access, broker, apiVersion } = context
   const { name, topicId } = wanted
   if (!broker.config.deleteTopicEnable) {
     const code =
@@ -74,6 +89,12 @@ function decide(
     return refuse(ErrorCode.INVALID_REQUEST, 'A topic is deleted by its name or by its id.')
   }
   const topic = lookUp(wanted, context)
+  const allowed = topic?.name ?? name
+  if (allowed !== null && !access.mayQuietly(DELETE, CLUSTER, CLUSTER_NAME)) {
+    const isVisible = access.may(DESCRIBE, TOPIC, allowed)
+    const isForbidden = !isVisible || (topic !== undefined && !access.may(DELETE, TOPIC, allowed))
+    if (isForbidden) return isVisible ? { ...FORBIDDEN, shownName: allowed } : FORBIDDEN
+  }
   if (topic === undefined) {
     return hasId
       ? refuse(ErrorCode.UNKNOWN_TOPIC_ID, `There is no topic with the id ${topicId}.`)

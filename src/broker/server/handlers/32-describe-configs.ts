@@ -1,7 +1,8 @@
 // Versions   1-4.
 // Behaviour  Every key of the resource, or those asked for, each with its value, its source, what else
 //            it could come from, its type and a sentence. Values of passwords are never shown.
-//            A broker is 1, or empty for what was altered for every broker.
+//            A broker is 1, or empty for what was altered for every broker. What may not be seen is 29, 30
+//            or, of brokers and client metrics, 31.
 // Differs    Loggers are not configurable here. A resource that is named twice is described once and
 //            then refused with 42, lest a small request had an answer without bounds. Synonyms also
 //            list the keys in other units (`log.retention.hours` behind `retention.ms`), which Kafka
@@ -12,10 +13,12 @@ import { NODE_ID } from '../../catalog/decide-topic.ts'
 import { type Refusal, refuse } from '../../catalog/refusal.ts'
 import { explainIllegalTopicName } from '../../catalog/topic-name.ts'
 import { type DescribeConfigsRequest, describeConfigs } from '../../protocol/32-describe-configs.ts'
+import { AclOperation } from '../../wire/acl-codes.ts'
 import { ErrorCode } from '../../wire/error-codes.ts'
-import { resourceOf } from '../config-resources.ts'
+import { explainForbidden, resourceOf } from '../config-resources.ts'
 import { describeConfigsOf } from '../described-configs.ts'
 import { defineHandler, type HandlerContext } from '../handler.ts'
+import { asks } from '../security/access-rule.ts'
 
 type Wanted = DescribeConfigsRequest['resources'][number]
 
@@ -23,7 +26,9 @@ const NAMED_TWICE = refuse(ErrorCode.INVALID_REQUEST, 'The resource is named twi
 /** So many resources are described before others get their turn. */
 const RESOURCES_PER_TURN = 100
 
-export const handler = defineHandler(describeConfigs, async (request, context) => {
+const takes = asks('DESCRIBE_CONFIGS TOPIC', 'DESCRIBE_CONFIGS CLUSTER', 'DESCRIBE_CONFIGS GROUP')
+
+export const handler = defineHandler(describeConfigs, takes, async (request, context) => {
   const results = []
   const seen = new Set<string>()
   for (const wanted of request.resources) {
@@ -37,6 +42,8 @@ export const handler = defineHandler(describeConfigs, async (request, context) =
 
 function answer(wanted: Wanted, request: DescribeConfigsRequest, context: HandlerContext) {
   const { resourceType, resourceName } = wanted
+  const forbidden = explainForbidden(AclOperation.DESCRIBE_CONFIGS, wanted, context.access)
+  if (forbidden !== undefined) return refused(wanted, forbidden)
   const named = resourceOf(wanted)
   if (named.kind === 'refused') return refused(wanted, named)
   const { resource } = named

@@ -1,6 +1,7 @@
 // Versions   0-2.
 // Behaviour  Replaces the whole set of a resource: what is not named goes back to its default. Each
 //            resource is altered as a whole or not at all; with `validate_only` only checked.
+//            What may not be altered is 29, 30 or, of brokers and client metrics, 31.
 // Differs    Loggers cannot be configured here. An unknown key of the broker is refused, Kafka keeps
 //            it; a wrong value of one is 40 as for topics, where Kafka says 42. Keys that do not act
 //            on one node cannot be altered at run time, because they change nothing.
@@ -8,14 +9,18 @@
 import { replaceConfigs } from '../../catalog/decide-configs.ts'
 import { refuse } from '../../catalog/refusal.ts'
 import { type AlterConfigsRequest, alterConfigs } from '../../protocol/33-alter-configs.ts'
+import { AclOperation } from '../../wire/acl-codes.ts'
 import { ErrorCode } from '../../wire/error-codes.ts'
-import { resourceKey, resourceOf } from '../config-resources.ts'
+import { explainForbidden, resourceKey, resourceOf } from '../config-resources.ts'
 import { defineHandler, type HandlerContext } from '../handler.ts'
 import { repeated } from '../repeated.ts'
+import { asks } from '../security/access-rule.ts'
 
 type Wanted = AlterConfigsRequest['resources'][number]
 
-export const handler = defineHandler(alterConfigs, async (request, context) => {
+const takes = asks('ALTER_CONFIGS TOPIC', 'ALTER_CONFIGS CLUSTER', 'ALTER_CONFIGS GROUP')
+
+export const handler = defineHandler(alterConfigs, takes, async (request, context) => {
   const twice = repeated(request.resources.map(resourceKey))
   const responses = []
   for (const wanted of request.resources) {
@@ -32,7 +37,9 @@ export const handler = defineHandler(alterConfigs, async (request, context) => {
   return { responses }
 })
 
-async function alter(wanted: Wanted, validateOnly: boolean, { broker }: HandlerContext) {
+async function alter(wanted: Wanted, validateOnly: boolean, { access, broker }: HandlerContext) {
+  const forbidden = explainForbidden(AclOperation.ALTER_CONFIGS, wanted, access)
+  if (forbidden !== undefined) return forbidden
   const named = resourceOf(wanted)
   if (named.kind === 'refused') return named
   const { resource } = named

@@ -2,6 +2,7 @@
 // Behaviour  SET, DELETE, APPEND and SUBTRACT on single keys; the rest stays. Lists begin with the
 //            value in effect. Each resource is altered as a whole or not at all; with `validate_only`
 //            only checked. A key or a resource named twice: 42.
+//            What may not be altered is 29, 30 or, of brokers and client metrics, 31.
 // Differs    Loggers cannot be configured here. An unknown key of the broker is refused, Kafka keeps
 //            it; a wrong value of one is 40 as for topics, where Kafka says 42. Keys that do not act
 //            on one node cannot be altered at run time, because they change nothing.
@@ -16,10 +17,12 @@ import {
   type IncrementalAlterConfigsRequest,
   incrementalAlterConfigs,
 } from '../../protocol/44-incremental-alter-configs.ts'
+import { AclOperation } from '../../wire/acl-codes.ts'
 import { ErrorCode } from '../../wire/error-codes.ts'
-import { resourceKey, resourceOf } from '../config-resources.ts'
+import { explainForbidden, resourceKey, resourceOf } from '../config-resources.ts'
 import { defineHandler, type HandlerContext } from '../handler.ts'
 import { repeated } from '../repeated.ts'
+import { asks } from '../security/access-rule.ts'
 
 type Wanted = IncrementalAlterConfigsRequest['resources'][number]
 
@@ -30,7 +33,9 @@ const operationByCode: readonly ConfigOperation['operation'][] = [
   'subtract',
 ]
 
-export const handler = defineHandler(incrementalAlterConfigs, async (request, context) => {
+const takes = asks('ALTER_CONFIGS TOPIC', 'ALTER_CONFIGS CLUSTER', 'ALTER_CONFIGS GROUP')
+
+export const handler = defineHandler(incrementalAlterConfigs, takes, async (request, context) => {
   const twice = repeated(request.resources.map(resourceKey))
   const responses = []
   for (const wanted of request.resources) {
@@ -47,7 +52,9 @@ export const handler = defineHandler(incrementalAlterConfigs, async (request, co
   return { responses }
 })
 
-async function alter(wanted: Wanted, validateOnly: boolean, { broker }: HandlerContext) {
+async function alter(wanted: Wanted, validateOnly: boolean, { access, broker }: HandlerContext) {
+  const forbidden = explainForbidden(AclOperation.ALTER_CONFIGS, wanted, access)
+  if (forbidden !== undefined) return forbidden
   const named = resourceOf(wanted)
   if (named.kind === 'refused') return named
   const operations: ConfigOperation[] = []

@@ -1,15 +1,24 @@
 // Versions   0-2.
 // Behaviour  A feature that already is at the level asked for is a success. Any other level, and a
-//            feature that is not known here, is refused with 95; in v2 for the request as a whole.
+//            feature that is not known here, is refused with 95; in v2 for the request as a whole. Takes
+//            ALTER on the cluster (31).
 // Differs    Levels are fixed (see ApiVersions): a client that wants transactions of version 1 uses them
 // from Kafka anyway. `metadata.version` and the like cannot be set: there is no quorum that could differ.
 
 import { updateFeatures } from '../../protocol/57-update-features.ts'
+import { AclOperation } from '../../wire/acl-codes.ts'
 import { ErrorCode } from '../../wire/error-codes.ts'
 import { FEATURES } from '../features.ts'
 import { defineHandler } from '../handler.ts'
+import { asks } from '../security/access-rule.ts'
 
-export const handler = defineHandler(updateFeatures, (request, { apiVersion }) => {
+const takes = asks('ALTER CLUSTER')
+
+export const handler = defineHandler(updateFeatures, takes, (request, { access, apiVersion }) => {
+  if (!access.mayOnCluster(AclOperation.ALTER)) {
+    const errorCode = ErrorCode.CLUSTER_AUTHORIZATION_FAILED
+    return { errorCode, errorMessage: null, results: [] }
+  }
   const results = request.featureUpdates.map(({ feature, maxVersionLevel }) => ({
     feature,
     ...resultOf(feature, maxVersionLevel),

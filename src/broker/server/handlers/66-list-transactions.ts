@@ -1,13 +1,16 @@
 // Versions   0-2
 // Behaviour  Transactional ids by state and producer id, from v1 on by how long their transaction has
-//            run, from v2 on by a pattern that is matched in linear time; one that is none is 128.
+//            run, from v2 on by a pattern that is matched in linear time; one that is none is 128. Hidden
+//            ids are left out.
 // Differs    A pattern may have 1,000 characters; V8's syntax is taken where it can be linear, not RE2's.
 // from Kafka
 
 import { linearRegExp } from '../../../host/linear-regexp.ts'
 import { listTransactions } from '../../protocol/66-list-transactions.ts'
+import { AclOperation, AclResource } from '../../wire/acl-codes.ts'
 import { ErrorCode } from '../../wire/error-codes.ts'
 import { defineHandler } from '../handler.ts'
+import { asks } from '../security/access-rule.ts'
 
 /** Every state that Kafka knows: an id is never seen here in the last two. */
 const STATES = new Set([
@@ -21,7 +24,9 @@ const STATES = new Set([
   'PrepareEpochFence',
 ])
 
-export const handler = defineHandler(listTransactions, (request, { broker }) => {
+const takes = asks('DESCRIBE TRANSACTIONAL_ID')
+
+export const handler = defineHandler(listTransactions, takes, (request, { access, broker }) => {
   const { stateFilters, durationFilter, transactionalIdPattern: text } = request
   const unknownStateFilters = stateFilters.filter((state) => !STATES.has(state))
   const pattern = text === null || text === '' ? null : linearRegExp(text)
@@ -36,6 +41,9 @@ export const handler = defineHandler(listTransactions, (request, { broker }) => 
     .filter(({ producerId }) => producerIds.size === 0 || producerIds.has(producerId))
     .filter(({ startedMs }) => durationFilter < 0 || nowMs - startedMs > durationFilter)
     .filter(({ transactionalId }) => pattern === null || pattern.test(transactionalId))
+    .filter(({ transactionalId }) =>
+      access.mayQuietly(AclOperation.DESCRIBE, AclResource.TRANSACTIONAL_ID, transactionalId),
+    )
     .map(({ transactionalId, producerId, state }) => ({
       transactionalId,
       producerId,

@@ -1,18 +1,26 @@
 // Versions   0-1.
 // Behaviour  Names of what has configurations: topics, the broker, and the groups and client metrics
 //            subscriptions on which something is set. v0 asks for client metrics only; in v1 no type
-//            means every type, and one that does not exist is 35.
+//            means every type, and one that does not exist is 35. Takes DESCRIBE_CONFIGS on the cluster
+//            (31).
 // Differs    Loggers are not listed: they cannot be configured here.
 
 import { NODE_ID } from '../../catalog/decide-topic.ts'
 import { listConfigResources } from '../../protocol/74-list-config-resources.ts'
+import { AclOperation } from '../../wire/acl-codes.ts'
 import { ErrorCode } from '../../wire/error-codes.ts'
 import { ResourceCode } from '../config-resources.ts'
 import { defineHandler, type HandlerContext } from '../handler.ts'
+import { asks } from '../security/access-rule.ts'
 
 const everyCode: readonly number[] = Object.values(ResourceCode)
 
-export const handler = defineHandler(listConfigResources, (request, context) => {
+const takes = asks('DESCRIBE_CONFIGS CLUSTER')
+
+export const handler = defineHandler(listConfigResources, takes, (request, context) => {
+  if (!context.access.mayOnCluster(AclOperation.DESCRIBE_CONFIGS)) {
+    return { errorCode: ErrorCode.CLUSTER_AUTHORIZATION_FAILED, configResources: [] }
+  }
   const asked = context.apiVersion === 0 ? [ResourceCode.CLIENT_METRICS] : request.resourceTypes
   if (asked.some((code) => !everyCode.includes(code))) {
     return { errorCode: ErrorCode.UNSUPPORTED_VERSION, configResources: [] }

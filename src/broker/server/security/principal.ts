@@ -9,3 +9,8 @@ export interface Principal {
 
 /** Whoever came by a listener that asks nobody for a name. */
 export const ANONYMOUS: Principal = { type: 'User', name: 'ANONYMOUS' }
+
+/** `User:alice`, as access rules and `super.users` write it. */
+export function principalText({ type, name }: Principal): string {
+  return `${type}:${name}`
+}
