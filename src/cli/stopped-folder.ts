@@ -2,6 +2,8 @@
 // meanwhile, so that no broker starts on it; a folder that is in use or not ours is refused untouched.
 
 import { basename } from 'node:path'
+import { openCatalog } from '../broker/broker.ts'
+import type { Catalog } from '../broker/catalog/catalog.ts'
 import {
   CATALOG_FOLDER,
   hasFormatVersion,
@@ -52,15 +54,31 @@ export async function withStoppedFolder(
   const path = options.data ?? (terminal.env['MILLRACE_DATA'] || DEFAULT_FOLDER)
   const disk = nodeDisk(path)
   try {
-    if (!(await hasFormatVersion(disk))) {
-      throw usageError(`${path} is no data folder of Millrace: name one with --data DIR.`)
-    }
+    await assertOurs(path, disk)
     const lock = await lockFolder(path)
     try {
       await use(await read(path, disk))
     } finally {
       await lock.release()
     }
+  } catch (error) {
+    throw explain(error, path)
+  }
+}
+
+/**
+ * The catalogue of a folder whose broker does not run; what is written is durable when it returns.
+ * @param options.mayMake a folder that is not there is made. @throws CliError (usage) in use, or not ours
+ */
+export async function withStoppedCatalog<T>(
+  path: string,
+  { mayMake }: { mayMake: boolean },
+  use: (catalog: Catalog) => Promise<T>,
+): Promise<T> {
+  try {
+    if (!mayMake) await assertOurs(path, nodeDisk(path))
+    await using opened = await openCatalog(path)
+    return await use(opened.catalog)
   } catch (error) {
     throw explain(error, path)
   }
@@ -73,6 +91,11 @@ export function partitionNamed(folder: StoppedFolder, name: string): StoppedPart
   throw usageError(
     `${folder.path} has no partition '${name}': write TOPIC-PARTITION, as \`millrace log check\` lists them.`,
   )
+}
+
+async function assertOurs(path: string, disk: Disk): Promise<void> {
+  if (await hasFormatVersion(disk)) return
+  throw usageError(`${path} is no data folder of Millrace: name one with --data DIR.`)
 }
 
 async function read(path: string, disk: Disk): Promise<StoppedFolder> {

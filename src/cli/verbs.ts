@@ -22,6 +22,7 @@ export const nouns: Readonly<Record<string, string>> = {
   group: 'Consumer groups: list, describe, move, remove',
   transaction: 'Transactions: list, describe, abort',
   quota: 'Client quotas: list, set, unset',
+  acl: 'Access rules: add, list, remove',
   log: 'The data folder of a stopped broker: check, truncate',
 }
 
@@ -177,6 +178,27 @@ export const verbs: readonly Verb[] = [
     summary: 'Remove quotas',
     impact: 'write',
     load: () => import('./verbs/quota-unset.ts'),
+  },
+  {
+    path: 'acl add',
+    summary: 'Allow or deny somebody something',
+    impact: 'write',
+    fields: ['resource', 'pattern', 'name', 'principal', 'host', 'operation', 'permission'],
+    load: () => import('./verbs/acl-add.ts'),
+  },
+  {
+    path: 'acl ls',
+    summary: 'List access rules',
+    impact: 'read',
+    fields: ['resource', 'pattern', 'name', 'principal', 'host', 'operation', 'permission'],
+    load: () => import('./verbs/acl-ls.ts'),
+  },
+  {
+    path: 'acl rm',
+    summary: 'Remove access rules',
+    impact: 'write',
+    fields: ['resource', 'pattern', 'name', 'principal', 'host', 'operation', 'permission'],
+    load: () => import('./verbs/acl-rm.ts'),
   },
   {
     path: 'log check',
