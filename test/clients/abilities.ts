@@ -1,4 +1,5 @@
 // All abilities, in the order of the matrix.
+import { accessAbilities } from './abilities/access.ts'
 import { administrationAbilities } from './abilities/administration.ts'
 import { groupAbilities } from './abilities/groups.ts'
 import { recordAbilities } from './abilities/records.ts'
@@ -10,4 +11,5 @@ export const abilities: readonly Ability[] = [
   ...groupAbilities,
   ...transactionAbilities,
   ...administrationAbilities,
+  ...accessAbilities,
 ]

@@ -7,6 +7,7 @@ import { connect, type Socket } from 'node:net'
 const LATEST = -1
 const EARLIEST = -2
 const UNKNOWN_TOPIC_OR_PARTITION = 3
+const TOPIC_AUTHORIZATION_FAILED = 29
 
 /** What a batch says of itself, of those fields that the matrix asks for. */
 export interface StoredBatch {
@@ -52,6 +53,30 @@ export class Probe {
     await until(`topic ${topic}`, async () => (await this.leaders(topic)).length === partitions)
     for (let partition = 0; partition < partitions; partition++) {
       await until(`${topic}-${partition}`, () => this.#isServed(topic, partition))
+    }
+  }
+
+  /** From now on nobody may do anything to the topic but describe it. */
+  async allowOnlyDescribe(topic: string): Promise<void> {
+    const [TOPIC, LITERAL, DESCRIBE, ALLOW] = [2, 3, 8, 3]
+    const writer = new Writer().int32(1).int8(TOPIC).string(topic).int8(LITERAL)
+    const answer = await this.#ask(
+      30,
+      1,
+      writer.string('User:*').string('*').int8(DESCRIBE).int8(ALLOW),
+    )
+    answer.skip(4 + 4)
+    const errorCode = answer.int16()
+    if (errorCode !== 0) throw new Error(`a rule for ${topic} failed with error code ${errorCode}`)
+    await until(`the rule for ${topic}`, () => this.#isUnreadable(topic))
+  }
+
+  async #isUnreadable(topic: string): Promise<boolean> {
+    try {
+      await this.#fetch(topic, 0, 0)
+      return false
+    } catch (error) {
+      return error instanceof Error && error.message.endsWith(`code ${TOPIC_AUTHORIZATION_FAILED}`)
     }
   }
 

@@ -2,7 +2,7 @@
 // themselves. Each run has a data folder of its own, and the link's address is what is advertised.
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -12,6 +12,11 @@ import { LossyLink } from './lossy-link.ts'
 
 export const root = resolve(import.meta.dirname, '../..')
 const START_TIMEOUT_MS = 60_000
+/** Access is controlled, and open where no rule says otherwise: see abilities/access.ts. */
+const settings = {
+  'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
+  'allow.everyone.if.no.acl.found': 'true',
+}
 
 export type TargetName = 'millrace' | 'kafka'
 
@@ -45,8 +50,11 @@ export class Target {
     const folder = await mkdtemp(join(tmpdir(), 'millrace-clients-'))
     const port = await freePorts(3)
     const bootstrap = `127.0.0.1:${port + 2}`
-    const settings = { folder: join(folder, 'data'), port, advertise: bootstrap }
-    const broker = name === 'kafka' ? kafka(settings) : millrace(settings)
+    const config = join(folder, 'settings.properties')
+    const lines = Object.entries(settings).map(([key, value]) => `${key}=${value}\n`)
+    await writeFile(config, lines.join(''))
+    const place = { folder: join(folder, 'data'), port, advertise: bootstrap, config }
+    const broker = name === 'kafka' ? kafka(place) : millrace(place)
     await broker.start()
     const link = await LossyLink.start({ upstreamPort: port, port: port + 2 })
     return new Target({ bootstrap, link, broker, folder })
@@ -65,13 +73,15 @@ export class Target {
   }
 }
 
-interface Settings {
+interface Place {
+  /** A file of settings. */
+  readonly config: string
   readonly folder: string
   readonly port: number
   readonly advertise: string
 }
 
-function millrace({ folder, port, advertise }: Settings): Broker {
+function millrace({ folder, port, advertise, config }: Place): Broker {
   let running: ChildProcess | null = null
   const end = async (signal: NodeJS.Signals) => {
     if (running === null) return
@@ -83,7 +93,7 @@ function millrace({ folder, port, advertise }: Settings): Broker {
   return {
     start: async () => {
       const main = join(root, 'src/cli/main.ts')
-      const args = ['start', '--data', folder, '--listen', `127.0.0.1:${port}`]
+      const args = ['start', '--config', config, '--data', folder, '--listen', `127.0.0.1:${port}`]
       const child = spawn(process.execPath, [main, ...args, '--advertise', advertise], {
         stdio: ['ignore', 'pipe', 'inherit'],
       })
@@ -116,7 +126,7 @@ async function untilReady(child: ChildProcess): Promise<void> {
 
 const run = promisify(execFile)
 
-function kafka({ folder, port, advertise }: Settings): Broker {
+function kafka({ folder, port, advertise, config }: Place): Broker {
   const services = (verb: string, ...more: string[]) =>
     run(join(root, 'scripts/services'), [verb, 'kafka', '--data', folder, ...more])
   const stop = async () => {
@@ -124,7 +134,8 @@ function kafka({ folder, port, advertise }: Settings): Broker {
   }
   return {
     start: async () => {
-      await services('start', '--port', String(port), '--advertise', advertise)
+      const where = ['--port', String(port), '--advertise', advertise]
+      await services('start', ...where, '--config', config)
     },
     stop,
     // A controller that was killed is not let in again for nine seconds; Kafka is the control only.

@@ -111,6 +111,7 @@ func read(command *contract.Command) (contract.Result, error) {
 	}
 	config := sarama.NewConfig()
 	config.Consumer.MaxWaitTime = 100 * time.Millisecond
+	config.Consumer.Return.Errors = true
 	client, err := sarama.NewClient(bootstrap, config)
 	if err != nil {
 		return nil, err
@@ -122,6 +123,7 @@ func read(command *contract.Command) (contract.Result, error) {
 	defer client.Close()
 	defer consumer.Close()
 	messages := make(chan *sarama.ConsumerMessage)
+	failures := make(chan *sarama.ConsumerError)
 	ended := make(chan struct{})
 	defer close(ended)
 	for _, partition := range partitions {
@@ -136,7 +138,8 @@ func read(command *contract.Command) (contract.Result, error) {
 			return nil, err
 		}
 		defer reader.AsyncClose()
-		go forward(reader, messages, ended)
+		go forward(reader.Messages(), messages, ended)
+		go forward(reader.Errors(), failures, ended)
 	}
 	records := []contract.Record{}
 	timeout := time.After(time.Duration(command.TimeoutMs) * time.Millisecond)
@@ -144,6 +147,8 @@ func read(command *contract.Command) (contract.Result, error) {
 		select {
 		case message := <-messages:
 			records = append(records, fromMessage(message))
+		case failure := <-failures:
+			return nil, failure
 		case <-timeout:
 			return contract.Result{"records": records}, nil
 		}
@@ -151,10 +156,10 @@ func read(command *contract.Command) (contract.Result, error) {
 	return contract.Result{"records": records}, nil
 }
 
-func forward(reader sarama.PartitionConsumer, messages chan<- *sarama.ConsumerMessage, ended <-chan struct{}) {
-	for message := range reader.Messages() {
+func forward[Item any](from <-chan *Item, to chan<- *Item, ended <-chan struct{}) {
+	for item := range from {
 		select {
-		case messages <- message:
+		case to <- item:
 		case <-ended:
 			return
 		}
