@@ -14,12 +14,14 @@ import { latencySuite } from './suites/latency.ts'
 import { produceSuite } from './suites/produce.ts'
 import { rawSuite } from './suites/raw.ts'
 import { startSuite } from './suites/start.ts'
+import { transactionsSuite } from './suites/transactions.ts'
 
 const suites = {
   raw: rawSuite,
   produce: produceSuite,
   consume: consumeSuite,
   latency: latencySuite,
+  transactions: transactionsSuite,
   start: startSuite,
   disk: diskSuite,
 }
@@ -42,7 +44,7 @@ if (values.help) {
   --only ${names.join(',')}   suites to run (all)
   --rounds N     runs of each row, interleaved (3)
   --seconds S    how long a run measures (4)
-  --rows TEXT    only the rows of produce whose name has that text in it
+  --rows TEXT    only the rows of produce and transactions whose name has that text in it
   --pinned       broker on CPU 0, load on CPU 1
   --json FILE    write every single result there
 Needs Java and the jars that scripts/services prepares.`)
