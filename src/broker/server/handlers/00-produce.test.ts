@@ -264,6 +264,27 @@ describe('a batch that is not what it says', () => {
     })
   }
 
+  for (const version of [3, 6]) {
+    it(`garbage is refused at v${version} too, where zstd is looked for, and the connection stays`, async (t) => {
+      const { connect } = await startTestBroker(t)
+      const client = await connect()
+      await makeTopic(client, 'orders')
+      const garbage = Array.from({ length: 8 }, (_, index) => Buffer.alloc(100, index * 36))
+      const unknownCodec = changed(batchOf(['x']), (batch) => batch.writeInt16BE(7, 21))
+
+      for (const records of [...garbage, unknownCodec]) {
+        const { errorCode } = await produceTo(client, 'orders', records, { version })
+        assert.ok(
+          errorCode === ErrorCode.CORRUPT_MESSAGE || errorCode === ErrorCode.INVALID_RECORD,
+          `${errorCode}`,
+        )
+      }
+
+      const good = await produceTo(client, 'orders', batchOf(['good']), { version })
+      assert.equal(good.baseOffset, 0)
+    })
+  }
+
   it('a decompression bomb is refused, and the broker lives', async (t) => {
     const { connect } = await startTestBroker(t)
     const client = await connect()

@@ -12,7 +12,14 @@
 //
 // Journey 1 of docs/tour.md: connection -> dispatch -> here -> partitions -> partition-log.
 
-import { BATCH_OVERHEAD_BYTES, readBatchHeader } from '../../batch/header.ts'
+import {
+  BATCH_OVERHEAD_BYTES,
+  COMPRESSION_MASK,
+  CURRENT_MAGIC,
+  codecByCode,
+  readAttributes,
+  readMagic,
+} from '../../batch/header.ts'
 import { isInternalTopic } from '../../catalog/topic-name.ts'
 import type { AppendOutcome } from '../../log/partition-log.ts'
 import { type ProduceRequest, produce } from '../../protocol/00-produce.ts'
@@ -224,8 +231,8 @@ function isAcks(acks: number): acks is Acks {
   return acks === -1 || acks === 0 || acks === 1
 }
 
+/** A batch that cannot be read is refused by its log. */
 function isZstd(records: Buffer): boolean {
-  return (
-    records.length >= BATCH_OVERHEAD_BYTES && readBatchHeader(records, 0).compression === 'zstd'
-  )
+  if (records.length < BATCH_OVERHEAD_BYTES || readMagic(records, 0) !== CURRENT_MAGIC) return false
+  return codecByCode[readAttributes(records, 0) & COMPRESSION_MASK] === 'zstd'
 }
