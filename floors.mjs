@@ -46,7 +46,7 @@ export const floors = {
     'broker/catalog',
     'broker/server',
   ],
-  public: ['broker'],
+  public: ['host', 'broker', 'broker/catalog'],
 }
 
 /**

@@ -10,7 +10,7 @@ const RELATIVE_IMPORT = /(?:from|import\()\s*['"](\.[^'"]+)\.ts['"]/g
 
 /** File names below src/public. */
 export const doors: readonly string[] = readdirSync(join(root, 'src/public')).filter((file) =>
-  file.endsWith('.ts'),
+  /^[^.]+\.ts$/.test(file),
 )
 
 /** tsc declares every file that the doors lead to. */
