@@ -236,7 +236,7 @@ class RunningBroker implements Broker {
 }
 
 async function openRooms({
-  host,
+  host: outside,
   isInMemory,
   settings,
   internals,
@@ -244,7 +244,14 @@ async function openRooms({
   health,
   closing,
 }: Opening): Promise<BrokerServices> {
-  const { disk } = host
+  const { config } = new BrokerSettings(settings)
+  const files = new FileCache({
+    disk: outside.disk,
+    maxOpenFiles: config.millraceMaxOpenFiles,
+  })
+  // Whoever opens a file may need one of the cache's to be closed for it.
+  const { disk } = files
+  const host = { ...outside, disk }
   const later = (close: () => Promise<void> | void) => {
     closing.defer(async () => {
       try {
@@ -263,7 +270,6 @@ async function openRooms({
     const isClean = health.isStarted && !health.hasFailed && !health.isUnclean
     if (isClean) await markCleanStop(disk)
   })
-  const { config } = new BrokerSettings(settings)
   // In memory there is nothing to wait for, and no reason to write twice.
   const syncEnabled = !config.millraceUnsafeSkipSync && !isInMemory
   const commit = await GroupCommit.open({
@@ -278,7 +284,6 @@ async function openRooms({
     },
   })
   later(() => commit.close())
-  const files = new FileCache({ disk, maxOpenFiles: config.millraceMaxOpenFiles })
   const catalog = await Catalog.open({
     ...{ host, commit, files, settings, wasCleanStop, onFatal },
     faults: internals.catalogFaults ?? {},

@@ -4,6 +4,7 @@
 // Invariant: a segment stays listed until its content and its name are durable. A failed sync puts
 // its partition offline and is never tried again.
 
+import type { Timers } from '../../host/clock.ts'
 import { type Disk, DiskError } from '../../host/disk.ts'
 import {
   decodeNote,
@@ -16,6 +17,7 @@ import type { LogFaults } from './faults.ts'
 import type { LogWriter } from './log-writer.ts'
 import type { Segment } from './segment.ts'
 import type { StateKeeper } from './state-keeper.ts'
+import { onceFilesOpen } from './too-many-files.ts'
 
 /** Few enough to leave the thread pool to the commits. */
 const PARALLEL_SYNCS = 2
@@ -24,6 +26,7 @@ export type WrittenSegment = readonly [segment: Segment, writer: LogWriter]
 
 export interface CheckpointerOptions {
   readonly disk: Disk
+  readonly timers: Timers
   readonly path: string
   readonly faults: LogFaults
 }
@@ -33,6 +36,7 @@ export class Checkpointer {
   readonly hasCheckpoint: boolean
   readonly #disk: Disk
   readonly #path: string
+  readonly #timers: Timers
   readonly #faults: LogFaults
   /** By partition: thousands of them are asked for one by one when they close. */
   readonly #dirty = new Map<LogWriter, Set<Segment>>()
@@ -47,6 +51,7 @@ export class Checkpointer {
   private constructor(options: CheckpointerOptions, lines: Map<string, string> | undefined) {
     this.#disk = options.disk
     this.#path = options.path
+    this.#timers = options.timers
     this.#faults = options.faults
     this.hasCheckpoint = lines !== undefined
     this.#lines = lines ?? new Map()
@@ -151,7 +156,8 @@ export class Checkpointer {
   /** Syncs one segment's file. When that fails its partition goes offline, unless nobody needs it. */
   async syncSegment(segment: Segment, writer: LogWriter): Promise<void> {
     try {
-      await segment.sync()
+      // A file that could not be opened was not synced, and its sync has not failed.
+      await onceFilesOpen(this.#timers, () => segment.sync())
     } catch (error) {
       if (segment.isRetired) return
       if (this.#faults.retryFailedSync !== true) {
@@ -218,7 +224,7 @@ export class Checkpointer {
 
   async #syncFolder(writer: LogWriter): Promise<void> {
     try {
-      await writer.folder.syncNames()
+      await onceFilesOpen(this.#timers, () => writer.folder.syncNames())
     } catch (error) {
       writer.fail(error)
     }
@@ -228,11 +234,15 @@ export class Checkpointer {
     const unknown = writers.filter(({ folder }) => !folder.hasDurableName)
     const parents = new Set(unknown.map(({ folder }) => folder.parent))
     for (const parent of parents) {
-      await this.#disk.syncFolder(parent)
-      if (parent !== '.' && !this.#syncedParents.has(parent)) await this.#disk.syncFolder('.')
+      await this.#syncParent(parent)
+      if (parent !== '.' && !this.#syncedParents.has(parent)) await this.#syncParent('.')
       this.#syncedParents.add(parent)
     }
     for (const { folder } of unknown) folder.hasDurableName = true
+  }
+
+  async #syncParent(folder: string): Promise<void> {
+    await onceFilesOpen(this.#timers, () => this.#disk.syncFolder(folder))
   }
 }
 

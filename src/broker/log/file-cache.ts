@@ -4,6 +4,10 @@
 // way (`use`) is never closed under it; who finds every handle busy waits for one.
 
 import type { Disk, DiskFile } from '../../host/disk.ts'
+import { makingRoom } from './too-many-files.ts'
+
+/** Closed at once when the system has no more files: the next few will ask as well. */
+const ROOM_FILES = 16
 
 export interface FileCacheOptions {
   readonly disk: Disk
@@ -11,6 +15,7 @@ export interface FileCacheOptions {
 }
 
 export class FileCache {
+  /** Makes room by closing idle files of this cache, when the system has none left to open. */
   readonly disk: Disk
   readonly #maxOpenFiles: number
   readonly #open = new Set<CachedFile>()
@@ -19,7 +24,7 @@ export class FileCache {
   #tick = 0
 
   constructor({ disk, maxOpenFiles }: FileCacheOptions) {
-    this.disk = disk
+    this.disk = makingRoom(disk, () => this.#makeRoom())
     this.#maxOpenFiles = maxOpenFiles
   }
 
@@ -68,6 +73,16 @@ export class FileCache {
   /** Resolves when some operation has ended. */
   nextRelease(): Promise<void> {
     return new Promise((resolve) => this.#waiting.push(resolve))
+  }
+
+  /** @returns false when no file is idle */
+  async #makeRoom(): Promise<boolean> {
+    for (let closed = 0; closed < ROOM_FILES; closed++) {
+      const victim = this.#leastRecentlyUsed()
+      if (victim === undefined) return closed > 0
+      await victim.close()
+    }
+    return true
   }
 
   #leastRecentlyUsed(): CachedFile | undefined {

@@ -132,7 +132,7 @@ export class GroupCommit {
     const fileBytes = config.journalFileBytes
     const { journal, entries } = await Journal.open({ disk, random, folder, fileBytes })
     const path = `${folder}/${CHECKPOINT_FILE}`
-    const checkpointer = await Checkpointer.open({ disk, path, faults })
+    const checkpointer = await Checkpointer.open({ disk, timers: host.timers, path, faults })
     const reserve = await SpaceReserve.open({
       disk,
       timers: host.timers,

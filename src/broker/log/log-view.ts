@@ -7,6 +7,7 @@ import { readBatchSize, readLastOffset } from '../batch/header.ts'
 import { LandedOnDamage, type LogPosition, LogReader, NO_BYTES } from './log-reader.ts'
 import type { LogWriter } from './log-writer.ts'
 import type { Lookup } from './lookup.ts'
+import { isTooManyFiles } from './too-many-files.ts'
 import { overlapping } from './transaction-index.ts'
 
 /** How far a reader may see; `logEnd` includes what a power cut could take back. */
@@ -36,6 +37,7 @@ export type ReadOutcome =
       readonly abortedTransactions: readonly AbortedRange[]
     }
   | { readonly kind: 'out-of-range' }
+  /** Or could not be read just now: the disk opens no more files. */
   | { readonly kind: 'offline' }
 
 const NO_ABORTED: readonly AbortedRange[] = []
@@ -150,7 +152,7 @@ export class LogView {
       const abortedTransactions = await this.#abortedIn(request.fromOffset, endOffsetOf(bytes))
       return { kind: 'records', bytes, abortedTransactions }
     } catch (damage) {
-      this.#writer.fail(damage)
+      if (!isTooManyFiles(damage)) this.#writer.fail(damage)
       return { kind: 'offline' }
     }
   }

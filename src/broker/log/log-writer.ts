@@ -11,7 +11,12 @@ import type { LogPosition } from './log-reader.ts'
 import type { PartitionFolder } from './partition-folder.ts'
 import { mustRoll, Segment } from './segment.ts'
 import { isNoSpace } from './space-reserve.ts'
+import { isTooManyFiles } from './too-many-files.ts'
 import type { AbortedTransaction } from './transaction-index.ts'
+
+/** Why appends are refused that may be tried again. */
+export const NO_SPACE = 'no space left on the disk'
+export const TOO_MANY_FILES = 'too many open files: the system opens no more for now'
 
 /** One batch on its way to the disk; its bytes stay untouched until it is answered. */
 export interface PendingAppend {
@@ -34,8 +39,8 @@ export interface WriterOwner {
   onAccepted(): void
   /** Everything below survives a power cut. */
   onDurable(endOffset: number): void
-  /** No space: nothing from this one on was kept; offsets go on from its base offset. */
-  onRefused(first: PendingAppend): void
+  /** No space, or no files: nothing from this one on was kept; offsets go on from its base offset. */
+  onRefused(first: PendingAppend, reason: string): void
   onSealed(sealed: Segment): void
   onOffline(reason: string): void
   /** Monotonic time has come to this: answers that are overdue go out. */
@@ -213,7 +218,7 @@ export class LogWriter {
     return this.#isOffline
   }
 
-  /** Journaled appends could not be written for want of space: nothing else may be, before them. */
+  /** Journaled appends could not be written for want of space, or files: nothing else may be, before. */
   get isStalled(): boolean {
     return this.#isStalled
   }
@@ -456,7 +461,8 @@ export class LogWriter {
     try {
       await segment.file.use((file) => file.write(buffers, segment.sizeBytes))
     } catch (error) {
-      this.#cutPartialWrite(segment)
+      // Where the file could not be opened, nothing was written.
+      if (!isTooManyFiles(error)) this.#cutPartialWrite(segment)
       throw error
     }
     if (!this.#isOffline) this.#written(segment, count)
@@ -540,9 +546,9 @@ export class LogWriter {
     this.#owner.onAccepted()
   }
 
-  /** Without space the partition goes on serving what it has; what is journaled stays. */
+  /** Without space, or files, the partition goes on serving what it has; what is journaled stays. */
   #failWrite(error: unknown): void {
-    if (!isNoSpace(error)) {
+    if (!isNoSpace(error) && !isTooManyFiles(error)) {
       this.fail(error)
       return
     }
@@ -559,6 +565,7 @@ export class LogWriter {
     this.#unwritten = kept
     this.#queue = []
     this.#isStalled = kept.length > 0
-    if (first !== undefined) this.#owner.onRefused(first)
+    const reason = isNoSpace(error) ? NO_SPACE : TOO_MANY_FILES
+    if (first !== undefined) this.#owner.onRefused(first, reason)
   }
 }

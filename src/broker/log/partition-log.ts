@@ -24,7 +24,13 @@ import type { EpochEnd, LeaderEpochs } from './leader-epochs.ts'
 import type { LogConfig } from './log-config.ts'
 import { LandedOnDamage } from './log-reader.ts'
 import { LogView, type ReadBound, type ReadOutcome, type ReadRequest } from './log-view.ts'
-import { LogWriter, type PendingAppend, type WriterOwner } from './log-writer.ts'
+import {
+  LogWriter,
+  NO_SPACE,
+  type PendingAppend,
+  TOO_MANY_FILES,
+  type WriterOwner,
+} from './log-writer.ts'
 import { Lookup } from './lookup.ts'
 import { PartitionFolder } from './partition-folder.ts'
 import { type PreparedBatch, type Preparing, prepareBatch } from './prepare-batch.ts'
@@ -34,6 +40,7 @@ import { hydrate, type RecoveredLog, recoverLog } from './recovery.ts'
 import { type ScrubRequest, type ScrubStep, scrubStretch } from './scrub.ts'
 import type { Segment } from './segment.ts'
 import { type KeptState, StateKeeper } from './state-keeper.ts'
+import { isTooManyFiles } from './too-many-files.ts'
 import { Upkeep, type UpkeepOwner } from './upkeep.ts'
 import { type Appended, type Ends, WaitingAppends } from './waiting-appends.ts'
 import { WorkBudget } from './work-budget.ts'
@@ -78,8 +85,6 @@ export interface AppendRequest {
   /** After so long without a sync the answer is REQUEST_TIMED_OUT; the batch stays. */
   readonly timeoutMs?: number
 }
-
-const NO_SPACE = 'no space left on the disk'
 
 export class PartitionLog {
   readonly topic: string
@@ -242,7 +247,7 @@ export class PartitionLog {
     }
     // Only the first append after a clean start; those that come meanwhile queue up behind it.
     if (this.#producers === undefined) {
-      return this.#hydrate().then(() => this.append(batch, request))
+      return this.#hydrate().then(() => this.#appendHydrated(batch, request))
     }
     const check = {
       config: this.#config,
@@ -255,6 +260,11 @@ export class PartitionLog {
       return this.#order.join(prepared, (ready) => this.#judge(ready, request))
     }
     return this.#judge(prepared, request)
+  }
+
+  #appendHydrated(batch: Buffer, request: AppendRequest): Promise<AppendOutcome> {
+    const isUnread = this.#producers === undefined && this.#offlineReason === undefined
+    return isUnread ? Promise.resolve(storageError(TOO_MANY_FILES)) : this.append(batch, request)
   }
 
   /** Synchronous when the bytes were written recently. Damage found on the way puts it offline. */
@@ -282,7 +292,7 @@ export class PartitionLog {
 
   /**
    * The first record at or after a moment; undefined when there is none, or 'offline' when the disk
-   * failed or damage was found on the way.
+   * failed or damage was found on the way, or no file can be opened just now.
    */
   offsetForTimestamp(timestamp: number): Promise<TimestampedOffset | 'offline' | undefined> {
     return this.#lookUp(() => this.#lookup.firstAtOrAfter(timestamp, this.#logStartOffset))
@@ -484,6 +494,7 @@ export class PartitionLog {
     try {
       return await find()
     } catch (error) {
+      if (isTooManyFiles(error)) return 'offline'
       if (!isBroken(error)) throw error
       this.#writer.fail(error)
       return 'offline'
@@ -519,7 +530,11 @@ export class PartitionLog {
         this.#producers = producers
         if (offlineReason !== undefined) this.#writer.fail(offlineReason)
       },
-      (error) => this.#writer.fail(error),
+      (error) => {
+        // Whoever comes next tries again.
+        if (isTooManyFiles(error)) this.#hydrating = undefined
+        else this.#writer.fail(error)
+      },
     )
     return this.#hydrating
   }
@@ -564,7 +579,7 @@ export class PartitionLog {
       nowMs: () => this.#host.clock.nowMs(),
       onAccepted: () => this.#waiting.accepted(this.#ends()),
       onDurable: (endOffset) => this.#onDurable(endOffset),
-      onRefused: (first) => this.#onRefused(first),
+      onRefused: (first, reason) => this.#onRefused(first, reason),
       onSealed: (segment) => this.#commit.sealed(segment, this.#writer),
       onOffline: (reason) => this.#goOffline(reason),
       onTick: (monotonicMs) => this.#waiting.expire(monotonicMs, TIMED_OUT),
@@ -587,8 +602,8 @@ export class PartitionLog {
     this.#advanced()
   }
 
-  /** No space from that append on: everything that these changed is put back, last first. */
-  #onRefused(first: PendingAppend): void {
+  /** No space, or files, from that append on: everything that these changed is put back, last first. */
+  #onRefused(first: PendingAppend, reason: string): void {
     const undone = this.#waiting.takeFrom(first.baseOffset)
     for (const { producerId, producerBefore, completed } of undone) {
       if (producerId >= 0) this.#producers?.restore(producerId, producerBefore)
@@ -596,7 +611,7 @@ export class PartitionLog {
     }
     this.#epochs.truncateEnd(first.baseOffset)
     this.#logEndOffset = first.baseOffset
-    this.#waiting.refuse(undone, storageError(NO_SPACE))
+    this.#waiting.refuse(undone, storageError(reason))
   }
 
   #goOffline(reason: string): void {

@@ -12,6 +12,7 @@ import type { GroupWriter } from './group-writer.ts'
 import { type Journal, type JournalEntry, journalBytes } from './journal.ts'
 import type { LogWriter } from './log-writer.ts'
 import { isNoSpace } from './space-reserve.ts'
+import { isTooManyFiles, onceFilesOpen } from './too-many-files.ts'
 
 /** A group up to this size is copied into one block, which then serves as the unwritten tail. */
 const COPIED_GROUP_BYTES = 512 * 1024
@@ -71,7 +72,9 @@ export class SharedJournal {
   async cover(group: readonly LogWriter[]): Promise<Journaled | undefined> {
     const { journal } = this.#options
     const incomplete = group.filter((writer) => !writer.hasUncoveredBytes)
-    await eachLimited(incomplete, PARALLEL_READS, (writer) => loadOrFail(writer))
+    await eachLimited(incomplete, PARALLEL_READS, (writer) =>
+      loadOrFail(writer, this.#options.timers),
+    )
     const estimate = entriesOf(group).totalBytes
     if (!(await this.#makeRoom(estimate))) return undefined
     const { entries, writers, uncovered, totalBytes } = entriesOf(group)
@@ -182,7 +185,7 @@ export class SharedJournal {
       }
       return true
     } catch (error) {
-      if (!isNoSpace(error)) throw error
+      if (!isNoSpace(error) && !isTooManyFiles(error)) throw error
       this.#pausedUntilMs = clock.monotonicMs() + NO_SPACE_PAUSE_MS
       return false
     }
@@ -215,9 +218,9 @@ export class SharedJournal {
   }
 }
 
-async function loadOrFail(writer: LogWriter): Promise<void> {
+async function loadOrFail(writer: LogWriter, timers: Timers): Promise<void> {
   try {
-    await writer.loadUncovered()
+    await onceFilesOpen(timers, () => writer.loadUncovered())
   } catch (error) {
     writer.fail(error)
   }
