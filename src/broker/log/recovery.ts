@@ -1,70 +1,30 @@
 // Brings a partition's folder back to a log. A folder that stopped in good order, or was not written
-// since the last checkpoint, is taken at its note's word. Otherwise what stands in its segments is
+// since the last checkpoint, is taken at its note's word (noted-log.ts). Otherwise what stands in its segments is
 // read and checked from the last producer snapshot below the recovery point on, a torn end is cut,
 // and the journal's batches are added.
 // Invariant: nothing that was acknowledged is cut. Damage with good batches behind it ends the
 // recovery: the log is opened offline and its files stay as they are.
 
-import type { Timers } from '../../host/clock.ts'
 import { readBatchHeader, readBatchSize } from '../batch/header.ts'
-import type { LogNote, SegmentNote } from './checkpoint-file.ts'
+import type { SegmentNote } from './checkpoint-file.ts'
 import { judgeDamage } from './damage.ts'
-import type { FileCache } from './file-cache.ts'
+import { isOutOfDate } from './hydrate.ts'
 import type { ReplayEntry } from './journal.ts'
 import { LeaderEpochs } from './leader-epochs.ts'
 import { learnBatch, learnSegment } from './learn-segment.ts'
 import { loadLearningStart } from './learning-start.ts'
 import { SWAP_SUFFIX, settleLeftovers } from './leftovers.ts'
-import { isCompacted, type LogConfig } from './log-config.ts'
+import { isCompacted } from './log-config.ts'
+import { emptyLog, fromNote, isCovered, isUntouched, logBases } from './noted-log.ts'
 import { removeSnapshotsBeyond } from './producer-snapshots.ts'
 import { ProducerTable } from './producer-table.ts'
+import type { RecoveredLog, RecoveryOptions } from './recovered-log.ts'
 import { recoveryCounters as counters } from './recovery-counters.ts'
-import { baseOffsetOf, Segment, segmentPath } from './segment.ts'
+import { Segment, segmentPath } from './segment.ts'
 import { DELETED_SUFFIX } from './segment-removal.ts'
 
 /** Read and written at once. */
 const COPY_BYTES = 1024 * 1024
-
-export interface RecoveryOptions {
-  readonly files: FileCache
-  readonly timers: Timers
-  readonly nowMs: number
-  readonly folder: string
-  readonly config: LogConfig
-  /** What the last checkpoint said. */
-  readonly note: LogNote | undefined
-  /** Whether there was one at all: then what has no note is newer, and nothing of it durable. */
-  readonly hasCheckpoint: boolean
-  readonly wasCleanStop: boolean
-  /** Where a log starts of which there is no note. */
-  readonly leastLogStartOffset?: number
-  /** No folder can be there: nothing is looked for. */
-  readonly isNew: boolean
-  readonly replay: readonly ReplayEntry[]
-  /** Does what must go on when the disk is full: see `SpaceReserve`. */
-  readonly useReserve: <T>(work: () => Promise<T>) => Promise<T>
-  /** Only a planted fault turns this on. */
-  readonly ignoreCrc?: boolean
-}
-
-export interface RecoveredLog {
-  readonly segments: Segment[]
-  readonly folderExists: boolean
-  readonly logStartOffset: number
-  readonly endOffset: number
-  readonly epochs: LeaderEpochs
-  /** undefined when they were left on disk: see `hydrate`. */
-  readonly producers: ProducerTable | undefined
-  /** Of the first open transaction; -1 when there is none. */
-  readonly firstOpenOffset: number
-  readonly firstDirtyOffset: number
-  /** Compacted segments whose files are still named `.swap`, and what they replace. */
-  readonly swaps: ReadonlyMap<Segment, readonly Segment[]>
-  /** Paths of files that are named `.deleted` and have yet to go. */
-  readonly deletedFiles: readonly string[]
-  /** Set when the log must stay offline. */
-  readonly offlineReason: string | undefined
-}
 
 export async function recoverLog(options: RecoveryOptions): Promise<RecoveredLog> {
   const { note, wasCleanStop, replay, files, folder } = options
@@ -75,110 +35,6 @@ export async function recoverLog(options: RecoveryOptions): Promise<RecoveredLog
   const names = await files.disk.list(folder)
   if (mayTrustNote && (await isUntouched(note, names, options))) return fromNote(note, options)
   return await new Recovery(options, names).run()
-}
-
-/**
- * What a log that was opened at its note's word still needs before it can be written: its producers
- * and the active segment's indexes.
- */
-export async function hydrate(
-  log: { segments: readonly Segment[]; logStartOffset: number; endOffset: number },
-  options: Pick<RecoveryOptions, 'files' | 'timers' | 'folder' | 'config'>,
-): Promise<{ producers: ProducerTable; offlineReason: string | undefined }> {
-  const range = { from: log.logStartOffset, upTo: log.endOffset }
-  const snapshot = await loadLearningStart(options.files.disk, options.folder, range, (offset) =>
-    log.segments.findLast(({ baseOffset }) => baseOffset < offset),
-  )
-  let producers = new ProducerTable(snapshot?.entries)
-  const fromOffset = snapshot?.offset ?? 0
-  const active = log.segments.at(-1)
-  let learntTo = Math.max(fromOffset, log.segments[0]?.baseOffset ?? log.endOffset)
-  for (const segment of log.segments) {
-    if (isOutOfDate(learntTo, segment.baseOffset, log)) producers = new ProducerTable()
-    learntTo = Math.max(learntTo, segment.endOffset)
-    if (segment.endOffset <= fromOffset && segment !== active) continue
-    const twin = segment.twin()
-    const scan = await learnSegment(twin, { ...options, producers, fromOffset })
-    if (scan.isDamaged || twin.endOffset !== segment.endOffset) {
-      const offlineReason = `damaged at offset ${scan.endOffset} (${segment.file.path}, byte ${scan.endPosition})`
-      return { producers, offlineReason }
-    }
-    segment.adopt(twin)
-  }
-  if (isOutOfDate(learntTo, log.endOffset, log)) producers = new ProducerTable()
-  return { producers, offlineReason: undefined }
-}
-
-/**
- * Whether producers may have written what is missing there: deleted records that only the journal had.
- * A state from before is wrong then; nothing is better, since who is unknown may go on.
- */
-function isOutOfDate(
-  learntTo: number,
-  nextOffset: number,
-  { logStartOffset }: { readonly logStartOffset: number },
-): boolean {
-  return learntTo < nextOffset && learntTo < logStartOffset
-}
-
-function emptyLog(): RecoveredLog {
-  return {
-    segments: [],
-    folderExists: false,
-    logStartOffset: 0,
-    endOffset: 0,
-    epochs: new LeaderEpochs(),
-    producers: new ProducerTable(),
-    firstOpenOffset: -1,
-    firstDirtyOffset: 0,
-    swaps: new Map(),
-    deletedFiles: [],
-    offlineReason: undefined,
-  }
-}
-
-/** Everything that the note tells of was durable: after a failed sync, pages of it may be lost. */
-function isCovered({ segments, logStartOffset, recoveryPoint }: LogNote): boolean {
-  return recoveryPoint >= (segments.at(-1)?.endOffset ?? logStartOffset)
-}
-
-/** Nothing was appended since the note was written: the same segments, the last one as long. */
-async function isUntouched(
-  note: LogNote,
-  names: readonly string[],
-  { files, folder }: RecoveryOptions,
-): Promise<boolean> {
-  const active = note.segments.at(-1)
-  const bases = logBases(names)
-  if (bases.length !== note.segments.length) return false
-  if (names.some((name) => /\.(cleaned|swap)$/.test(name))) return false
-  if (note.segments.some((segment, i) => segment.baseOffset !== bases[i])) return false
-  if (active === undefined) return true
-  const stat = await files.disk.stat(segmentPath(folder, active.baseOffset, 'log'))
-  return stat?.size === active.sizeBytes
-}
-
-function fromNote(note: LogNote, { files, folder }: RecoveryOptions): RecoveredLog {
-  counters.cleanOpens += 1
-  const segments = note.segments.map((known) => {
-    const segment = new Segment(files, folder, known.baseOffset, known.createdMs)
-    segment.restore(known)
-    return segment
-  })
-  const endOffset = segments.at(-1)?.endOffset ?? 0
-  return {
-    segments,
-    folderExists: segments.length > 0,
-    logStartOffset: note.logStartOffset,
-    endOffset: Math.max(endOffset, note.logStartOffset),
-    epochs: new LeaderEpochs(note.epochs),
-    producers: segments.length === 0 ? new ProducerTable() : undefined,
-    firstOpenOffset: note.firstOpenOffset,
-    firstDirtyOffset: note.firstDirtyOffset,
-    swaps: new Map(),
-    deletedFiles: [],
-    offlineReason: undefined,
-  }
 }
 
 interface JournaledBatch extends Pick<ReplayEntry, 'baseOffset' | 'bytes' | 'isBehindUnsynced'> {
@@ -533,11 +389,4 @@ function covers({ endOffset }: Segment, other: Segment): boolean {
 
 function baseName(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1)
-}
-
-function logBases(names: readonly string[]): number[] {
-  return names
-    .map((name) => baseOffsetOf(name, 'log'))
-    .filter((base) => base !== undefined)
-    .sort((a, b) => a - b)
 }

@@ -1,0 +1,52 @@
+// What a log that was opened without reading it needs before its first write: the producers, from the
+// last snapshot and the batches behind it, and the indexes of the active segment.
+
+import { learnSegment } from './learn-segment.ts'
+import { loadLearningStart } from './learning-start.ts'
+import { ProducerTable } from './producer-table.ts'
+import type { RecoveryOptions } from './recovered-log.ts'
+import type { Segment } from './segment.ts'
+
+/**
+ * What a log that was opened at its note's word still needs before it can be written: its producers
+ * and the active segment's indexes.
+ */
+export async function hydrate(
+  log: { segments: readonly Segment[]; logStartOffset: number; endOffset: number },
+  options: Pick<RecoveryOptions, 'files' | 'timers' | 'folder' | 'config'>,
+): Promise<{ producers: ProducerTable; offlineReason: string | undefined }> {
+  const range = { from: log.logStartOffset, upTo: log.endOffset }
+  const snapshot = await loadLearningStart(options.files.disk, options.folder, range, (offset) =>
+    log.segments.findLast(({ baseOffset }) => baseOffset < offset),
+  )
+  let producers = new ProducerTable(snapshot?.entries)
+  const fromOffset = snapshot?.offset ?? 0
+  const active = log.segments.at(-1)
+  let learntTo = Math.max(fromOffset, log.segments[0]?.baseOffset ?? log.endOffset)
+  for (const segment of log.segments) {
+    if (isOutOfDate(learntTo, segment.baseOffset, log)) producers = new ProducerTable()
+    learntTo = Math.max(learntTo, segment.endOffset)
+    if (segment.endOffset <= fromOffset && segment !== active) continue
+    const twin = segment.twin()
+    const scan = await learnSegment(twin, { ...options, producers, fromOffset })
+    if (scan.isDamaged || twin.endOffset !== segment.endOffset) {
+      const offlineReason = `damaged at offset ${scan.endOffset} (${segment.file.path}, byte ${scan.endPosition})`
+      return { producers, offlineReason }
+    }
+    segment.adopt(twin)
+  }
+  if (isOutOfDate(learntTo, log.endOffset, log)) producers = new ProducerTable()
+  return { producers, offlineReason: undefined }
+}
+
+/**
+ * Whether producers may have written what is missing there: deleted records that only the journal had.
+ * A state from before is wrong then; nothing is better, since who is unknown may go on.
+ */
+export function isOutOfDate(
+  learntTo: number,
+  nextOffset: number,
+  { logStartOffset }: { readonly logStartOffset: number },
+): boolean {
+  return learntTo < nextOffset && learntTo < logStartOffset
+}
