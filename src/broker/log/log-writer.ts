@@ -13,6 +13,7 @@ import { mustRoll, Segment } from './segment.ts'
 import { isNoSpace } from './space-reserve.ts'
 import { isTooManyFiles } from './too-many-files.ts'
 import type { AbortedTransaction } from './transaction-index.ts'
+import { UndurableStretches } from './undurable-stretches.ts'
 
 /** Why appends are refused that may be tried again. */
 export const NO_SPACE = 'no space left on the disk'
@@ -54,17 +55,6 @@ interface Unwritten {
   bytes: Buffer
 }
 
-/** A stretch of a file that is not durable yet; below `journaledEndOffset` the journal will cover it. */
-interface Undurable {
-  readonly segment: Segment
-  readonly position: number
-  readonly sizeBytes: number
-  readonly baseOffset: number
-  readonly lastOffset: number
-  /** Kept while nobody else may use them again; else read back from the file when needed. */
-  bytes: Buffer | undefined
-}
-
 /** All that was taken, or only what is in the journal with bytes of our own. */
 export type WriteScope = 'taken' | 'journaled'
 
@@ -97,7 +87,7 @@ export class LogWriter {
   readonly #owner: WriterOwner
   #queue: PendingAppend[] = []
   #unwritten: Unwritten[] = []
-  #undurable: Undurable[] = []
+  readonly #undurable: UndurableStretches
   readonly #sealedDirty = new Set<Segment>()
   #writtenEndOffset: number
   /** Exclusive; in the journal, synced or about to be. */
@@ -105,8 +95,6 @@ export class LogWriter {
   /** Exclusive; in the journal, with bytes of our own: may be answered and written later. */
   #copiedEndOffset = 0
   #durableEndOffset: number
-  /** Of what a sync of the file has covered. */
-  #durableEnd: LogPosition | undefined
   #bytesWritten = 0
   #replaceCount = 0
   /** Under way: one write at a time, and before it the cutting of what a failed one left. */
@@ -125,7 +113,7 @@ export class LogWriter {
     this.#owner = options.owner
     this.#writtenEndOffset = options.endOffset
     this.#durableEndOffset = options.endOffset
-    this.#durableEnd = this.writtenEnd
+    this.#undurable = new UndurableStretches(this.writtenEnd)
   }
 
   get active(): Segment | undefined {
@@ -168,7 +156,9 @@ export class LogWriter {
 
   /** Where the durable bytes end that stand in the file. */
   get durableEnd(): LogPosition | undefined {
-    return this.#durableEndOffset >= this.#writtenEndOffset ? this.writtenEnd : this.#durableEnd
+    return this.#durableEndOffset >= this.#writtenEndOffset
+      ? this.writtenEnd
+      : this.#undurable.start
   }
 
   /** Every file is durable below it, by name and content. */
@@ -267,10 +257,7 @@ export class LogWriter {
     this.segments.splice(this.segments.indexOf(old[0]!), old.length, cleaned)
     this.#replaceCount += 1
     for (const segment of old) this.#sealedDirty.delete(segment)
-    // The end of what is durable is the end of an old one while nothing behind it is.
-    if (this.#durableEnd !== undefined && old.includes(this.#durableEnd.segment)) {
-      this.#durableEnd = { segment: cleaned, position: cleaned.sizeBytes }
-    }
+    this.#undurable.replaced(old, cleaned)
   }
 
   /** Whether `writeNow` can do without opening or making a file. */
@@ -318,25 +305,14 @@ export class LogWriter {
 
   /** Segments that a direct sync would have to sync. */
   undurableSegments(): Segment[] {
-    const segments: Segment[] = []
-    for (const { segment, baseOffset } of this.#undurable) {
-      if (baseOffset < this.#journaledEndOffset) continue
-      if (segments.at(-1) !== segment) segments.push(segment)
-    }
-    return segments
+    return this.#undurable.segmentsFrom(this.#journaledEndOffset)
   }
 
   /** What neither a sync nor the journal covers, taken appends included: see `loadUncovered`. */
   uncovered(): Uncovered {
     const from = Math.max(this.#durableEndOffset, this.#journaledEndOffset)
-    const pieces: Buffer[] = []
-    let sizeBytes = 0
-    for (const stretch of this.#undurable) {
-      if (stretch.baseOffset < from) continue
-      if (stretch.bytes === undefined) throw new Error('bytes to be journaled were not read back')
-      pieces.push(stretch.bytes)
-      sizeBytes += stretch.sizeBytes
-    }
+    const pieces = this.#undurable.bytesFrom(from)
+    let sizeBytes = pieces.reduce((sum, { length }) => sum + length, 0)
     for (const { append, bytes } of this.#unwritten) {
       if (append.baseOffset < from) continue
       pieces.push(bytes)
@@ -347,21 +323,12 @@ export class LogWriter {
 
   /** Whether `uncovered` has all bytes at hand. */
   get hasUncoveredBytes(): boolean {
-    return this.#undurable.every(
-      ({ bytes, baseOffset }) => bytes !== undefined || baseOffset < this.#journaledEndOffset,
-    )
+    return this.#undurable.hasBytesFrom(this.#journaledEndOffset)
   }
 
   /** Reads back from the files what its producers have taken back already. */
   async loadUncovered(): Promise<void> {
-    // A sync that ends meanwhile takes some of them away.
-    for (const stretch of [...this.#undurable]) {
-      if (stretch.bytes !== undefined || stretch.baseOffset < this.#journaledEndOffset) continue
-      const { segment, position, sizeBytes } = stretch
-      const bytes = await segment.read(position, sizeBytes)
-      if (bytes.length < sizeBytes) throw new Error(`${segment.file.path}: lost what was written`)
-      stretch.bytes = bytes
-    }
+    await this.#undurable.loadFrom(() => this.#journaledEndOffset)
   }
 
   /**
@@ -387,13 +354,7 @@ export class LogWriter {
   /** A sync of the files, or of the journal, has covered everything below `endOffset`. */
   durable(endOffset: number): void {
     if (this.#isOffline || endOffset <= this.#durableEndOffset) return
-    let covered = 0
-    for (const { lastOffset, segment, position, sizeBytes } of this.#undurable) {
-      if (lastOffset >= endOffset) break
-      this.#durableEnd = { segment, position: position + sizeBytes }
-      covered += 1
-    }
-    this.#undurable.splice(0, covered)
+    this.#undurable.cover(endOffset)
     this.#durableEndOffset = endOffset
     this.#owner.onDurable(endOffset)
   }
@@ -421,7 +382,7 @@ export class LogWriter {
     this.#isOffline = true
     this.#queue = []
     this.#unwritten = []
-    this.#undurable = []
+    this.#undurable.clear()
     this.#isRollRequested = false
     this.#owner.onOffline(error instanceof Error ? error.message : String(error))
   }
@@ -534,8 +495,8 @@ export class LogWriter {
       const position = segment.sizeBytes
       if (baseOffset >= this.#durableEndOffset) {
         const kept = append.acks === -1 ? bytes : undefined
-        this.#undurable.push({ segment, position, sizeBytes, baseOffset, lastOffset, bytes: kept })
-      } else this.#durableEnd = { segment, position: position + sizeBytes }
+        this.#undurable.add({ segment, position, sizeBytes, baseOffset, lastOffset, bytes: kept })
+      } else this.#undurable.wroteDurable({ segment, position: position + sizeBytes })
       segment.note({ lastOffset, maxTimestamp, sizeBytes, indexIntervalBytes, abortedTransaction })
       this.#bytesWritten += sizeBytes
       this.#writtenEndOffset = lastOffset + 1
