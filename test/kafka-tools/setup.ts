@@ -8,6 +8,9 @@ import { join } from 'node:path'
 
 const here = import.meta.dirname
 export const recordedPath = join(here, 'kafka-4.3.1.txt')
+/** Of Kafka's tool for access rules, which needs a broker that controls access: acl.properties. */
+export const recordedAclPath = join(here, 'acl-kafka-4.3.1.txt')
+export const aclSettingsPath = join(here, 'acl.properties')
 
 const files = {
   'delete-records.json': {
@@ -40,6 +43,28 @@ export async function runAgainst(broker: string, libraries: string): Promise<Out
   } finally {
     await rm(folder, { recursive: true })
   }
+}
+
+/** What Kafka's tool for access rules prints. @param libraries folder of Kafka's jars */
+export async function runAclTool(broker: string, libraries: string): Promise<Outcomes> {
+  const commands = await readFile(join(here, 'acl-commands.txt'), 'utf8')
+  const classPath = ['-cp', `${libraries}/*`, '-Dlog4j2.level=OFF']
+  const tools = [...classPath, join(here, 'Tools.java')]
+  const text = await java(tools, commands.replaceAll('BROKER', broker))
+  const outcomes = parseOutcomes(comparable(text.replaceAll(broker, 'BROKER')))
+  return new Map([...outcomes].map(([name, outcome]) => [name, sorted(outcome)]))
+}
+
+/** The tool prints resources, and the rules of each, in the order of a hash. */
+function sorted(outcome: string): string {
+  const blocks = outcome.split(/^(?=Current |Adding )/m).map((block) => {
+    const lines = block.split('\n').map((line) => line.trim())
+    const rules = lines.filter((line) => line.startsWith('(')).sort()
+    const others = lines.filter((line) => line !== '' && !line.startsWith('('))
+    return [...others.slice(0, 1), ...rules, ...others.slice(1)].join('\n')
+  })
+  const [end] = /^exit \d+$/m.exec(outcome) ?? ['']
+  return [...blocks.map((block) => block.replace(end, '').trim()).sort(), end].join('\n')
 }
 
 /** Cases begin with `$ NAME` and end with the next one. A name that comes again is numbered. */

@@ -7,8 +7,17 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { describe, it } from 'node:test'
 import { startBroker } from '../../src/broker/broker.ts'
+import { parseProperties } from '../../src/broker/catalog/properties-file.ts'
 import { differences } from './differences.ts'
-import { parseOutcomes, recordedPath, runAgainst } from './setup.ts'
+import {
+  aclSettingsPath,
+  formatOutcomes,
+  parseOutcomes,
+  recordedAclPath,
+  recordedPath,
+  runAclTool,
+  runAgainst,
+} from './setup.ts'
 
 const services = resolve(import.meta.dirname, '../../scripts/services')
 
@@ -37,5 +46,18 @@ describe("Kafka's own tools", () => {
       assert.equal(outcome, expected, name)
     }
     assert.deepEqual([...needless], [], 'these do not differ any more')
+  })
+
+  it('make, list and remove access rules as at Apache Kafka', async () => {
+    execFileSync(services, ['prepare', 'kafka'], { stdio: 'inherit' })
+    const libraries = execFileSync(services, ['path', 'kafka'], { encoding: 'utf8' }).trim()
+    const settings = parseProperties(await readFile(aclSettingsPath, 'utf8'))
+    const config = Object.fromEntries(settings.map(({ key, value }) => [key, value]))
+    await using broker = await startBroker({ memory: true, listen: '127.0.0.1:0', config })
+    const [address] = broker.addresses
+
+    const ours = await runAclTool(`${address!.host}:${address!.port}`, `${libraries}/lib`)
+
+    assert.equal(formatOutcomes(ours), await readFile(recordedAclPath, 'utf8'))
   })
 })
