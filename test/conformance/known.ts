@@ -1,0 +1,19 @@
+// Checks that fail, each with its reason. One that passes, or that is not made any more, must go from
+// here: the command fails until it does.
+
+export interface KnownFailure {
+  readonly row: string
+  /** Names of checks; all that it matches, and at least one, must fail. */
+  readonly check: RegExp
+  readonly why: string
+  /** It fails on Apache Kafka 4.3.1 as well, when run in the same way. */
+  readonly isAlsoKafkas?: true
+}
+
+export const knownFailures: readonly KnownFailure[] = [
+  {
+    row: 'tools-verifiable-consumer-protocol',
+    check: /^the only member gets every record$/,
+    why: 'The new consumer group protocol (KIP-848) is not there yet; the row ends here.',
+  },
+]

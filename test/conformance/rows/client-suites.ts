@@ -1,0 +1,106 @@
+// The test suites that clients bring along in the packages of their registries, as they are, against
+// the broker of the row: one check for each of their tests.
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { root } from '../broker.ts'
+import { Program, toolLibraries } from '../program.ts'
+import type { Check, Row } from '../row.ts'
+
+const cache = join(root, '.cache/conformance')
+const DEADLINE_MS = 1_800_000
+const group = 'Test suites of clients'
+// biome-ignore lint/suspicious/noControlCharactersInRegex: terminals are coloured by them
+const COLOURS = /\u001b\[[\d;]*m/g
+
+const franzGo: Row = {
+  id: 'suite-franz-go',
+  group,
+  software: 'franz-go 1.22.2, `pkg/kgo`',
+  what:
+    'All tests of the package, those that need no broker included: producers, groups, transactions, ' +
+    'regular expressions, pauses, with 20,000 records in each of the large ones',
+  services: ['suite-franz-go'],
+  isQuick: false,
+  run: async ({ broker }) => {
+    const lines: string[] = []
+    const program = new Program(
+      [join(cache, 'suite-franz-go/kgo.test'), '-test.v', '-test.timeout', '25m'],
+      {
+        // Fuzz tests look for their corpus here.
+        cwd: join(cache, 'suite-franz-go'),
+        env: { KGO_SEEDS: broker.bootstrap, KGO_TEST_RF: '1', KGO_TEST_RECORDS: '20000' },
+        onLine: (line) => lines.push(line),
+      },
+    )
+    await program.exit(DEADLINE_MS)
+    return { checks: lines.flatMap((line, index) => goCheck(line, lines, index)) }
+  },
+}
+
+function goCheck(line: string, lines: readonly string[], index: number): Check[] {
+  const [, verdict, name] = line.match(/^\s*--- (PASS|FAIL|SKIP): (\S+)/) ?? []
+  if (name === undefined) return []
+  const why = (lines[index + 1] ?? '').trim()
+  if (verdict === 'SKIP') return [{ name, skipped: why }]
+  return [verdict === 'PASS' ? { name } : { name, failure: why }]
+}
+
+const librdkafka: Row = {
+  id: 'suite-librdkafka',
+  group,
+  software: 'librdkafka 2.12.1 (its tests come with the crate rdkafka-sys 4.10.0)',
+  what: 'The whole suite in its quick form (`test-runner -Q -p4`), mock-broker and unit tests included',
+  services: ['kafka', 'suite-librdkafka'],
+  isQuick: false,
+  // Some of its tests want topics with three copies.
+  configs: { 'millrace.accept.any.replication.factor': 'true' },
+  run: async (stage) => {
+    const source = join(cache, 'suite-librdkafka')
+    const { bootstrap } = stage.broker
+    await writeScripts(join(stage.folder, 'bin'))
+    const configuration = join(stage.folder, 'test.conf')
+    await writeFile(configuration, `bootstrap.servers=${bootstrap}\ntest.topic.random=true\n`)
+    const checks: Check[] = []
+    const program = new Program(['./test-runner', '-p4', '-Q'], {
+      // A plugin of its own is found from here.
+      cwd: join(source, 'tests'),
+      env: {
+        LD_LIBRARY_PATH: `${source}/src:${source}/src-cpp`,
+        RDKAFKA_TEST_CONF: configuration,
+        TEST_KAFKA_VERSION: '4.0.0',
+        KAFKA_PATH: stage.folder,
+        BROKERS: bootstrap,
+        CI: 'true',
+      },
+      onLine: (line) => checks.push(...librdkafkaCheck(line.replaceAll(COLOURS, ''))),
+    })
+    stage.atEnd(() => program.kill())
+    await program.exit(DEADLINE_MS)
+    return { checks }
+  },
+}
+
+/** A line of the table that it ends with: name, verdict, duration, reason. */
+function librdkafkaCheck(line: string): Check[] {
+  const [, name, verdict, why] =
+    line.match(/^\| (\d{4}_\S+) +\| +(PASSED|FAILED|SKIPPED) \| +[\d.]+s \| ?(.*)/) ?? []
+  if (name === undefined || why === undefined) return []
+  if (verdict === 'SKIPPED') return [{ name, skipped: why }]
+  return [verdict === 'PASSED' ? { name } : { name, failure: why }]
+}
+
+/** It calls the scripts of a Kafka distribution, which are nothing but the start of these classes. */
+async function writeScripts(folder: string): Promise<void> {
+  await mkdir(folder)
+  const classes = {
+    'kafka-topics.sh': 'org.apache.kafka.tools.TopicCommand',
+    'kafka-acls.sh': 'org.apache.kafka.tools.AclCommand',
+    'kafka-configs.sh': 'kafka.admin.ConfigCommand',
+  }
+  for (const [name, main] of Object.entries(classes)) {
+    const script = `#!/bin/sh\nexec java -cp '${toolLibraries}/*' ${main} "$@"\n`
+    await writeFile(join(folder, name), script, { mode: 0o755 })
+  }
+}
+
+export const clientSuites: readonly Row[] = [franzGo, librdkafka]
