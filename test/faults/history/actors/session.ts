@@ -26,6 +26,9 @@ import type { Arena } from './arena.ts'
 const NAMED = { produce: 12, fetch: 12, offsetCommit: 9, offsetFetch: 9 }
 const CLASSIC = { produce: 11, txnOffsetCommit: 4, endTxn: 4, addPartitions: 3 }
 const PRODUCE_TIMEOUT_MS = 3_000
+/** Of some: a slow disk outlasts it, and the batch stays. */
+const HASTY_TIMEOUT_MS = 80
+const HASTY_CHANCE = 0.2
 const TRANSACTION_COORDINATOR = 1
 
 export interface Place {
@@ -97,16 +100,18 @@ export class Session {
   ): Promise<{ errorCode: number; baseOffset: number; errorMessage: string | null }> {
     const { transactional, mayComeAgain = true } = options
     const isClassic = transactional?.isV2 === false
+    const { isEnding, random } = this.#arena
+    const isHasty = !isEnding && random.chance(HASTY_CHANCE)
     // The one before tells whoever listens that it must not come again.
     const maxVersion = isClassic || !mayComeAgain ? CLASSIC.produce : NAMED.produce
     const body = {
       transactionalId: transactional?.transactionalId ?? null,
       acks: -1,
-      timeoutMs: PRODUCE_TIMEOUT_MS,
+      timeoutMs: isHasty ? HASTY_TIMEOUT_MS : PRODUCE_TIMEOUT_MS,
       topicData: [{ name: topic, topicId: '', partitionData: [{ index: partition, records }] }],
     }
-    if (!isClassic && mayComeAgain) this.#arena.echoes.keep(produce, body, maxVersion)
     const answer = await this.ask(produce, body, { maxVersion })
+    if (!isClassic && mayComeAgain) this.#arena.echoes.keep(produce, body, maxVersion)
     const result = answer.responses[0]!.partitionResponses[0]!
     this.heard(result.errorCode)
     return result
@@ -227,8 +232,8 @@ export class Session {
         },
       ],
     }
-    if (producer.isV2) this.#arena.echoes.keep(txnOffsetCommit, body, undefined)
     const answer = await this.ask(txnOffsetCommit, body, options)
+    if (producer.isV2) this.#arena.echoes.keep(txnOffsetCommit, body, undefined)
     return this.heard(answer.topics[0]!.partitions[0]!.errorCode)
   }
 
@@ -239,8 +244,8 @@ export class Session {
   ): Promise<{ errorCode: number; producer: TransactionalProducer }> {
     const { transactionalId, id, epoch, isV2 } = producer
     const body = { transactionalId, producerId: id, producerEpoch: epoch, committed }
-    if (isV2) this.#arena.echoes.keep(endTxn, body, undefined)
     const answer = await this.ask(endTxn, body, isV2 ? {} : { maxVersion: CLASSIC.endTxn })
+    if (isV2) this.#arena.echoes.keep(endTxn, body, undefined)
     const { errorCode, producerId, producerEpoch } = answer
     this.heard(errorCode)
     const goesOn = isV2 && errorCode === ErrorCode.NONE && producerId >= 0

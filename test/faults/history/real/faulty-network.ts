@@ -96,7 +96,10 @@ export class FaultyNetwork {
     const fate = this.#chooseFate()
     let left = fate === 'none' ? Number.POSITIVE_INFINITY : this.#random.below(MAX_BYTES_BEFORE)
     let isSilent = false
-    const frames = new FrameCutter((frame) => this.#keep(frame))
+    // One that the broker never saw would come early, not late: only what was answered is kept.
+    const asked: Buffer[] = []
+    const requests = new FrameCutter((frame) => asked.push(frame))
+    const answers = new FrameCutter(() => this.#keep(asked.shift()))
     client.on('data', (bytes) => {
       if (isSilent) return
       left -= bytes.length
@@ -105,7 +108,7 @@ export class FaultyNetwork {
         broker.write(bytes.subarray(0, Math.max(1, bytes.length >> 1)), end)
         return
       }
-      frames.add(bytes)
+      requests.add(bytes)
       broker.write(bytes)
     })
     broker.on('data', (bytes) => {
@@ -121,6 +124,7 @@ export class FaultyNetwork {
         isSilent = true
         return
       }
+      answers.add(bytes)
       client.write(bytes)
     })
   }
@@ -133,7 +137,8 @@ export class FaultyNetwork {
     return lot < cutRequestChance + cutAnswerChance + silenceChance ? 'half-open' : 'none'
   }
 
-  #keep(frame: Buffer): void {
+  #keep(frame: Buffer | undefined): void {
+    if (frame === undefined) return
     const since = PROTECTED_SINCE.get(frame.readInt16BE(4))
     if (since === undefined || frame.readInt16BE(6) < since) return
     this.#kept.push(Buffer.from(frame))

@@ -47,13 +47,13 @@ export const seededBugs: Readonly<Record<string, SeededBug>> = {
     internals: inLog({ acknowledgeBeforeSync: true }),
     seenAs: ['lost-write', 'inconsistent-offsets', 'lost-read', 'high-watermark-back'],
     settings: slowSyncs,
-    seed: 4,
+    seed: 5,
   },
   'shown before the sync': {
     internals: inLog({ unsyncedShown: true }),
     seenAs: ['lost-read', 'high-watermark-back', 'inconsistent-offsets'],
     settings: slowSyncs,
-    seed: 27,
+    seed: 43,
   },
   'the names of new files are not synced': {
     internals: inLog({ skipFolderSync: true }),
@@ -64,7 +64,7 @@ export const seededBugs: Readonly<Record<string, SeededBug>> = {
     internals: inLog({ journalEmptiedEarly: true }),
     seenAs: ['lost-write', 'lost-read', 'high-watermark-back', 'stuck', 'refused-in-order'],
     settings: { ...busy, journalFileBytes: 4_000, checkpointIntervalMs: 60_000 },
-    seed: 11,
+    seed: 12,
   },
   'producers are forgotten at a restart': {
     internals: inLog({ producersForgotten: true }),
@@ -96,6 +96,7 @@ export const seededBugs: Readonly<Record<string, SeededBug>> = {
     internals: inCoordinator({ endAnsweredEarly: true }),
     seenAs: ['lost-write', 'commit-lost', 'zombie', 'torn-transaction'],
     settings: { ...busy, lives: 3 },
+    seed: 16,
   },
   'only one partition gets its marker': {
     internals: inCoordinator({ markersToFirstOnly: true }),
@@ -151,6 +152,7 @@ export const seededBugs: Readonly<Record<string, SeededBug>> = {
     internals: inCoordinator({ commitAnsweredEarly: true }),
     seenAs: ['commit-lost'],
     settings: { ...busy, lives: 3 },
+    seed: 4,
   },
   'committed offsets are forgotten at a restart': {
     internals: inCoordinator({ offsetsForgottenAtStart: true }),

@@ -71,7 +71,7 @@ function choose(random: SeededRandom): SimulatedSettings {
   return {
     ...chooseCast(random),
     lives: random.pick([1, 2, 3]),
-    lifeMs: random.pick([150, 400]),
+    lifeMs: random.pick([150, 150, 400, 400, 400, 1_600]),
     netFaults: {
       maxPieceBytes: random.pick([50, 500, 100_000]),
       maxDelayMs: random.pick([0.01, 0.1, 1]),
