@@ -21,6 +21,7 @@ import { GroupCommit, type GroupCommitConfig } from './log/group-commit.ts'
 import { WorkBudget } from './log/work-budget.ts'
 import { BufferPool } from './server/buffer-pool.ts'
 import { markCleanStop, takeCleanStop } from './server/clean-stop.ts'
+import type { CoordinatorFaults } from './server/coordinator-faults.ts'
 import { CoordinatorRuntime } from './server/coordinator-runtime.ts'
 import { DelayedFetches } from './server/delayed-fetch.ts'
 import { createDispatch } from './server/dispatch.ts'
@@ -77,6 +78,7 @@ export interface BrokerInternals {
   readonly commit?: Partial<GroupCommitConfig>
   readonly logFaults?: LogFaults
   readonly catalogFaults?: CatalogFaults
+  readonly coordinatorFaults?: CoordinatorFaults
 }
 
 /** Memory of large requests and reads that is kept for the next ones. */
@@ -302,6 +304,7 @@ async function openRooms({
     catalog,
     partitions,
     log,
+    faults: internals.coordinatorFaults,
   })
   later(() => groups.close())
   const producerIds = new ProducerIds(() => catalog.takeProducerIdBlock())
@@ -313,6 +316,7 @@ async function openRooms({
     groups,
     producerIds,
     log,
+    faults: internals.coordinatorFaults,
   })
   later(() => transactions.close())
   const housekeeping = new Housekeeping({ host, catalog, partitions, log })

@@ -36,6 +36,8 @@ export class SimDisk implements Disk {
   readonly #faults: DiskFaults
   /** Operations per action, and what was done to them, by name. */
   readonly counts: Record<string, number> = {}
+  /** So many times as slow as usual. */
+  slowness = 1
   readonly #matches = new Map<PlannedError, number>()
 
   constructor(world: SimWorld, storage: SimStorage, faults: DiskFaults = {}) {
@@ -209,7 +211,7 @@ export class SimDisk implements Disk {
     const { random } = this.#world
     const error = this.#begin(action, name, path, effect)
     if (this.#world.isCut) return new Promise(() => undefined)
-    const takesMs = random.fraction() * LATENCY_MS[action]
+    const takesMs = random.fraction() * LATENCY_MS[action] * this.slowness
     // A sync counts when it ends; anything else may show at any time while it runs.
     const isAtOnce = action !== 'sync' && error === undefined && random.chance(0.5)
     const early = isAtOnce ? attempt(effect) : undefined

@@ -30,6 +30,8 @@ export class SimWorld {
   readonly #heap: Event[] = []
   readonly #order: SeededRandom
   #nowMs: number
+  /** How far the calendar is off. */
+  #calendarMs = 0
   #trace = 0
   #isCut = false
   #failure: { readonly error: unknown } | undefined
@@ -40,7 +42,7 @@ export class SimWorld {
     this.#order = this.random.fork()
     this.#nowMs = startMs
     this.clock = {
-      nowMs: () => Math.floor(this.#nowMs),
+      nowMs: () => Math.floor(this.#nowMs + this.#calendarMs),
       monotonicMs: () => this.#nowMs - EPOCH_MS,
     }
     this.timers = {
@@ -69,6 +71,12 @@ export class SimWorld {
     const line = `${this.#nowMs} ${event}`
     this.#trace = hash(line, this.#trace)
     this.onNote?.(line)
+  }
+
+  /** The calendar jumps; what is measured in durations goes on as it was. */
+  jumpClock(byMs: number): void {
+    this.note(`clock ${byMs}`)
+    this.#calendarMs += byMs
   }
 
   cutPower(): void {

@@ -16,4 +16,16 @@ export interface LogFaults {
   readonly compactedUnsynced?: boolean
   /** Takes the names of new files and folders for durable. */
   readonly skipFolderSync?: boolean
+  /** Readers see what the operating system has, synced or not. */
+  readonly unsyncedShown?: boolean
+  /** After a crash nobody remembers producers without an open transaction. */
+  readonly producersForgotten?: boolean
+  /** Resent batches are appended once more. */
+  readonly duplicatesAppended?: boolean
+  /** Open transactions don't hold back readers of committed data. */
+  readonly openTransactionsShown?: boolean
+  /** Readers of committed data are told of no aborted transaction. */
+  readonly abortedNotListed?: boolean
+  /** Readers of committed data are told of aborted transactions in reverse order. */
+  readonly abortedListReversed?: boolean
 }

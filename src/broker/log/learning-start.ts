@@ -21,10 +21,13 @@ export async function loadLearningStart(
   range: SnapshotSearch,
   segmentAt: (offset: number) => Segment | undefined,
 ): Promise<LoadedSnapshot | undefined> {
-  const snapshot = await loadNewestSnapshot(disk, folder, range)
-  const segment = snapshot === undefined ? undefined : segmentAt(snapshot.offset)
-  if (segment === undefined || (await segment.readTransactionIndex()) !== undefined) return snapshot
-  counters.indexesRefused += 1
-  const upTo = Math.min(range.upTo, segment.baseOffset)
-  return await loadNewestSnapshot(disk, folder, { ...range, upTo })
+  for (let { upTo } = range; ; ) {
+    const snapshot = await loadNewestSnapshot(disk, folder, { ...range, upTo })
+    const segment = snapshot === undefined ? undefined : segmentAt(snapshot.offset)
+    if (snapshot === undefined || segment === undefined) return snapshot
+    if ((await segment.readTransactionIndex()) !== undefined) return snapshot
+    // The one before may have lost its index as well.
+    counters.indexesRefused += 1
+    upTo = Math.min(segment.baseOffset, snapshot.offset - 1)
+  }
 }

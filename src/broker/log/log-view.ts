@@ -4,6 +4,7 @@
 // Source: KIP-74 (at least one batch), KIP-98 (read_committed and its list of aborted transactions).
 
 import { readBatchSize, readLastOffset } from '../batch/header.ts'
+import type { LogFaults } from './faults.ts'
 import { LandedOnDamage, type LogPosition, LogReader, NO_BYTES } from './log-reader.ts'
 import type { LogWriter } from './log-writer.ts'
 import type { Lookup } from './lookup.ts'
@@ -46,11 +47,13 @@ export class LogView {
   readonly #writer: LogWriter
   readonly #reader: LogReader
   readonly #lookup: Lookup
+  readonly #faults: LogFaults
   /** How often segments were removed or rewritten. */
   #changeCount = 0
 
-  constructor(writer: LogWriter, lookup: Lookup) {
+  constructor(writer: LogWriter, lookup: Lookup, faults: LogFaults) {
     this.#writer = writer
+    this.#faults = faults
     this.#reader = new LogReader(writer.segments)
     this.#lookup = lookup
   }
@@ -97,7 +100,8 @@ export class LogView {
 
   #fromFiles(request: ReadRequest, endOffset: number): Buffer | Promise<Buffer> {
     const { durableEnd, writtenEnd } = this.#writer
-    const end: LogPosition | undefined = request.upTo === 'logEnd' ? writtenEnd : durableEnd
+    const isUnsynced = request.upTo === 'logEnd' || this.#faults.unsyncedShown === true
+    const end: LogPosition | undefined = isUnsynced ? writtenEnd : durableEnd
     if (end === undefined) return NO_BYTES
     return this.#reader.read({ ...request, endOffset, end })
   }
@@ -139,7 +143,9 @@ export class LogView {
     const range = { fromOffset, endOffset }
     const unwritten = overlapping(this.#writer.unwrittenAborted(), range)
     const written = await this.#lookup.abortedIn(range)
-    return [...written, ...unwritten].sort((a, b) => a.firstOffset - b.firstOffset)
+    if (this.#faults.abortedNotListed === true) return []
+    const sign = this.#faults.abortedListReversed === true ? -1 : 1
+    return [...written, ...unwritten].sort((a, b) => sign * (a.firstOffset - b.firstOffset))
   }
 
   async #failed(error: unknown, request: ReadRequest, endOffset: number): Promise<ReadOutcome> {

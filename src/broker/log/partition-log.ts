@@ -35,8 +35,8 @@ import {
 import { Lookup } from './lookup.ts'
 import { PartitionFolder } from './partition-folder.ts'
 import { type PreparedBatch, type Preparing, prepareBatch } from './prepare-batch.ts'
-import type { ProducerEntry, RecentBatch } from './producer-state.ts'
-import type { CompletedTransaction, ProducerTable } from './producer-table.ts'
+import { NO_OPEN_TRANSACTION, type ProducerEntry, type RecentBatch } from './producer-state.ts'
+import { type CompletedTransaction, ProducerTable } from './producer-table.ts'
 import type { RecoveredLog } from './recovered-log.ts'
 import { recoverLog } from './recovery.ts'
 import { type ScrubRequest, type ScrubStep, scrubStretch } from './scrub.ts'
@@ -161,7 +161,10 @@ export class PartitionLog {
     this.#config = options.config
     this.#preparing = { host: options.host, work: options.work ?? new WorkBudget() }
     this.#onOffline = options.onOffline
-    this.#producers = recovered.producers
+    this.#producers =
+      this.#commit.faults.producersForgotten === true
+        ? withOpenTransactionsOnly(recovered.producers)
+        : recovered.producers
     this.#notedOpenOffset = recovered.firstOpenOffset
     this.#epochs = recovered.epochs
     this.#logStartOffset = recovered.logStartOffset
@@ -177,7 +180,7 @@ export class PartitionLog {
     this.#keeper = new StateKeeper(files.disk, this.#writer, () => this.#keptState())
     const { timers } = options.host
     this.#lookup = new Lookup({ files, timers, folder: path, segments, config: () => this.#config })
-    this.#view = new LogView(this.#writer, this.#lookup)
+    this.#view = new LogView(this.#writer, this.#lookup, this.#commit.faults)
     this.upkeep = new Upkeep({
       host: options.host,
       files,
@@ -209,11 +212,13 @@ export class PartitionLog {
 
   /** Exclusive: the end of what is durable. */
   get highWatermark(): number {
-    return this.#highWatermark
+    const { unsyncedShown } = this.#commit.faults
+    return unsyncedShown === true ? this.#writer.acceptedEndOffset : this.#highWatermark
   }
 
   /** Exclusive: everything below belongs to no transaction or to one that has ended. */
   get lastStableOffset(): number {
+    if (this.#commit.faults.openTransactionsShown === true) return this.#highWatermark
     const open = this.#firstOpenOffset
     let offset = open < 0 ? this.#highWatermark : Math.min(open, this.#highWatermark)
     for (const ended of this.#undurableEnds) offset = Math.min(offset, ended.firstOffset)
@@ -416,7 +421,10 @@ export class PartitionLog {
     if (header.producerId >= 0) {
       const decision = judgeProducer(producerBefore, { header, bytes }, request)
       if (decision.kind === 'refused') return Promise.resolve(decision)
-      if (decision.kind === 'duplicate') return this.#answerDuplicate(decision.original, request)
+      const isTaken = this.#commit.faults.duplicatesAppended === true
+      if (decision.kind === 'duplicate' && !isTaken) {
+        return this.#answerDuplicate(decision.original, request)
+      }
     }
     const isFull = this.#commit.isOutOfSpace && request.mayUseReserve !== true
     if (isFull || this.#writer.isStalled) return Promise.resolve(storageError(NO_SPACE))
@@ -509,7 +517,7 @@ export class PartitionLog {
   }
 
   #boundOf(upTo: ReadBound): number {
-    if (upTo === 'highWatermark') return this.#highWatermark
+    if (upTo === 'highWatermark') return this.highWatermark
     return upTo === 'logEnd' ? this.#writer.acceptedEndOffset : this.lastStableOffset
   }
 
@@ -579,7 +587,10 @@ export class PartitionLog {
       config: () => this.#config,
       leaderEpoch: () => this.#leaderEpoch,
       nowMs: () => this.#host.clock.nowMs(),
-      onAccepted: () => this.#waiting.accepted(this.#ends()),
+      onAccepted: () => {
+        this.#waiting.accepted(this.#ends())
+        if (this.#commit.faults.unsyncedShown === true) this.#advanced()
+      },
       onDurable: (endOffset) => this.#onDurable(endOffset),
       onRefused: (first, reason) => this.#onRefused(first, reason),
       onSealed: (segment) => this.#commit.sealed(segment, this.#writer),
@@ -637,4 +648,10 @@ export class PartitionLog {
 /** Whether what was stored can no longer be had: it is damaged, or the disk fails to give it. */
 function isBroken(error: unknown): boolean {
   return error instanceof LandedOnDamage || (error instanceof DiskError && error.code === 'io')
+}
+
+/** Planted. */
+function withOpenTransactionsOnly(producers: ProducerTable | undefined): ProducerTable | undefined {
+  const isOpen = (entry: ProducerEntry) => entry.currentTxnFirstOffset !== NO_OPEN_TRANSACTION
+  return producers && new ProducerTable(producers.entries().filter(isOpen))
 }

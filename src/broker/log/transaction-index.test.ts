@@ -8,8 +8,11 @@ import { buildControlMarker } from '../batch/control-marker.ts'
 import { readBatchSize, readLastOffset } from '../batch/header.ts'
 import { FileCache } from './file-cache.ts'
 import { GroupCommit } from './group-commit.ts'
+import { loadLearningStart } from './learning-start.ts'
 import { DEFAULT_LOG_CONFIG, type LogConfig } from './log-config.ts'
 import { PartitionLog } from './partition-log.ts'
+import { writeSnapshot } from './producer-snapshots.ts'
+import { Segment } from './segment.ts'
 
 const FOLDER = 'topics/orders-0'
 const SEGMENT = `${FOLDER}/00000000000000000000`
@@ -63,6 +66,38 @@ describe('the aborted transactions that a reader must leave out', () => {
         assert.deepEqual((await abortedIn(log))[0], { producerId: 1, firstOffset: 0 })
       }
     }
+  })
+
+  it('are read from the log again when a power cut has left nothing but zeros of their index', async () => {
+    const disk = newDisk()
+    const first = await open(disk)
+    await abort(first.log, 1)
+    await first.close()
+    const { size } = (await disk.stat(`${SEGMENT}.txnindex`))!
+    await disk.replaceFile(`${SEGMENT}.txnindex`, Buffer.alloc(size))
+
+    const { log } = await open(disk, { wasCleanStop: true })
+
+    assert.deepEqual(await abortedIn(log), [{ producerId: 1, firstOffset: 0 }])
+  })
+
+  it('are read from the log again when several segments in a row have lost their index', async () => {
+    const disk = newDisk()
+    const files = new FileCache({ disk, maxOpenFiles: 10 })
+    const segments = [0, 10, 20].map((baseOffset) => {
+      const segment = new Segment(files, FOLDER, baseOffset, 0)
+      segment.expectAborted(1)
+      return segment
+    })
+    await disk.makeFolder(FOLDER)
+    for (const offset of [5, 15, 25]) await writeSnapshot(disk, FOLDER, { offset, entries: [] })
+    const range = { from: 0, upTo: 30 }
+
+    const start = await loadLearningStart(disk, FOLDER, range, (offset) =>
+      segments.findLast(({ baseOffset }) => baseOffset < offset),
+    )
+
+    assert.equal(start, undefined)
   })
 
   it('are known of a segment that is full, after a crash that lost its indexes', async () => {

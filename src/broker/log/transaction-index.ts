@@ -49,7 +49,8 @@ export function decodeTransactionIndex(bytes: Buffer): AbortedTransaction[] | un
       lastStableOffset: Number(bytes.readBigInt64BE(at + 26)),
     }
     const isSane = bytes.readInt16BE(at) === VERSION && entry.lastOffset > lastOffset
-    if (!isSane || entry.firstOffset > entry.lastOffset) return undefined
+    // A marker stands behind what it aborts. Zeros, which a power cut may leave, say otherwise.
+    if (!isSane || entry.firstOffset >= entry.lastOffset) return undefined
     lastOffset = entry.lastOffset
     entries.push(entry)
   }

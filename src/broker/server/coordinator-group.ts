@@ -31,6 +31,8 @@ import {
 import type { GroupRecord } from '../coordinators/groups/records.ts'
 import { failedJoin, failedSync } from '../coordinators/groups/replies.ts'
 import { ErrorCode } from '../wire/error-codes.ts'
+import { coordinatorCounters } from './coordinator-counters.ts'
+import type { CoordinatorFaults } from './coordinator-faults.ts'
 import type { StagedBy } from './coordinator-log.ts'
 import { GroupTimers } from './coordinator-timers.ts'
 import type { GroupMemory } from './group-memory.ts'
@@ -49,6 +51,7 @@ export interface GroupSurroundings {
   append(records: readonly GroupRecord[], stagedBy?: StagedBy): Promise<ErrorCode>
   /** Nothing is left of the group: neither members nor offsets nor records. */
   forget(groupId: string): void
+  readonly faults?: CoordinatorFaults | undefined
 }
 
 /** Keeps the batch of a large group's end within max.message.bytes. */
@@ -106,14 +109,16 @@ export class HostedGroup {
    * @param stagedBy the producer with whose transaction it counts
    */
   replay(record: GroupRecord, stagedBy?: number): void {
+    const isStaged = stagedBy !== undefined && this.#around.faults?.stagedOffsetsCount !== true
     if (record.kind === 'group') this.#durable = record.metadata
-    else if (stagedBy === undefined) this.offsets.apply(record, record.committed)
+    else if (!isStaged) this.offsets.apply(record, record.committed)
     else this.offsets.stage(stagedBy, record, record.committed)
   }
 
   /** The marker is durable: what the producer staged counts from now on, or never did. */
   endTransaction(producerId: number, isCommit: boolean): void {
-    const hadStaged = this.offsets.endTransaction(producerId, isCommit)
+    const counts = isCommit || this.#around.faults?.abortedOffsetsCount === true
+    const hadStaged = this.offsets.endTransaction(producerId, counts)
     if (hadStaged) this.#forgetIfNothingIsLeft()
   }
 
@@ -159,7 +164,10 @@ export class HostedGroup {
     const isTransactional = stagedBy !== undefined
     const token = this.#nextToken()
     this.offsets.begin(offsets) // Keeps a new group from being forgotten before it has an offset.
-    const errorCode = this.#ask({ ...claim, kind: 'commit', token, groupId, isTransactional })
+    const isChecked = this.#around.faults?.generationsIgnored !== true
+    const errorCode = isChecked
+      ? this.#ask({ ...claim, kind: 'commit', token, groupId, isTransactional })
+      : ErrorCode.NONE
     if (errorCode !== ErrorCode.NONE) {
       this.offsets.end(offsets)
       this.#forgetIfNothingIsLeft()
@@ -290,6 +298,7 @@ export class HostedGroup {
     }
     if (this.#isBroken && this.#writing === 0 && !this.#isClosed) {
       this.#isBroken = false
+      coordinatorCounters.groupsUndone++
       this.restore()
     }
     this.#sendHeldReplies()
@@ -301,7 +310,7 @@ export class HostedGroup {
     if (records.length === 0) return ErrorCode.NONE
     const written = this.#appendOffsets(records, stagedBy)
     this.#offsetsWritten = written
-    return written
+    return this.#around.faults?.commitAnsweredEarly === true ? ErrorCode.NONE : written
   }
 
   async #appendOffsets(

@@ -3,9 +3,11 @@
 // Invariant: what a transaction staged here is settled by its marker, and by nothing else.
 
 import type { GroupSettings } from '../coordinators/groups/input.ts'
-import { encodeRecord } from '../coordinators/groups/records.ts'
+import { encodeRecord, type GroupRecord } from '../coordinators/groups/records.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
 import { ErrorCode } from '../wire/error-codes.ts'
+import { coordinatorCounters } from './coordinator-counters.ts'
+import type { CoordinatorFaults } from './coordinator-faults.ts'
 import { HostedGroup } from './coordinator-group.ts'
 import { CoordinatorLog, type CoordinatorLogNeeds } from './coordinator-log.ts'
 import { replayGroupLog } from './coordinator-replay.ts'
@@ -14,6 +16,7 @@ import type { GroupMemory } from './group-memory.ts'
 export interface CoordinatorPartitionNeeds extends CoordinatorLogNeeds {
   readonly settings: GroupSettings
   readonly memory: GroupMemory
+  readonly faults?: CoordinatorFaults | undefined
 }
 
 export class CoordinatorPartition {
@@ -39,11 +42,15 @@ export class CoordinatorPartition {
   async load(): Promise<void> {
     const isServed = await this.#log.load((batches) =>
       replayGroupLog(batches, {
-        record: (record, stagedBy) => this.group(record.groupId).replay(record, stagedBy),
-        endTransaction: (producerId, isCommit) => this.#endTransaction(producerId, isCommit),
+        record: (record, stagedBy) => this.#replay(record, stagedBy),
+        endTransaction: (producerId, isCommit) => {
+          coordinatorCounters.stagedOffsetsSettled++
+          this.#endTransaction(producerId, isCommit)
+        },
       }),
     )
     if (!isServed) this.#groups.clear()
+    coordinatorCounters.groupsFound += this.#groups.size
     for (const group of [...this.#groups.values()]) group.restore()
   }
 
@@ -55,6 +62,7 @@ export class CoordinatorPartition {
       host: this.#needs.host,
       settings: this.#needs.settings,
       memory: this.#needs.memory,
+      faults: this.#needs.faults,
       append: (records, stagedBy) => this.#log.append(records.map(encodeRecord), stagedBy),
       forget: () => {
         if (this.#groups.get(groupId) === group) this.#groups.delete(groupId)
@@ -79,6 +87,12 @@ export class CoordinatorPartition {
   async close(): Promise<void> {
     for (const group of this.#groups.values()) group.close()
     await this.#log.close()
+  }
+
+  #replay(record: GroupRecord, stagedBy: number | undefined): void {
+    if (record.kind === 'offset' && this.#needs.faults?.offsetsForgottenAtStart === true) return
+    if (stagedBy !== undefined) coordinatorCounters.stagedOffsetsFound++
+    this.group(record.groupId).replay(record, stagedBy)
   }
 
   #endTransaction(producerId: number, isCommit: boolean): void {

@@ -29,6 +29,7 @@ import type { TopicPartition } from '../coordinators/groups/offsets.ts'
 import { failedJoin, failedSync } from '../coordinators/groups/replies.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
 import { ErrorCode } from '../wire/error-codes.ts'
+import type { CoordinatorFaults } from './coordinator-faults.ts'
 import { type HostedGroup, unknownGroup } from './coordinator-group.ts'
 import {
   type CommitCall,
@@ -55,6 +56,7 @@ export interface CoordinatorNeeds {
   readonly catalog: Pick<Catalog, 'topic' | 'createTopics' | 'onChange'>
   readonly partitions: { get(topic: string, partition: number): PartitionLog | undefined }
   readonly log: JsonLog
+  readonly faults?: CoordinatorFaults | undefined
 }
 
 export type JoinCall = Omit<JoinRequest, 'kind' | 'token' | 'newMemberId'>
@@ -249,7 +251,7 @@ export class CoordinatorRuntime {
   }
 
   #openTopic(): CoordinatorTopic<CoordinatorPartition> {
-    const { host, config, catalog, partitions, log } = this.#needs
+    const { host, config, catalog, partitions, log, faults } = this.#needs
     const settings = {
       minSessionTimeoutMs: config.groupMinSessionTimeoutMs,
       maxSessionTimeoutMs: config.groupMaxSessionTimeoutMs,
@@ -263,7 +265,7 @@ export class CoordinatorRuntime {
       log,
       request: offsetsTopicRequest(config),
       open: (partition) =>
-        new CoordinatorPartition(partition, { host, settings, log, memory: this.#memory }),
+        new CoordinatorPartition(partition, { host, settings, log, memory: this.#memory, faults }),
       onLoaded: (ms) => {
         log.info('groups-loaded', { groups: this.#countGroups(), ms })
         return this.#forgetOrphans()

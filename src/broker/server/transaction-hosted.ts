@@ -28,6 +28,8 @@ import {
   type TransactionPartitions,
 } from '../coordinators/transactions/transaction.ts'
 import { ErrorCode } from '../wire/error-codes.ts'
+import { coordinatorCounters } from './coordinator-counters.ts'
+import type { CoordinatorFaults } from './coordinator-faults.ts'
 import { describeError, type JsonLog } from './json-log.ts'
 
 /** Markers that could not be written are tried again so much later. */
@@ -48,6 +50,7 @@ export interface TransactionSurroundings {
   ): Promise<TransactionPartitions>
   /** Nothing is known of the id any more. */
   forget(transactionalId: string): void
+  readonly faults?: CoordinatorFaults | undefined
 }
 
 type Settle = (reply: TransactionReply) => void
@@ -87,6 +90,11 @@ export class HostedTransaction {
   /** After the log was read, or writing failed. */
   restore(): void {
     this.#transaction = this.#durable
+    if (this.#durable?.state === 'Ongoing') coordinatorCounters.openTransactionsFound++
+    else if (this.#durable !== undefined && isEnding(this.#durable)) {
+      coordinatorCounters.endsResumed++
+      if (this.#around.faults?.endsForgottenAtStart === true) return
+    }
     this.#followUp()
     this.#forgetIfNothingIsLeft()
   }
@@ -108,7 +116,8 @@ export class HostedTransaction {
 
   /** Does a batch of this producer belong to the open transaction? Of what is decided, at once. */
   verify(claim: ProducerClaim & { readonly topic: string; readonly partition: number }): ErrorCode {
-    return this.#isBroken ? ErrorCode.COORDINATOR_NOT_AVAILABLE : verify(this.#transaction, claim)
+    if (this.#isBroken) return ErrorCode.COORDINATOR_NOT_AVAILABLE
+    return verify(this.#transaction, this.#asHolder(claim))
   }
 
   /** Resolves when everything that was decided so far is durable, or given up. */
@@ -138,7 +147,7 @@ export class HostedTransaction {
     if (this.#isBroken || this.#isClosed) {
       return Promise.resolve(refusal(ErrorCode.COORDINATOR_NOT_AVAILABLE))
     }
-    const decision = this.#decide(input)
+    const decision = this.#decide(this.#mistake(input))
     if (decision.kind === 'needs-producer-id') return this.#requestWithId(input)
     return this.#takeEffect(decision)
   }
@@ -159,8 +168,30 @@ export class HostedTransaction {
   }
 
   #decide(input: TransactionInput) {
-    const { settings, host } = this.#around
-    return decide(this.#transaction, input, settings, host.clock.nowMs())
+    const { settings, host, faults } = this.#around
+    let transaction = this.#transaction
+    if (faults?.takeoverKeepsOpen === true && input.kind === 'init' && transaction !== undefined) {
+      const state = transaction.state === 'Ongoing' ? 'Empty' : transaction.state
+      transaction = { ...transaction, state }
+    }
+    return decide(transaction, input, settings, host.clock.nowMs())
+  }
+
+  /** Planted. */
+  #mistake(input: TransactionInput): TransactionInput {
+    const { faults } = this.#around
+    if (faults === undefined) return input
+    if (input.kind === 'add') return this.#asHolder(input)
+    if (input.kind !== 'end') return input
+    const bumpsEpoch = input.bumpsEpoch && faults.endKeepsEpoch !== true
+    return this.#asHolder({ ...input, bumpsEpoch })
+  }
+
+  /** Planted. */
+  #asHolder<Claim extends ProducerClaim>(claim: Claim): Claim {
+    if (this.#around.faults?.producerEpochsIgnored !== true) return claim
+    const { producerId, producerEpoch } = this.#transaction ?? claim
+    return { ...claim, producerId, producerEpoch }
   }
 
   #takeEffect({ transaction, reply, record }: Decided): Promise<TransactionReply> {
@@ -188,6 +219,7 @@ export class HostedTransaction {
     }
     if (this.#isBroken && this.#writing === 0 && !this.#isClosed) {
       this.#isBroken = false
+      coordinatorCounters.transactionsUndone++
       this.#transaction = this.#durable
       this.#retryLater(this.#durable?.partitions ?? NO_PARTITIONS)
     }
@@ -214,12 +246,14 @@ export class HostedTransaction {
     if (transaction === undefined || !isEnding(transaction) || this.#isClosed) return
     this.#retry?.cancel()
     this.#retry = this.#around.host.timers.after(MARKER_RETRY_MS, () => {
-      if (this.#transaction === transaction) void this.#writeMarkers(transaction, partitions)
+      if (this.#transaction !== transaction) return
+      coordinatorCounters.markersRetried++
+      void this.#writeMarkers(transaction, partitions)
     })
   }
 
   #sendHeldReplies(): void {
-    if (this.#writing > 0) return
+    if (this.#writing > 0 && this.#around.faults?.endAnsweredEarly !== true) return
     const held = this.#held
     this.#held = []
     for (const { settle, reply } of held) settle(reply)

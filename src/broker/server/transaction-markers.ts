@@ -11,6 +11,7 @@ import type {
 } from '../coordinators/transactions/transaction.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
 import { ErrorCode, errorName } from '../wire/error-codes.ts'
+import type { CoordinatorFaults } from './coordinator-faults.ts'
 import { describeError, type JsonLog } from './json-log.ts'
 
 export interface MarkerNeeds {
@@ -25,6 +26,7 @@ export interface MarkerNeeds {
     ): Promise<ErrorCode>
   }
   readonly log: JsonLog
+  readonly faults?: CoordinatorFaults | undefined
 }
 
 export interface Marker {
@@ -50,12 +52,15 @@ export async function writeMarkers(
   { coordinatorEpoch, needs }: { readonly coordinatorEpoch: number; readonly needs: MarkerNeeds },
 ): Promise<TransactionPartitions> {
   const { producerId, producerEpoch, state } = transaction
-  const isCommit = state === 'PrepareCommit'
+  const { faults } = needs
+  const isCommit = state === 'PrepareCommit' || faults?.abortsCommit === true
   const marker = { producerId, producerEpoch, coordinatorEpoch, isCommit }
   const left = new Map<string, Set<number>>()
-  const places = [...partitions].flatMap(([topic, numbers]) =>
+  const all = [...partitions].flatMap(([topic, numbers]) =>
     [...numbers].map((partition) => ({ topic, partition })),
   )
+  const isDropped = !isCommit && faults?.abortMarkersDropped === true
+  const places = isDropped ? [] : faults?.markersToFirstOnly === true ? all.slice(0, 1) : all
   await Promise.all(
     places.map(async ({ topic, partition }) => {
       const errorCode = await writeMarker({ topic, partition }, marker, needs)

@@ -11,7 +11,7 @@ import { HostedTransaction, type TransactionSurroundings } from './transaction-h
 import { type MarkerNeeds, writeMarkers } from './transaction-markers.ts'
 
 export interface TransactionPartitionNeeds
-  extends Pick<TransactionSurroundings, 'host' | 'settings' | 'log' | 'takeProducerId'> {
+  extends Pick<TransactionSurroundings, 'host' | 'settings' | 'log' | 'takeProducerId' | 'faults'> {
   readonly markers: MarkerNeeds
 }
 

@@ -20,6 +20,7 @@ import type {
 } from '../coordinators/transactions/transaction.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
 import { ErrorCode } from '../wire/error-codes.ts'
+import type { CoordinatorFaults } from './coordinator-faults.ts'
 import { CoordinatorTopic } from './coordinator-topic.ts'
 import { describeError, type JsonLog } from './json-log.ts'
 import type { HostedTransaction } from './transaction-hosted.ts'
@@ -39,6 +40,7 @@ export interface TransactionNeeds {
   }
   readonly producerIds: { take(): Promise<number> }
   readonly log: JsonLog
+  readonly faults?: CoordinatorFaults | undefined
 }
 
 export interface AddCall extends ProducerClaim {
@@ -65,14 +67,19 @@ export class TransactionRuntime {
 
   constructor(needs: TransactionNeeds) {
     this.#needs = needs
-    const { host, partitions, groups, log, config } = needs
-    this.#markers = { clock: host.clock, partitions, groups, log }
+    const { host, partitions, groups, log, config, faults } = needs
+    this.#markers = { clock: host.clock, partitions, groups, log, faults }
     this.#topic = this.#openTopic()
     this.#topic.start()
     this.#repeat(config.transactionAbortTimedOutTransactionCleanupIntervalMs, () =>
       this.abortTimedOut(),
     )
     this.#repeat(config.transactionRemoveExpiredTransactionCleanupIntervalMs, () => this.expire())
+  }
+
+  /** Each transaction of v2 has an epoch of its own. */
+  get hasEpochPerTransaction(): boolean {
+    return this.#needs.faults?.endKeepsEpoch !== true
   }
 
   /** Resolves when every partition that was there at start has been read, or given up. */
@@ -159,6 +166,7 @@ export class TransactionRuntime {
 
   /** Aborts what has outlived its timeout, as it is done by the clock. */
   async abortTimedOut(): Promise<void> {
+    if (this.#needs.faults?.timeoutsIgnored === true) return
     await this.#forEach((transaction) => transaction.checkTimeout())
   }
 
@@ -211,7 +219,7 @@ export class TransactionRuntime {
   }
 
   #openTopic(): CoordinatorTopic<TransactionPartition> {
-    const { host, config, catalog, partitions, producerIds, log } = this.#needs
+    const { host, config, catalog, partitions, producerIds, log, faults } = this.#needs
     const settings = { maxTimeoutMs: config.transactionMaxTimeoutMs }
     const takeProducerId = () => producerIds.take()
     const markers = this.#markers
@@ -222,7 +230,9 @@ export class TransactionRuntime {
       log,
       request: transactionsTopicRequest(config),
       open: (partition) =>
-        new TransactionPartition(partition, { host, settings, log, takeProducerId, markers }),
+        new TransactionPartition(partition, {
+          ...{ host, settings, log, takeProducerId, markers, faults },
+        }),
       onLoaded: async (ms) => log.info('transactions-loaded', { transactions: this.#count(), ms }),
     })
   }

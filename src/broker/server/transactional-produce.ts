@@ -45,6 +45,10 @@ export class TransactionalProduce {
     this.isTransactionsV2 = request.apiVersion >= FIRST_PRODUCE_WITH_TRANSACTIONS_V2
   }
 
+  get hasEpochPerTransaction(): boolean {
+    return this.isTransactionsV2 && this.#transactions.hasEpochPerTransaction
+  }
+
   /** Resolves when all that can be known of these batches is durable. @returns NONE to go on */
   async begin(batches: readonly TransactionalBatch[]): Promise<ErrorCode> {
     const transactional = batches.filter(({ records }) => isTransactional(records))

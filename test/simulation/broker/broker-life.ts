@@ -19,10 +19,13 @@ export interface LifeOptions {
   readonly netFaults: NetFaults
   readonly internals: BrokerInternals
   readonly maxOpenFiles: number
+  /** Besides what every life has. */
+  readonly config?: Readonly<Record<string, string>>
   readonly onNote: ((line: string) => void) | undefined
 }
 
 export interface Life extends Surroundings {
+  readonly disk: SimDisk
   /** Over connections that suffer nothing. */
   connectSafely(): Promise<Connection>
   /** In good order. */
@@ -62,6 +65,7 @@ export async function liveOnce(
 class BrokerLife {
   readonly #world: SimWorld
   readonly #host: Host
+  readonly #disk: SimDisk
   readonly #net: SimNet
   readonly #options: LifeOptions
 
@@ -72,6 +76,7 @@ class BrokerLife {
   ) {
     const { clock, timers, random } = world
     this.#world = world
+    this.#disk = disk
     this.#net = net
     this.#options = options
     this.#host = { disk, net, clock, timers, random, openFilesLimit: async () => undefined }
@@ -86,6 +91,7 @@ class BrokerLife {
     })
     const working = work({
       world: this.#world,
+      disk: this.#disk,
       connect: () => this.#connect(this.#options.netFaults),
       connectSafely: () => this.#connect({}),
       stop: () => broker.close(),
@@ -107,6 +113,7 @@ class BrokerLife {
       'log.retention.check.interval.ms': '50',
       'millrace.max.open.files': String(maxOpenFiles),
       'offsets.topic.num.partitions': '2',
+      ...this.#options.config,
     }
     const listen = `${ADDRESS.host}:${ADDRESS.port}`
     const onLog = (line: string) => this.#hear(line)

@@ -166,7 +166,7 @@ async function append(
     const batch = { topic: log.topic, partition: index, records }
     return await log.append(records, {
       ...request,
-      isTransactionsV2: transaction.produce.isTransactionsV2,
+      isTransactionsV2: transaction.produce.hasEpochPerTransaction,
       transactionCheck: () => transaction.produce.check(batch),
     })
   } catch (error) {

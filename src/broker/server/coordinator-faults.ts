@@ -1,0 +1,33 @@
+// Mistakes that can be planted in the coordinators, as in `log/faults.ts`: only tests set any of these,
+// and each is read in one place.
+
+export interface CoordinatorFaults {
+  /** Answers the end of a transaction before its record is durable. */
+  readonly endAnsweredEarly?: boolean
+  /** Only the first partition of a transaction gets its marker. */
+  readonly markersToFirstOnly?: boolean
+  /** Aborted transactions get no markers. */
+  readonly abortMarkersDropped?: boolean
+  /** Aborted transactions get the markers of committed ones. */
+  readonly abortsCommit?: boolean
+  /** EndTxn v5 leaves the producer in its epoch (what KIP-890 is there to prevent). */
+  readonly endKeepsEpoch?: boolean
+  /** Takes every producer for the one that holds the transactional id. */
+  readonly producerEpochsIgnored?: boolean
+  /** Whoever takes a transactional id over goes on with what its predecessor left open. */
+  readonly takeoverKeepsOpen?: boolean
+  /** Ends that were decided before the start are not gone through with. */
+  readonly endsForgottenAtStart?: boolean
+  /** Transactions never time out. */
+  readonly timeoutsIgnored?: boolean
+  /** Offsets of a transaction count whatever becomes of it. */
+  readonly abortedOffsetsCount?: boolean
+  /** Offsets of a transaction count as soon as they are written. */
+  readonly stagedOffsetsCount?: boolean
+  /** Answers a commit of offsets before it is durable. */
+  readonly commitAnsweredEarly?: boolean
+  /** Offsets are not read back at start. */
+  readonly offsetsForgottenAtStart?: boolean
+  /** Takes commits of any member of any generation. */
+  readonly generationsIgnored?: boolean
+}

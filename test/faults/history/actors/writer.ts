@@ -1,0 +1,128 @@
+// An idempotent producer with several batches in flight on one partition. After a lost connection it
+// sends again, in order and with the same sequence numbers, whatever was not acknowledged.
+
+import { buildBatch } from '../../../../src/broker/batch/builder.ts'
+import { ErrorCode, errorName } from '../../../../src/broker/wire/error-codes.ts'
+import type { Invoked } from '../history.ts'
+import type { Send } from '../operations.ts'
+import { Actor, type Arena, TryAgain } from './arena.ts'
+import type { Place, Producer, Session } from './session.ts'
+import { isTransient } from './transient.ts'
+
+export interface Pace {
+  readonly maxInFlight: number
+  readonly recordsPerBatch: number
+  /** Between two batches, on average. */
+  readonly thinkMs: number
+}
+
+interface Outgoing {
+  readonly values: readonly string[]
+  readonly baseSequence: number
+  readonly timestamp: number
+  readonly operation: Invoked<Send>
+  attempts: number
+}
+
+export class Writer extends Actor {
+  readonly #place: Place
+  readonly #pace: Pace
+  #producer: Producer | undefined
+  #nextSequence = 0
+  #count = 0
+  #number = 0
+  #incarnation = 0
+  #pending: Outgoing[] = []
+
+  constructor(name: string, place: Place, pace: Pace) {
+    super(name)
+    this.#place = place
+    this.#pace = pace
+  }
+
+  get isDone(): boolean {
+    return this.#pending.length === 0
+  }
+
+  protected async work(session: Session, arena: Arena): Promise<void> {
+    const producer = await this.#identify(session)
+    const underWay = this.#pending.map((batch) => this.#start(batch, { session, arena, producer }))
+    for (;;) {
+      while (!arena.isEnding && underWay.length < this.#pace.maxInFlight) {
+        underWay.push(this.#start(this.#next(arena), { session, arena, producer }))
+      }
+      const first = underWay.shift()
+      if (first === undefined) return
+      await first
+      await arena.pass(2 * arena.random.fraction() * this.#pace.thinkMs)
+    }
+  }
+
+  async #identify(session: Session): Promise<Producer> {
+    if (this.#producer !== undefined) return this.#producer
+    const { errorCode, producer } = await session.initProducer(null)
+    if (errorCode !== ErrorCode.NONE) throw new TryAgain()
+    this.#producer = producer
+    this.#nextSequence = 0
+    this.#incarnation += 1
+    return producer
+  }
+
+  #next(arena: Arena): Outgoing {
+    const size = 1 + arena.random.below(this.#pace.recordsPerBatch)
+    const values = Array.from({ length: size }, () => `${this.name}.${this.#count++}`)
+    const batch: Outgoing = {
+      values,
+      baseSequence: this.#nextSequence,
+      timestamp: arena.nowMs(),
+      operation: arena.history.invoke(this.name, {
+        kind: 'send',
+        partition: this.#place.name,
+        values,
+        stream: `${this.name}/${this.#incarnation}`,
+        number: this.#number++,
+      }),
+      attempts: 0,
+    }
+    this.#nextSequence += size
+    this.#pending.push(batch)
+    return batch
+  }
+
+  #start(batch: Outgoing, around: { session: Session; arena: Arena; producer: Producer }) {
+    const sent = this.#send(batch, around)
+    sent.catch(() => undefined) // all that are under way fail together; `work` hears it from the first
+    return sent
+  }
+
+  async #send(
+    batch: Outgoing,
+    { session, arena, producer }: { session: Session; arena: Arena; producer: Producer },
+  ): Promise<void> {
+    const { values, baseSequence, timestamp, operation } = batch
+    if (batch.attempts > 0) arena.tally.count('resent')
+    batch.attempts += 1
+    const bytes = buildBatch({
+      records: values.map((value) => ({ timestamp, key: null, value: Buffer.from(value) })),
+      ...{ producerId: producer.id, producerEpoch: producer.epoch, baseSequence },
+    })
+    const { errorCode, baseOffset } = await session.produce(this.#place, bytes)
+    if (errorCode === ErrorCode.NONE) {
+      operation.ok({ baseOffset })
+      this.#pending = this.#pending.filter((other) => other !== batch)
+      arena.tally.count('acknowledged', values.length)
+      return
+    }
+    // Behind one that failed every other one is out of order; the first of all never is.
+    const isInOrder = this.#pending[0] === batch
+    if (isInOrder && !isTransient(errorCode)) {
+      const error = errorName(errorCode)
+      const { name: partition } = this.#place
+      arena.history.note(this.name, { kind: 'refused', partition, values, error })
+      for (const { operation: open } of this.#pending) open.info(error)
+      this.#pending = []
+      this.#producer = undefined
+    }
+    throw new TryAgain()
+  }
+}

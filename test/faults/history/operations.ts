@@ -1,0 +1,160 @@
+// What happened in a run, as data: who asked for what, when that began and ended in the order of the
+// whole run, and what came of it. Kept outside of the broker and its disk; everything that the checker
+// judges is in here.
+// Outcomes are Jepsen's: ok = it happened; fail = it did not and never will; info = nobody knows.
+
+export type Outcome = 'ok' | 'fail' | 'info'
+export type Isolation = 'read_uncommitted' | 'read_committed'
+
+/** `topic-partition`; of a topic that was made again with its incarnation, so that no two are the same. */
+export type PartitionName = string
+
+export interface TransactionName {
+  /** Of its own, in the whole run. */
+  readonly name: string
+  readonly transactionalId: string
+  /** The `init` that it was begun under; a later one fences this one. */
+  readonly incarnation: number
+}
+
+export interface StoredValue {
+  readonly offset: number
+  readonly value: string
+}
+
+/** The record that a value was made from by a group's read-process-write loop. */
+export interface Source {
+  readonly group: string
+  readonly partition: PartitionName
+  readonly offset: number
+}
+
+export interface Send {
+  readonly kind: 'send'
+  readonly partition: PartitionName
+  /** Each of them is sent once in a run, whatever is retried. */
+  readonly values: readonly string[]
+  /** Sends of one stream to one partition reach the log in the order of their numbers. */
+  readonly stream: string
+  readonly number: number
+  readonly transaction?: TransactionName
+  /** One for each value. */
+  readonly sources?: readonly Source[]
+  /** Answered with `ok`. */
+  readonly baseOffset?: number
+}
+
+export interface Init {
+  readonly kind: 'init'
+  readonly transactionalId: string
+  readonly incarnation: number
+}
+
+export interface End {
+  readonly kind: 'end'
+  readonly transaction: TransactionName
+  readonly isCommit: boolean
+}
+
+/** An offset that counts with a transaction. */
+export interface Stage {
+  readonly kind: 'stage'
+  readonly transaction: TransactionName
+  readonly group: string
+  readonly partition: PartitionName
+  readonly offset: number
+}
+
+export interface Commit {
+  readonly kind: 'commit'
+  readonly group: string
+  readonly partition: PartitionName
+  readonly offset: number
+}
+
+/** A look at what a group has committed. */
+export interface Committed {
+  readonly kind: 'committed'
+  readonly group: string
+  readonly partition: PartitionName
+  /** Answered; -1 = nothing. */
+  readonly offset?: number
+  readonly isFinal?: boolean
+}
+
+/** One answer that a reader was given for one partition. */
+export interface Poll {
+  readonly kind: 'poll'
+  readonly reader: string
+  /** The group on whose behalf it reads. */
+  readonly group?: string
+  /** Counted up whenever the reader's assignment changes or it seeks: what follows is a new story. */
+  readonly assignment: number
+  readonly isolation: Isolation
+  readonly partition: PartitionName
+  readonly fromOffset: number
+  /** Answered. Everything visible from `fromOffset` up to here is in `records`. */
+  readonly nextOffset?: number
+  readonly records?: readonly StoredValue[]
+  readonly highWatermark?: number
+  readonly lastStableOffset?: number
+  readonly logStartOffset?: number
+  /** Of the last reading of everything, when all is quiet. */
+  readonly isFinal?: boolean
+}
+
+export interface DeleteRecords {
+  readonly kind: 'delete-records'
+  readonly partition: PartitionName
+  readonly offset: number
+}
+
+/** With every fault off something did not go on: nobody answers, or nothing moves. */
+export interface Stuck {
+  readonly kind: 'stuck'
+  readonly what: string
+  readonly partition?: PartitionName
+}
+
+/** What a producer that did everything right was refused for. */
+export interface Refused {
+  readonly kind: 'refused'
+  readonly partition: PartitionName
+  readonly values: readonly string[]
+  readonly error: string
+}
+
+/** Only for whoever reads the history. */
+export interface Fault {
+  readonly kind: 'fault'
+  readonly what: string
+}
+
+export type Action =
+  | Send
+  | Init
+  | End
+  | Stage
+  | Commit
+  | Committed
+  | Poll
+  | DeleteRecords
+  | Stuck
+  | Refused
+  | Fault
+
+export interface Operation {
+  readonly id: number
+  readonly process: string
+  /** Places in the order of all beginnings and ends; equal for what has no duration. */
+  readonly invokedAt: number
+  /** undefined: it never ended, and may take effect at any later time. */
+  readonly completedAt: number | undefined
+  /** For people only: clocks jump. */
+  readonly invokedMs: number
+  readonly completedMs: number | undefined
+  readonly outcome: Outcome
+  /** Why it failed. */
+  readonly error?: string
+  readonly action: Action
+}
