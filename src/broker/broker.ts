@@ -6,6 +6,7 @@
 
 import { lockFolder } from '../host/folder-lock.ts'
 import type { Host } from '../host/host.ts'
+import { loneFile } from '../host/lone-file.ts'
 import { memoryDisk } from '../host/memory-disk.ts'
 import { nodeHost } from '../host/node-host.ts'
 import type { BrokerConfig } from './catalog/broker-config-keys.ts'
@@ -32,6 +33,8 @@ import { Housekeeping } from './server/housekeeping.ts'
 import { Inspect } from './server/inspect.ts'
 import { createJsonLog, describeError, type JsonLog } from './server/json-log.ts'
 import { Listener } from './server/listener.ts'
+import { BrokerMetrics } from './server/metrics/broker-metrics.ts'
+import { MetricsFile } from './server/metrics/metrics-file.ts'
 import { Partitions } from './server/partitions.ts'
 import { ProducerIds } from './server/producer-ids.ts'
 import { ClientQuotas } from './server/quotas/client-quotas.ts'
@@ -157,8 +160,10 @@ interface Opening {
 async function start(options: BrokerOptions, opening: Opening): Promise<Broker> {
   const { services, health, closing } = await openFolder(options, opening)
   const listener = options.listen === false ? undefined : await listen(services, closing)
+  const inspect = new Inspect(services, listener)
+  writeMetrics(services, inspect, closing)
   health.isStarted = true
-  return new RunningBroker(services, listener, health, closing)
+  return new RunningBroker({ services, listener, inspect, health, rooms: closing })
 }
 
 async function openFolder(
@@ -210,15 +215,22 @@ class RunningBroker implements Broker {
   readonly #rooms: AsyncDisposableStack
   #closing: Promise<void> | undefined
 
-  constructor(
-    services: BrokerServices,
-    listener: Listener | undefined,
-    health: Health,
-    rooms: AsyncDisposableStack,
-  ) {
+  constructor({
+    services,
+    listener,
+    inspect,
+    health,
+    rooms,
+  }: {
+    services: BrokerServices
+    listener: Listener | undefined
+    inspect: Inspect
+    health: Health
+    rooms: AsyncDisposableStack
+  }) {
     this.addresses = listener === undefined ? [] : [listener.advertised]
     this.clusterId = services.catalog.clusterId
-    this.inspect = new Inspect(services, listener)
+    this.inspect = inspect
     this.#rooms = rooms
     this.failed = health.failed.then(async (error) => {
       listener?.closeNow()
@@ -272,11 +284,13 @@ async function openRooms({
     const isClean = health.isStarted && !health.hasFailed && !health.isUnclean
     if (isClean) await markCleanStop(disk)
   })
+  const metrics = new BrokerMetrics(config)
   // In memory there is nothing to wait for, and no reason to write twice.
   const syncEnabled = !config.millraceUnsafeSkipSync && !isInMemory
   const commit = await GroupCommit.open({
     host,
     folder: 'journal',
+    onCommit: (ms) => metrics.committed(ms),
     config: { syncEnabled, reserveBytes: isInMemory ? 0 : RESERVE_BYTES, ...internals.commit },
     faults: internals.logFaults ?? {},
     onFatal,
@@ -307,6 +321,9 @@ async function openRooms({
     faults: internals.coordinatorFaults,
   })
   later(() => groups.close())
+  catalog.onChange((change) => {
+    if (change.kind === 'topic-deleted') metrics.forgetTopic(change.topic.name)
+  })
   const producerIds = new ProducerIds(() => catalog.takeProducerIdBlock())
   const transactions = new TransactionRuntime({
     host,
@@ -343,14 +360,18 @@ async function openRooms({
     delayedFetches,
     fetchSessions: new FetchSessions({ maxSessions, maxPartitions, clock, random }),
     producerIds,
-    quotas: new ClientQuotas({ clock, config: catalog.config, catalog }),
+    quotas: new ClientQuotas({
+      ...{ clock, config: catalog.config, catalog },
+      onThrottle: (quota, delayMs) => metrics.throttled(quota, delayMs),
+    }),
+    metrics,
     responses: new ResponseMemory(config.millraceQueuedMaxResponseBytes),
     buffers: new BufferPool(IDLE_BUFFER_BYTES),
   }
 }
 
 async function listen(services: BrokerServices, closing: AsyncDisposableStack): Promise<Listener> {
-  const { host, config, log } = services
+  const { host, config, log, metrics } = services
   const listener = await Listener.open({
     host,
     bind: listenAddress(config),
@@ -364,7 +385,11 @@ async function listen(services: BrokerServices, closing: AsyncDisposableStack): 
     connections: new ConnectionQuotas({
       ...{ clock: host.clock, timers: host.timers, config, catalog: services.catalog },
       maxConnections: connectionsWithin(config, await host.openFilesLimit(), log),
-      onRefused: (reason, remote) => log.warn('connection-refused', { remote, reason }),
+      onOpened: () => metrics.connectionOpened(),
+      onRefused: (reason, remote) => {
+        metrics.connectionRefused(reason)
+        log.warn('connection-refused', { remote, reason })
+      },
     }),
     memory: new RequestMemory(config.queuedMaxRequestBytes),
     responses: services.responses,
@@ -381,6 +406,22 @@ async function listen(services: BrokerServices, closing: AsyncDisposableStack): 
     await listener.drain()
   })
   return listener
+}
+
+function writeMetrics(
+  { config, host, log }: BrokerServices,
+  inspect: Inspect,
+  closing: AsyncDisposableStack,
+): void {
+  if (config.millraceMetricsFile === undefined) return
+  const file = new MetricsFile({
+    timers: host.timers,
+    log,
+    everyMs: config.millraceMetricsIntervalMs,
+    text: () => inspect.metricsText(),
+    replace: loneFile(config.millraceMetricsFile),
+  })
+  closing.defer(() => file.close())
 }
 
 /** Sockets must leave descriptors for the files of partitions: a flood would take those offline. */

@@ -222,6 +222,27 @@ const rows = {
       'Clients under a quota whose use is remembered; the one that was silent for longest makes room.',
   },
 
+  // What it shows of itself.
+  'millrace.metrics.file': {
+    type: 'string',
+    default: null,
+    about:
+      "Where the metrics are written as Prometheus text, for node_exporter's textfile collector; see metrics.md.",
+  },
+  'millrace.metrics.interval.ms': {
+    type: 'int',
+    default: '15000',
+    check: atLeast(100),
+    about: 'How often.',
+  },
+  'millrace.metrics.max.topics': {
+    type: 'int',
+    default: '1000',
+    check: atLeast(0),
+    altersAtRunTime: true,
+    about: 'Topics that metrics tell apart; the bytes of others are counted together.',
+  },
+
   // Topics.
   'auto.create.topics.enable': {
     type: 'boolean',

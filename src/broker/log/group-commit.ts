@@ -51,6 +51,8 @@ export interface GroupCommitOptions {
   readonly faults?: LogFaults
   /** The journal failed: nothing can be acknowledged any more. */
   readonly onFatal: (error: unknown) => void
+  /** A group became durable. @param ms from its first write to the end of its sync */
+  readonly onCommit?: (ms: number) => void
   /** The disk is full: appends are refused from now on; or it has room again. */
   readonly onFull?: (isFull: boolean) => void
 }
@@ -72,6 +74,7 @@ export class GroupCommit {
   readonly #config: GroupCommitConfig
   readonly #faults: LogFaults
   readonly #onFatal: (error: unknown) => void
+  readonly #onCommit: (ms: number) => void
   readonly #checkpointer: Checkpointer
   readonly #groupWriter: GroupWriter
   readonly #journal: SharedJournal
@@ -106,6 +109,7 @@ export class GroupCommit {
     this.#config = { ...DEFAULT_GROUP_COMMIT_CONFIG, ...options.config }
     this.#faults = options.faults ?? {}
     this.#onFatal = options.onFatal
+    this.#onCommit = options.onCommit ?? (() => undefined)
     this.#replay = Map.groupBy(replay, (entry) => logKey(entry.topicId, entry.partition))
     this.#checkpointer = checkpointer
     this.#reserve = reserve
@@ -324,7 +328,9 @@ export class GroupCommit {
       while (this.#eager !== undefined) await this.#eager
       this.#state = 'writing'
       const group = this.#takeGroup()
+      const startMs = this.#host.clock.monotonicMs()
       await this.#commit(group)
+      this.#onCommit(this.#host.clock.monotonicMs() - startMs)
       for (const writer of group) if (!writer.isPending) this.#pending.delete(writer)
     }
   }

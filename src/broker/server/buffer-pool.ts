@@ -9,12 +9,12 @@ const LARGEST_BYTES = 2 * 1024 * 1024
 const STEPS_PER_DOUBLING = 4
 
 export class BufferPool {
-  readonly #maxIdleBytes: number
+  readonly maxIdleBytes: number
   readonly #idle = new Map<number, Buffer[]>()
   #idleBytes = 0
 
   constructor(maxIdleBytes: number) {
-    this.#maxIdleBytes = maxIdleBytes
+    this.maxIdleBytes = maxIdleBytes
   }
 
   get idleBytes(): number {
@@ -36,7 +36,7 @@ export class BufferPool {
     const size = buffer.buffer.byteLength
     const isPooled = buffer.length >= SMALLEST_BYTES && buffer.length <= LARGEST_BYTES
     if (!isPooled || buffer.byteOffset !== 0 || size !== sizeFor(buffer.length)) return
-    if (this.#idleBytes + size > this.#maxIdleBytes) return
+    if (this.#idleBytes + size > this.maxIdleBytes) return
     const idle = this.#idle.get(size)
     const whole = Buffer.from(buffer.buffer, 0, size)
     if (idle === undefined) this.#idle.set(size, [whole])

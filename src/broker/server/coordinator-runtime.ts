@@ -72,14 +72,14 @@ export interface ListedGroup {
 
 export class CoordinatorRuntime {
   readonly #needs: CoordinatorNeeds
-  readonly #memory: GroupMemory
+  readonly memory: GroupMemory
   readonly #topic: CoordinatorTopic<CoordinatorPartition>
   #expiry: Timer | undefined
   readonly #stopListening: () => void
 
   constructor(needs: CoordinatorNeeds) {
     this.#needs = needs
-    this.#memory = new GroupMemory(needs.config.millraceMaxGroupMetadataBytes)
+    this.memory = new GroupMemory(needs.config.millraceMaxGroupMetadataBytes)
     this.#topic = this.#openTopic()
     this.#stopListening = needs.catalog.onChange((change) => {
       if (change.kind === 'topic-deleted') this.#forgetTopic(change.topic)
@@ -236,8 +236,8 @@ export class CoordinatorRuntime {
   }
 
   #hasRoomFor(call: JoinCall, { groupId, group }: HostedGroup): boolean {
-    if (this.#memory.hasRoomFor(group, call)) return true
-    const { limitBytes } = this.#memory
+    if (this.memory.hasRoomFor(group, call)) return true
+    const { limitBytes } = this.memory
     this.#needs.log.warn('member-refused', {
       groupId,
       clientId: call.clientId,
@@ -265,7 +265,7 @@ export class CoordinatorRuntime {
       log,
       request: offsetsTopicRequest(config),
       open: (partition) =>
-        new CoordinatorPartition(partition, { host, settings, log, memory: this.#memory, faults }),
+        new CoordinatorPartition(partition, { host, settings, log, memory: this.memory, faults }),
       onLoaded: (ms) => {
         log.info('groups-loaded', { groups: this.#countGroups(), ms })
         return this.#forgetOrphans()

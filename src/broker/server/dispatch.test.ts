@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { nodeClock, nodeTimers } from '../../host/node-host.ts'
 import { heartbeat } from '../protocol/12-heartbeat.ts'
 import { apiVersions } from '../protocol/18-api-versions.ts'
 import type { Api } from '../protocol/api.ts'
@@ -16,6 +17,7 @@ import {
   NO_ANSWER,
 } from './handler.ts'
 import { handler as apiVersionsHandler } from './handlers/18-api-versions.ts'
+import { BrokerMetrics } from './metrics/broker-metrics.ts'
 import { OPEN } from './security/access-rule.ts'
 import { ANONYMOUS } from './security/principal.ts'
 import type { BrokerServices } from './services.ts'
@@ -34,8 +36,10 @@ function dispatching(...handlers: Handler[]) {
   const note = (event: string, fields?: object) => void entries.push({ event, ...fields })
   const services = {
     log: { info: note, warn: note, error: note },
-    servedApis: [{ apiKey: 18, minVersion: 0, maxVersion: 4 }],
+    host: { clock: nodeClock, timers: nodeTimers },
     quotas: { isActive: false },
+    metrics: new BrokerMetrics({ millraceMetricsMaxTopics: 10 }),
+    servedApis: [{ apiKey: 18, minVersion: 0, maxVersion: 4 }],
   } as unknown as BrokerServices
   const byKey = new Map<number, Handler>(handlers.map((handler) => [handler.api.key, handler]))
   const dispatch = createDispatch((key) => byKey.get(key), services)

@@ -52,13 +52,19 @@ export function createDispatch(
   return async (frame, connection) => {
     const header = readHeader(frame)
     const handler = handlerFor(header.apiKey)
-    if (handler === undefined) throw refuse(header, undefined, 'unknown API key')
+    if (handler === undefined) throw refused(header, undefined, 'unknown API key')
     const [first, last] = handler.versions
     if (header.apiVersion < first || header.apiVersion > last) {
       if (header.apiKey === apiVersions.key) return answerInVersionZero(header)
-      throw refuse(header, handler, `unsupported version: ${first}-${last} are served`)
+      throw refused(header, handler, `unsupported version: ${first}-${last} are served`)
     }
     return answer(frame, header, handler, connection)
+  }
+
+  /** What ends the connection is counted here, and thrown by the caller. */
+  function refused(...why: Parameters<typeof refuse>): RequestRefused {
+    broker.metrics.requests.refused()
+    return refuse(...why)
   }
 
   async function answer(
@@ -86,19 +92,29 @@ export function createDispatch(
       releaseFrame,
       onSent,
     }
+    const { metrics, host } = broker
+    const startMs = host.clock.monotonicMs()
     try {
       const result = await handler.answer(frame, header, context)
-      if (result.kind === 'disconnect') throw refuse(header, handler, result.reason)
+      if (result.kind === 'disconnect') throw refused(header, handler, result.reason)
+      const bytes = { in: frame.length, out: result.kind === 'answer' ? bytesOf(result.chunks) : 0 }
+      metrics.requests.answered(handler.api, host.clock.monotonicMs() - startMs, bytes)
       const { throttleMs } = context
       if (result.kind === 'none') return { chunks: undefined, isFrameFree, throttleMs }
       return { chunks: result.chunks, isFrameFree, throttleMs, onSent: sentListener }
     } catch (error) {
       if (error instanceof RequestRefused) throw error
-      if (error instanceof DecodeError) throw refuse(header, handler, error.message, error)
+      if (error instanceof DecodeError) throw refused(header, handler, error.message, error)
       broker.log.error('bug', { api: handler.api.name, error: describeError(error) })
-      throw refuse(header, handler, 'internal error', error)
+      throw refused(header, handler, 'internal error', error)
     }
   }
+}
+
+function bytesOf(chunks: readonly Buffer[]): number {
+  let bytes = 0
+  for (const chunk of chunks) bytes += chunk.length
+  return bytes
 }
 
 function readHeader(frame: Buffer): RequestHeader {

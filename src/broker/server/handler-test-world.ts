@@ -23,6 +23,7 @@ import { FetchSessions } from './fetch-sessions.ts'
 import type { ClientConnection, Handler } from './handler.ts'
 import { handlerFor, servedApis } from './handler-table.ts'
 import type { JsonLog, LogFields } from './json-log.ts'
+import { BrokerMetrics } from './metrics/broker-metrics.ts'
 import { Partitions } from './partitions.ts'
 import { ProducerIds } from './producer-ids.ts'
 import { ClientQuotas } from './quotas/client-quotas.ts'
@@ -156,6 +157,7 @@ export async function openHandlerWorld(
     groups,
     transactions,
     quotas,
+    metrics: new BrokerMetrics(config),
     servedApis,
     producerIds,
     delayedFetches: new DelayedFetches(host.timers, authorizer),

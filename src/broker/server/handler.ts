@@ -14,6 +14,7 @@ import { ErrorCode } from '../wire/error-codes.ts'
 import type { Fields, Infer, InferInput } from '../wire/field.ts'
 import type { HostAndPort } from './host-and-port.ts'
 import { describeError } from './json-log.ts'
+import { errorPlacesOf } from './metrics/request-metrics.ts'
 import { quotaClientOf, RequestAccounting } from './quotas/request-accounting.ts'
 import type { Access } from './security/access.ts'
 import type { AccessRule } from './security/access-rule.ts'
@@ -106,6 +107,7 @@ export function defineHandler<Req extends Fields, Res extends Fields>(
       return afterBug(ErrorCode.UNKNOWN_SERVER_ERROR, request)
     }
   }
+  const errorPlaces = errorPlacesOf(api.response.fields)
   return {
     api,
     versions: servedVersions(api),
@@ -126,6 +128,7 @@ export function defineHandler<Req extends Fields, Res extends Fields>(
       const response = await pending
       accounting?.goesOn()
       const isAnswered = response !== NO_ANSWER
+      if (isAnswered) context.broker.metrics.requests.countErrors(api, errorPlaces, response)
       if (accounting !== undefined) {
         const counted = { apiKey: api.key, bytes: frame.length, isAnswered }
         const delayMs = accounting.settle(quotaClientOf(context), counted)

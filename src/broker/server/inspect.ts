@@ -3,6 +3,9 @@
 // is asked over the protocol.
 
 import type { Listener } from './listener.ts'
+import { readMetrics } from './metrics/metric-readings.ts'
+import { prometheusText } from './metrics/prometheus-text.ts'
+import type { MetricReading } from './metrics/readings.ts'
 import type { BrokerServices } from './services.ts'
 
 export interface PartitionFacts {
@@ -25,6 +28,16 @@ export class Inspect {
   constructor(services: BrokerServices, listener: Listener | undefined) {
     this.#services = services
     this.#listener = listener
+  }
+
+  /** What the broker has counted, and how things stand; docs/metrics.md says what each of them means. */
+  metrics(): MetricReading[] {
+    return [...readMetrics(this.#services, this.#listener?.facts)]
+  }
+
+  /** The same in Prometheus' text format. */
+  metricsText(): string {
+    return prometheusText(this.metrics())
   }
 
   /** The last run in this folder ended in good order: there was nothing to recover. */

@@ -43,6 +43,7 @@ async function listening(
       config: new BrokerSettings(resolveSettings({})).config,
       catalog: { clientQuotas: () => new Map(), onChange: () => () => undefined },
       maxConnections: 3,
+      onOpened: () => undefined,
       onRefused: note,
     }),
     memory: new RequestMemory(100_000),

@@ -11,6 +11,7 @@ import type { Dispatch } from './dispatch.ts'
 import { SCRATCH_BYTES } from './frame-assembly.ts'
 import type { HostAndPort } from './host-and-port.ts'
 import type { JsonLog } from './json-log.ts'
+import type { ListenerFacts } from './metrics/metric-readings.ts'
 import type { ConnectionQuotas } from './quotas/connection-quotas.ts'
 import type { RequestMemory } from './request-memory.ts'
 import type { ResponseMemory } from './response-memory.ts'
@@ -68,6 +69,12 @@ export class Listener {
   /** What clients are told when nothing better is known. */
   get advertised(): HostAndPort {
     return this.#options.advertise ?? this.address
+  }
+
+  /** For metrics. */
+  get facts(): ListenerFacts {
+    const { connections, memory } = this.#options
+    return { connections, requests: memory }
   }
 
   get connectionCount(): number {

@@ -10,6 +10,7 @@ import type { CoordinatorRuntime } from './coordinator-runtime.ts'
 import type { DelayedFetches } from './delayed-fetch.ts'
 import type { FetchSessions } from './fetch-sessions.ts'
 import type { JsonLog } from './json-log.ts'
+import type { BrokerMetrics } from './metrics/broker-metrics.ts'
 import type { Partitions } from './partitions.ts'
 import type { ProducerIds } from './producer-ids.ts'
 import type { ClientQuotas } from './quotas/client-quotas.ts'
@@ -44,6 +45,7 @@ export interface BrokerServices {
   readonly delayedFetches: DelayedFetches
   readonly producerIds: ProducerIds
   readonly quotas: ClientQuotas
+  readonly metrics: BrokerMetrics
   readonly responses: ResponseMemory
   /** Memory for large requests and reads. */
   readonly buffers: BufferPool

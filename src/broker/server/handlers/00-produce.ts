@@ -160,19 +160,30 @@ async function append(
   try {
     const request = { acks, origin: 'client', timeoutMs } as const
     if (transaction === undefined || !isTransactional(records)) {
-      return await log.append(records, request)
+      return counted(await log.append(records, request), log.topic, records, context)
     }
     if (transaction.errorCode !== ErrorCode.NONE) return refuse(transaction.errorCode)
     const batch = { topic: log.topic, partition: index, records }
-    return await log.append(records, {
+    const outcome = await log.append(records, {
       ...request,
       isTransactionsV2: transaction.produce.hasEpochPerTransaction,
       transactionCheck: () => transaction.produce.check(batch),
     })
+    return counted(outcome, log.topic, records, context)
   } catch (error) {
     context.broker.log.error('bug', { where: 'append', error: describeError(error) })
     return refuse(ErrorCode.UNKNOWN_SERVER_ERROR)
   }
+}
+
+function counted(
+  outcome: AppendOutcome,
+  topic: string,
+  { length }: Buffer,
+  { broker }: HandlerContext,
+): AppendOutcome {
+  if (outcome.kind === 'appended') broker.metrics.appended(topic, length)
+  return outcome
 }
 
 function findLog(topic: TopicData, index: number, context: HandlerContext) {

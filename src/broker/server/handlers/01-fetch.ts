@@ -53,6 +53,7 @@ async function handle(request: FetchRequest, context: HandlerContext) {
   }
   const answers = await readWithinMemory(plan, looks, context)
   if (broker.quotas.isActive && mustWait(answers, context)) return throttled(session)
+  countSent(answers, usesTopicIds, context)
 
   return toResponse(answers, session, usesTopicIds, context)
 }
@@ -69,6 +70,18 @@ function mustWait(answers: readonly PartitionAnswer[], context: HandlerContext):
 function throttled(context: Exclude<FetchContext, { kind: 'refused' }>) {
   const sessionId = context.kind === 'incremental' ? context.session.id : NO_SESSION
   return { throttleTimeMs: 0, errorCode: ErrorCode.NONE, sessionId, responses: [] }
+}
+
+function countSent(
+  answers: readonly PartitionAnswer[],
+  usesTopicIds: boolean,
+  { broker: { catalog, metrics } }: HandlerContext,
+): void {
+  for (const { wanted, records } of answers) {
+    if (records.length === 0) continue
+    const topic = usesTopicIds ? catalog.topicById(wanted.topicId)?.name : wanted.topic
+    if (topic !== undefined) metrics.sent(topic, records.length)
+  }
 }
 
 function refuse(errorCode: ErrorCode) {

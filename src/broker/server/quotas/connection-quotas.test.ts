@@ -43,6 +43,7 @@ function world(settings: Record<string, string>, quotas: readonly ClientQuota[] 
       },
     },
     maxConnections: Number.POSITIVE_INFINITY,
+    onOpened: () => undefined,
     onRefused: (reason) => refused.push(reason),
   })
   const opened: TestConnection[] = []

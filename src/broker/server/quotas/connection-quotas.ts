@@ -36,6 +36,7 @@ export interface ConnectionQuotasOptions {
   readonly catalog: Pick<Catalog, 'clientQuotas' | 'onChange'>
   /** What the machine bears, whatever `max.connections` says. */
   readonly maxConnections: number
+  readonly onOpened: () => void
   readonly onRefused: (reason: RefusalReason, remoteAddress: string) => void
 }
 
@@ -154,6 +155,7 @@ export class ConnectionQuotas {
       candidate.socket.destroy()
       return
     }
+    this.#options.onOpened()
     this.#open.set(connection, address)
     this.#perAddress.set(address, count + 1)
     connection.onClose(() => this.#closed(connection, address))
