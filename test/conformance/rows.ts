@@ -4,6 +4,7 @@ import { clientSuites } from './rows/client-suites.ts'
 import { connect } from './rows/connect.ts'
 import { kafkaToolRows } from './rows/kafka-tools.ts'
 import { mirrorMaker } from './rows/mirror-maker.ts'
+import { streamsSmoke } from './rows/streams-smoke.ts'
 import { wordCount } from './rows/word-count.ts'
 
 export const rows: readonly Row[] = [
@@ -22,6 +23,7 @@ export const rows: readonly Row[] = [
     isQuick: false,
     kills: { quick: 4, full: 20 },
   }),
+  streamsSmoke,
   connect,
   mirrorMaker,
   ...clientSuites,

@@ -39,6 +39,8 @@ public class AdminCases {
         properties.put("request.timeout.ms", "2000");
         properties.put("retry.backoff.ms", "50");
         admin = Admin.create(properties);
+        // The first call of a JVM takes long on a busy machine, and is no case.
+        admin.describeCluster(new DescribeClusterOptions().timeoutMs(60_000)).nodes().get();
         cluster();
         createTopics();
         describeTopics();

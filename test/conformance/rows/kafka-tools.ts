@@ -162,7 +162,6 @@ const performanceTools: Row = {
     const records = 200_000
     const load = `--num-records ${records} --record-size 100 --throughput -1 --command-property acks=all`
     await tools.makeTopic('load', 4)
-    const rates: string[] = []
     const checks: Check[] = []
     for (const [name, more] of [
       ['acks=all', ''],
@@ -176,7 +175,6 @@ const performanceTools: Row = {
             .split('\n')
             .at(-1)!
           assert.match(said, new RegExp(`^${records} records sent`))
-          rates.push(`${name} ${said.match(/\((\d+\.\d\d) MB/)?.[1]} MB/s`)
         }),
       )
     }
@@ -194,12 +192,10 @@ const performanceTools: Row = {
       await check('EndToEndLatency: 2000 round trips', async () => {
         const args = [broker.bootstrap, 'round-trips', '2000', 'all', '100']
         const said = await runProgram(tools.of('org.apache.kafka.tools.EndToEndLatency', ...args))
-        const percentiles = said.match(/Percentiles: .*/)?.[0]
-        assert.ok(percentiles !== undefined, said)
-        rates.push(`end to end ${percentiles.slice('Percentiles: '.length)}`)
+        assert.match(said, /Percentiles: 50th = \d+/)
       }),
     )
-    return { checks, seen: rates.join('; ') }
+    return { checks, seen: `${4 * records} records` }
   },
 }
 
@@ -441,7 +437,6 @@ const operations: Row = {
         await runProgram(command, DEADLINE)
       }),
     )
-    await says('kafka-acls --list', 'acls', '--list', /SecurityDisabledException|Current ACLs/)
     return { checks }
   },
 }
