@@ -40,7 +40,7 @@ const DEEDS: readonly (readonly [what: string, count: string])[] = [
   ['fenced producers that went on, and were refused', 'zombies refused'],
 ]
 
-function campaignTables({ git, seed, minutes, simulated, real }: CampaignLine): string {
+function campaignTables({ git, seed, command, minutes, simulated, real }: CampaignLine): string {
   const at = (counts: Readonly<Record<string, number>>, name: string) =>
     name === '' ? '' : (counts[name] ?? 0).toLocaleString('en')
   const all = [
@@ -48,7 +48,7 @@ function campaignTables({ git, seed, minutes, simulated, real }: CampaignLine): 
       `${real['rounds'] ?? 0} rounds against a real process; **nothing was found**. Again:`,
     '',
     '```',
-    `npm run test:history -- --minutes ${minutes} --seed ${seed}`,
+    command,
     '```',
     '',
     '| fault | simulated | real process |',

@@ -6,6 +6,8 @@ export interface CampaignLine {
   readonly git: string
   /** The first one. */
   readonly seed: number
+  /** That does it again. */
+  readonly command: string
   readonly minutes: number
   readonly simulated: Readonly<Record<string, number>>
   readonly real: Readonly<Record<string, number>>

@@ -176,8 +176,10 @@ async function main(): Promise<void> {
   const missing =
     minutes === undefined ? await runShort(campaign) : await runLong(campaign, Number(minutes))
   printTable(campaign)
+  const length = minutes === undefined ? '' : ` --minutes ${minutes}`
+  const command = `npm run test:history --${length} --seed ${seed}`
   write({
-    ...{ kind: 'campaign', git: gitHead(), seed, minutes: Math.round(campaign.minutes) },
+    ...{ kind: 'campaign', git: gitHead(), seed, command, minutes: Math.round(campaign.minutes) },
     ...{ simulated: campaign.simulated.counts, real: campaign.real.counts },
   })
   if (missing.length > 0) throw new Found(`never met, from seed ${seed} on: ${missing.join(', ')}`)

@@ -70,18 +70,20 @@ export const realFaults: Readonly<Record<string, RealFault>> = {
   },
 }
 
-/** All of them in turn, shuffled anew each time, until it is told to end. */
+/**
+ * All of them in turn, shuffled anew each time, until it is told to end.
+ * @param options.left those whose turn is still to come, from one round to the next
+ */
 export async function goWrong(
   target: () => Target,
-  options: { isEnding: () => boolean; names: readonly string[]; restMs: number },
+  options: { isEnding: () => boolean; names: readonly string[]; left: string[]; restMs: number },
 ): Promise<void> {
-  const { isEnding, names, restMs } = options
-  let left: string[] = []
+  const { isEnding, names, left, restMs } = options
   while (!isEnding()) {
     const { random, history, tally } = target()
     await sleep(2 * random.fraction() * restMs)
     if (isEnding()) return
-    if (left.length === 0) left = [...names]
+    if (left.length === 0) left.push(...names)
     const [name] = left.splice(random.below(left.length), 1)
     history.note('nemesis', { kind: 'fault', what: name! })
     await realFaults[name!]!(target())

@@ -49,6 +49,7 @@ export class RealWorld implements AsyncDisposable {
   #broker: BrokerUnderTest | undefined
   #proxy: FaultyNetwork | undefined
   #history: History | undefined
+  readonly #faultsToCome: string[] = []
   #round = 0
 
   constructor(tally: Tally) {
@@ -93,6 +94,7 @@ export class RealWorld implements AsyncDisposable {
     const work = cast.live(suffering)
     const wrong = goWrong(() => this.#target(random, history), {
       ...{ isEnding: () => isEnding, names: faults, restMs: FAULT_REST_MS },
+      left: this.#faultsToCome,
     })
     await Promise.race([Promise.all([work.done, wrong]), sleep(workMs)])
     isEnding = true
