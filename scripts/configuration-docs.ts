@@ -27,6 +27,7 @@ export function renderConfigurationDocs(): string {
   const fallbacks = [...brokerConfigKeys.values()].filter(
     (key) => key.effect === 'acts' && !acts.has(key.name),
   )
+  const groupKeys = [...groupConfigKeys.values()]
   const differing = [...actingBrokerConfigKeys, ...topicKeys].filter((key) => key.differs)
 
   return `# Configuration
@@ -91,10 +92,28 @@ ${inertConfigKeys.map(groupItem).join('\n')}
 
 ## Groups and client metrics
 
-${[...groupConfigKeys.values()][0]!.about.replace(/^./, (letter) => letter.toUpperCase())} Kept and shown: ${list([...groupConfigKeys.keys()])}.
+A group without a value of its own has the broker's, of the same name with \`group.\` before it.
 
-${[...clientMetricsConfigKeys.values()][0]!.about.replace(/^./, (letter) => letter.toUpperCase())} Kept and shown: ${list([...clientMetricsConfigKeys.keys()])}.
+| key | type | default | what it does |
+| --- | --- | --- | --- |
+${groupKeys
+  .filter(({ effect }) => effect === 'acts')
+  .map(groupRow)
+  .join('\n')}
+
+${keptAndShown(groupKeys.filter(({ effect }) => effect === 'none'))}
+
+${keptAndShown([...clientMetricsConfigKeys.values()])}
 `
+}
+
+function groupRow(key: ConfigKey): string {
+  return `| \`${key.name}\` | ${typeOf(key)} | ${value(key.defaultText)} | ${key.about} |`
+}
+
+function keptAndShown(keys: readonly ConfigKey[]): string {
+  const why = keys[0]!.about.replace(/^./, (letter) => letter.toUpperCase())
+  return `${why} Kept and shown: ${list(keys.map(({ name }) => name))}.`
 }
 
 function brokerRow(key: ConfigKey): string {

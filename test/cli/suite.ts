@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { describe, it } from 'node:test'
+import { consumerGroupHeartbeat } from '../../src/broker/protocol/68-consumer-group-heartbeat.ts'
 import { KafkaClient } from '../support/kafka-client.ts'
 import { until } from '../support/test-broker.ts'
 import { TransactionalProducer } from '../support/transactional-producer.ts'
@@ -20,6 +21,10 @@ export function cliSuite(broker: () => string): void {
     const { exitCode, stdout, stderr } = await run(args, options)
     assert.equal(exitCode, 0, `millrace ${args.join(' ')}: ${stderr}`)
     return stdout
+  }
+  const connect = () => {
+    const [host, port] = broker().split(':')
+    return KafkaClient.connect({ host: host!, port: Number(port) })
   }
   const newTopic = async (partitions = 1): Promise<string> => {
     const topic = uniqueName('topic')
@@ -373,6 +378,38 @@ export function cliSuite(broker: () => string): void {
 
       assert.equal(exitCode, 2)
       assert.match(stderr, /--topic/)
+    })
+
+    it('of the new protocol is shown with epochs, target and what members have in hand', async () => {
+      const topic = await newTopic(2)
+      const group = uniqueName('group')
+      await using client = await connect()
+      const beat = async (memberId: string, memberEpoch: number) => {
+        const joining = { rebalanceTimeoutMs: 30_000, subscribedTopicNames: [topic] }
+        const more = memberEpoch === 0 ? { ...joining, topicPartitions: [] } : {}
+        const request = { groupId: group, memberId, memberEpoch, ...more }
+        return await client.send(consumerGroupHeartbeat, 1, request)
+      }
+      const { memberEpoch } = await beat('one', 0)
+      await ok(['produce', topic, '-p', '0', 'a'])
+      const busy = await run(['group', 'seek', group, '--to', 'end', '-t', topic, '--yes'])
+      assert.equal(busy.exitCode, 6)
+      const [description] = JSON.parse(await ok(['group', 'describe', group, '--json']))
+
+      assert.match(await ok(['group', 'ls']), new RegExp(`^${group}\tStable\tconsumer\t`, 'm'))
+      const reads = [{ topic, partitions: [0, 1] }]
+      const facts = { groupType: 'consumer', assignor: 'uniform', groupEpoch: memberEpoch }
+      assert.partialDeepStrictEqual(description, { ...facts, assignmentEpoch: memberEpoch })
+      const member = { memberId: 'one', memberEpoch, assignment: reads, target: reads }
+      assert.partialDeepStrictEqual(description.members, [member])
+      const shown = await ok(['group', 'describe', group], { isTty: true })
+      assert.match(shown, /1 member, uniform, epoch 2/)
+      assert.match(shown, /EPOCH +READS +TARGET/)
+
+      await beat('one', -1)
+      await ok(['group', 'seek', group, '--to', 'end', '-t', topic, '--yes'])
+      await ok(['group', 'rm', group, '--yes'])
+      assert.equal((await run(['group', 'describe', group])).exitCode, 3)
     })
 
     it('rm forgets one topic of a group, then all of it', async () => {

@@ -76,6 +76,17 @@ export interface Verbs {
     },
     answer: Nothing,
   ]
+  /** The same in the new protocol of consumer groups (KIP-848), by name or by a pattern of RE2. */
+  joinConsumerGroup: [
+    arguments: {
+      readonly member: string
+      readonly group: string
+      readonly topic: string
+      readonly instanceId?: string
+      readonly pattern?: string
+    },
+    answer: Nothing,
+  ]
   member: [arguments: { readonly member: string }, answer: MemberStatus]
   commit: [arguments: { readonly member: string }, answer: MemberStatus]
   leave: [arguments: { readonly member: string }, answer: MemberStatus]

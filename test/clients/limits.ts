@@ -15,7 +15,48 @@ export interface Limit {
 
 const NO_SUCH_VERB = /no such/
 
+const NEW_PROTOCOL = 'new protocol: one joins, one leaves'
+const NEW_PROTOCOL_STATIC = 'new protocol: static member, back without a rebalance'
+const NEW_PROTOCOL_PATTERN = 'new protocol: subscribes by a pattern that the broker resolves'
+
 export const limits: readonly Limit[] = [
+  ...['kcat', 'kafka-python-2.0.2', 'kafka-python-3', 'sarama', 'kafkajs'].map((client) => ({
+    client,
+    abilities: [NEW_PROTOCOL, NEW_PROTOCOL_STATIC, NEW_PROTOCOL_PATTERN],
+    reason: 'knows only the classic protocol of consumer groups',
+    says: NO_SUCH_VERB,
+  })),
+  {
+    client: 'java-3.9',
+    abilities: [NEW_PROTOCOL_PATTERN],
+    reason: 'resolves patterns by itself: SubscriptionPattern came with 4.0',
+    says: /ClassNotFoundException: .*SubscriptionPattern/,
+  },
+  {
+    client: 'franz-go',
+    abilities: [NEW_PROTOCOL_STATIC],
+    reason:
+      'does not say when a static member leaves, so that its place is free only with its session',
+    says: /has its partitions again: not within/,
+  },
+  {
+    client: 'franz-go',
+    abilities: [NEW_PROTOCOL_PATTERN],
+    reason: 'resolves patterns by itself, when it next refreshes its metadata',
+    says: /reads the topic that matches: not within/,
+  },
+  {
+    client: 'platformatic',
+    abilities: [NEW_PROTOCOL_STATIC],
+    reason: 'leaves the group when it closes, although it is a static member',
+    says: /has its partitions again: not within/,
+  },
+  {
+    client: 'platformatic',
+    abilities: [NEW_PROTOCOL_PATTERN],
+    reason: 'has no subscription by pattern',
+    says: /no subscription by pattern/,
+  },
   {
     client: 'kcat',
     abilities: [

@@ -3,7 +3,14 @@
 // cannot be listed as acting without being readable. Own keys carry the prefix `millrace.`.
 
 import type { ConfigDifference, ConfigKey } from './config-key.ts'
-import { atLeast, type ConfigCheck, type ConfigValue, exactly, oneOf } from './config-value.ts'
+import {
+  atLeast,
+  type ConfigCheck,
+  type ConfigValue,
+  exactly,
+  oneOf,
+  someOf,
+} from './config-value.ts'
 import { connectionOverrides } from './connection-overrides.ts'
 
 interface Row {
@@ -415,6 +422,84 @@ const rows = {
     type: 'int',
     default: '1800000',
     about: 'The longest session timeout that a member may ask for.',
+  },
+  'group.consumer.session.timeout.ms': {
+    type: 'int',
+    default: '45000',
+    check: atLeast(1),
+    about: 'How long a member of a consumer group may be silent (new protocol).',
+  },
+  'group.consumer.min.session.timeout.ms': {
+    type: 'int',
+    default: '45000',
+    check: atLeast(1),
+    about: 'The shortest session timeout that a consumer group may be given.',
+  },
+  'group.consumer.max.session.timeout.ms': {
+    type: 'int',
+    default: '60000',
+    check: atLeast(1),
+    about: 'The longest session timeout that a consumer group may be given.',
+  },
+  'group.consumer.heartbeat.interval.ms': {
+    type: 'int',
+    default: '5000',
+    check: atLeast(1),
+    about: 'How often members of a consumer group are told to give a sign (new protocol).',
+  },
+  'group.consumer.min.heartbeat.interval.ms': {
+    type: 'int',
+    default: '5000',
+    check: atLeast(1),
+    about: 'The shortest heartbeat interval that a consumer group may be given.',
+  },
+  'group.consumer.max.heartbeat.interval.ms': {
+    type: 'int',
+    default: '15000',
+    check: atLeast(1),
+    about: 'The longest heartbeat interval that a consumer group may be given.',
+  },
+  'group.consumer.assignment.interval.ms': {
+    type: 'int',
+    default: '1000',
+    check: atLeast(0),
+    altersAtRunTime: true,
+    about: 'Partitions of a consumer group are shared out anew after so long at the earliest.',
+  },
+  'group.consumer.min.assignment.interval.ms': {
+    type: 'int',
+    default: '0',
+    check: atLeast(0),
+    about: 'The shortest assignment interval that a consumer group may be given.',
+  },
+  'group.consumer.max.assignment.interval.ms': {
+    type: 'int',
+    default: '15000',
+    check: atLeast(0),
+    about: 'The longest assignment interval that a consumer group may be given.',
+  },
+  'group.consumer.max.size': {
+    type: 'int',
+    default: UNBOUNDED,
+    check: atLeast(1),
+    about: 'Members of one consumer group (new protocol).',
+  },
+  'group.consumer.assignors': {
+    type: 'list',
+    default: 'uniform,range',
+    check: someOf('uniform', 'range'),
+    about: 'How partitions may be shared out; the first counts where members do not ask.',
+  },
+  'group.consumer.migration.policy': {
+    type: 'string',
+    default: 'disabled',
+    check: oneOf('disabled'),
+    about:
+      'How members of the classic and of the new protocol may be in one group: not at all. A group changes while it has no members.',
+    differs: {
+      kafkaDefault: 'bidirectional',
+      why: 'a group changes its protocol while it is empty, not while it is read.',
+    },
   },
   'group.max.size': {
     type: 'int',

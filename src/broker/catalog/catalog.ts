@@ -28,8 +28,9 @@ import {
   type TopicRequest,
 } from './decide-topic.ts'
 import { CATALOG_FOLDER } from './format-version.ts'
+import { explainOutOfBounds } from './group-config-keys.ts'
 import { adoptedTopicConfigs } from './internal-topics.ts'
-import { type Refusal, refuse } from './refusal.ts'
+import { type Refusal, refuse, refuseConfig } from './refusal.ts'
 import { replayCatalog } from './replay-catalog.ts'
 import type { StaticSettings } from './static-settings.ts'
 import { TopicDraft } from './topic-draft.ts'
@@ -328,6 +329,9 @@ export class Catalog {
       if (wrong !== undefined) return wrong
       const decision = decide(this.configsOf(resource))
       if (decision.kind === 'refused') return decision
+      const outOfBounds =
+        resource.type === 'group' ? explainOutOfBounds(decision.texts, this.config) : undefined
+      if (outOfBounds !== undefined) return refuseConfig(outOfBounds)
       if (validateOnly) return DONE
       // A shorter retention is a way out of a full disk.
       const record = this.#configsRecord(resource, decision.texts)

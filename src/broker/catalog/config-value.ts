@@ -126,6 +126,15 @@ export function either(one: ConfigCheck, other: ConfigCheck): ConfigCheck {
   }
 }
 
+/** A list of one or more of these entries. */
+export function someOf(...allowed: readonly string[]): ConfigCheck {
+  const list = listOf(...allowed)
+  return {
+    allowed: `${list.allowed}, and not empty`,
+    accepts: (value) => list.accepts(value) && Array.isArray(value) && value.length > 0,
+  }
+}
+
 export function exactly(only: number): ConfigCheck {
   return { allowed: String(only), accepts: (value) => value === only }
 }

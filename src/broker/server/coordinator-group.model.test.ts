@@ -13,6 +13,8 @@ import {
   ManualLog,
   ManualTime,
   nextTurn,
+  TEST_CONSUMERS,
+  TEST_MEMORY,
   TEST_SETTINGS,
 } from './coordinator-test-world.ts'
 
@@ -173,7 +175,8 @@ class History {
     const group: HostedGroup = new HostedGroup('orders', {
       host: { clock: this.#time, timers: this.#time },
       settings: TEST_SETTINGS,
-      memory: { replace: () => undefined },
+      memory: TEST_MEMORY,
+      consumers: TEST_CONSUMERS,
       append: this.#log.append,
       // As its partition does: the next request finds a new one.
       forget: () => {

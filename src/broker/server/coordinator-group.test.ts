@@ -9,6 +9,8 @@ import {
   ManualTime,
   nextTurn,
   outcomeOf,
+  TEST_CONSUMERS,
+  TEST_MEMORY,
   TEST_SETTINGS,
 } from './coordinator-test-world.ts'
 
@@ -22,7 +24,8 @@ class World {
     return new HostedGroup('orders', {
       host: { clock: this.time, timers: this.time },
       settings: TEST_SETTINGS,
-      memory: { replace: () => undefined },
+      memory: TEST_MEMORY,
+      consumers: TEST_CONSUMERS,
       append: this.log.append,
       forget: (groupId) => this.forgotten.push(groupId),
     })

@@ -1,12 +1,26 @@
-// One consumer group at work: the pure machine with its waiting requests, timers and records.
+// One group at work, of either protocol, with its offsets: the pure machine of classic groups with its
+// waiting requests, timers and records; that of consumer groups (KIP-848) is in a class of its own.
+// While it has no members a group changes from one to the other when a member of the other comes.
 // Decisions take effect in memory at once, but what depends on a record is answered only when the
 // record is durable. If writing fails, everybody who waits is told to find the coordinator again,
 // and the group goes back to what its records say, as after a restart.
 // Invariant: `#durable` and `offsets` hold what is durable, nothing else.
 
 import type { Host } from '../../host/host.ts'
+import {
+  type HeartbeatReply,
+  type HeartbeatRequest,
+  refused,
+} from '../coordinators/consumer-groups/input.ts'
+import { commitError } from '../coordinators/consumer-groups/offset-claims.ts'
+import type { ConsumerGroupRecord } from '../coordinators/consumer-groups/records.ts'
 import { decide } from '../coordinators/groups/decide.ts'
-import { type Group, newGroup } from '../coordinators/groups/group.ts'
+import {
+  CONSUMER_PROTOCOL_TYPE,
+  type Group,
+  isSubscribedTo,
+  newGroup,
+} from '../coordinators/groups/group.ts'
 import { type GroupMetadata, groupFrom, metadataOf } from '../coordinators/groups/group-metadata.ts'
 import type {
   Decision,
@@ -24,15 +38,19 @@ import type {
 } from '../coordinators/groups/input.ts'
 import {
   type CommittedOffset,
+  type ExpiryRule,
   expiredOffsets,
+  expiryRuleOf,
   GroupOffsets,
   type TopicPartition,
 } from '../coordinators/groups/offsets.ts'
 import type { GroupRecord } from '../coordinators/groups/records.ts'
 import { failedJoin, failedSync } from '../coordinators/groups/replies.ts'
 import { ErrorCode } from '../wire/error-codes.ts'
+import { type ConsumerGroupNeeds, HostedConsumerGroup } from './coordinator-consumer-group.ts'
 import { coordinatorCounters } from './coordinator-counters.ts'
 import type { CoordinatorFaults } from './coordinator-faults.ts'
+import { LargeWrites } from './coordinator-large-writes.ts'
 import type { StagedBy } from './coordinator-log.ts'
 import { GroupTimers } from './coordinator-timers.ts'
 import type { GroupMemory } from './group-memory.ts'
@@ -42,7 +60,8 @@ export interface GroupSurroundings {
   readonly host: Pick<Host, 'clock' | 'timers'>
   readonly settings: GroupSettings
   /** Told of every change of who is in the group. */
-  readonly memory: Pick<GroupMemory, 'replace'>
+  readonly memory: Pick<GroupMemory, 'replace' | 'add' | 'hasRoomForBytes'>
+  readonly consumers: ConsumerGroupNeeds
   /**
    * Appends in the order of the calls and settles in that order, once the records are durable.
    * @param stagedBy the transaction that the records count with
@@ -82,6 +101,11 @@ export class HostedGroup {
   readonly #timers: GroupTimers
   #group: Group | undefined
   #durable: GroupMetadata | null = null
+  /** The group of the new protocol, when this is one. */
+  readonly #consumer: HostedConsumerGroup
+  readonly #largeWrites: LargeWrites
+  /** Heartbeats that wait for something before they are decided. */
+  #undecided = 0
   readonly #waiting = new Map<number, Waiting>()
   #lastToken = 0
   /** Records of the group itself that are under way; answers wait until there are none. */
@@ -97,11 +121,45 @@ export class HostedGroup {
     this.groupId = groupId
     this.#around = around
     this.#timers = new GroupTimers(around.host, (name) => this.#apply(expiryOf(name)))
+    this.#largeWrites = new LargeWrites(around.host.timers, (records) => around.append(records))
+    this.#consumer = new HostedConsumerGroup(groupId, {
+      ...around.consumers,
+      host: around.host,
+      memory: around.memory,
+      write: (records) => this.#writeConsumer(records),
+    })
   }
 
-  /** The group as decided, which may be ahead of what is durable; undefined when it was deleted. */
+  /**
+   * The classic group as decided, which may be ahead of what is durable; undefined when it was
+   * deleted, or is a group of the new protocol.
+   */
   get group(): Group | undefined {
     return this.#group
+  }
+
+  /** The group of the new protocol, when this is one. */
+  get consumer(): HostedConsumerGroup | undefined {
+    return this.#consumer.group === undefined ? undefined : this.#consumer
+  }
+
+  /** It holds nothing but offsets, if that. */
+  get hasMembers(): boolean {
+    const consumer = this.#consumer.group
+    if (consumer !== undefined) return consumer.members.size > 0
+    return this.#group !== undefined && this.#group.state !== 'Empty'
+  }
+
+  /** May a member be reading this topic? Then its offsets are neither deleted nor do they expire. */
+  isSubscribedTo(topic: string): boolean {
+    const consumer = this.#consumer.group
+    if (consumer !== undefined) return consumer.subscribedTopics.has(topic)
+    return this.#group !== undefined && isSubscribedTo(this.#group, topic)
+  }
+
+  /** Its members speak the consumers' own protocol, by which it is known what they read. */
+  get isOfConsumers(): boolean {
+    return this.consumer !== undefined || this.#group?.protocolType === CONSUMER_PROTOCOL_TYPE
   }
 
   /**
@@ -111,6 +169,7 @@ export class HostedGroup {
   replay(record: GroupRecord, stagedBy?: number): void {
     const isStaged = stagedBy !== undefined && this.#around.faults?.stagedOffsetsCount !== true
     if (record.kind === 'group') this.#durable = record.metadata
+    else if (record.kind !== 'offset') this.#consumer.keep(record)
     else if (!isStaged) this.offsets.apply(record, record.committed)
     else this.offsets.stage(stagedBy, record, record.committed)
   }
@@ -125,11 +184,34 @@ export class HostedGroup {
   /** After the log was read, or writing failed: members have a fresh session. */
   restore(): void {
     this.#timers.cancelAll()
+    this.#consumer.restore()
     this.#become(this.#durableGroup())
     this.#apply({ kind: 'loaded' })
   }
 
+  /** A heartbeat of the new protocol, which also joins and leaves. */
+  async consumerHeartbeat(
+    request: HeartbeatRequest,
+    maySee: (topic: string) => boolean = () => true,
+  ): Promise<HeartbeatReply> {
+    this.#undecided += 1 // Keeps a new group from being forgotten before it has a member.
+    const resolved = await this.#consumer.resolve(request, maySee)
+    this.#undecided -= 1
+    const refusal = this.#refuseConsumer(request)
+    const reply = refusal ?? (await this.#consumer.heartbeat(request, resolved))
+    this.#forgetIfNothingIsLeft()
+    return reply
+  }
+
   join(request: WithoutToken<JoinRequest>): Promise<JoinReply> {
+    if (this.consumer !== undefined && !this.#isBroken) {
+      if (this.hasMembers) {
+        const errorCode = ErrorCode.INCONSISTENT_GROUP_PROTOCOL
+        return Promise.resolve(failedJoin(errorCode, request.memberId))
+      }
+      void this.#writeConsumer(this.#consumer.dissolve())
+      this.#become(newGroup(this.groupId, this.#around.host.clock.nowMs()))
+    }
     const { promise, resolve } = Promise.withResolvers<JoinReply>()
     const token = this.#wait({ kind: 'join', settle: resolve })
     this.#apply({ ...request, kind: 'join', token })
@@ -144,6 +226,7 @@ export class HostedGroup {
   }
 
   leave(members: readonly LeavingMember[]): Promise<LeaveReply> {
+    if (this.consumer !== undefined && !this.#isBroken) return this.#putOut(members)
     const { promise, resolve } = Promise.withResolvers<LeaveReply>()
     const token = this.#wait({ kind: 'leave', settle: resolve })
     this.#apply({ kind: 'leave', token, members })
@@ -166,7 +249,8 @@ export class HostedGroup {
     this.offsets.begin(offsets) // Keeps a new group from being forgotten before it has an offset.
     const isChecked = this.#around.faults?.generationsIgnored !== true
     const errorCode = isChecked
-      ? this.#ask({ ...claim, kind: 'commit', token, groupId, isTransactional })
+      ? (this.#commitErrorOfConsumer({ ...claim, isTransactional }, offsets) ??
+        this.#ask({ ...claim, kind: 'commit', token, groupId, isTransactional }))
       : ErrorCode.NONE
     if (errorCode !== ErrorCode.NONE) {
       this.offsets.end(offsets)
@@ -202,6 +286,7 @@ export class HostedGroup {
   }
 
   async delete(): Promise<ErrorCode> {
+    if (this.#consumer.group !== undefined) return await this.#deleteConsumer()
     const { promise, resolve } = Promise.withResolvers<ErrorCode>()
     const token = this.#wait({ kind: 'plain', settle: resolve })
     this.#apply({ kind: 'delete', token })
@@ -210,11 +295,11 @@ export class HostedGroup {
 
   /** Forgets offsets whose time is over, and the group with its last one. */
   async expire(nowMs: number, retentionMs: number): Promise<void> {
-    const group = this.#group
-    if (group === undefined || this.#isBroken || this.#writing > 0) return
-    const expired = expiredOffsets(group, this.offsets, { nowMs, retentionMs })
+    const rule = this.#expiryRule()
+    if (rule === undefined || this.#isBroken || this.#writing > 0) return
+    const expired = expiredOffsets(rule, this.offsets, { nowMs, retentionMs })
     const isAll = expired.length === this.offsets.partitions().length
-    const isEmpty = group.state === 'Empty' && group.pendingMembers.size === 0
+    const isEmpty = !this.hasMembers && (this.#group?.pendingMembers.size ?? 0) === 0
     if (isAll && isEmpty) await this.delete()
     else if (expired.length > 0) await this.forgetOffsets(expired)
   }
@@ -223,6 +308,7 @@ export class HostedGroup {
   close(): void {
     this.#isClosed = true
     this.#timers.cancelAll()
+    this.#consumer.close()
     this.#failWaiting(ErrorCode.NOT_COORDINATOR)
   }
 
@@ -288,6 +374,73 @@ export class HostedGroup {
     if (errorCodes[0] === ErrorCode.NONE) this.#durable = null
     const failed = errorCodes.find((errorCode) => errorCode !== ErrorCode.NONE)
     this.#wrote(failed ?? ErrorCode.NONE)
+  }
+
+  /** Behind it the group is one of the new protocol, whatever it was before. */
+  async #writeConsumer(records: readonly ConsumerGroupRecord[]): Promise<ErrorCode> {
+    const { groupId } = this
+    const wasClassic = this.#durable !== null || this.#writing > 0
+    const end: GroupRecord[] =
+      this.#group !== undefined && wasClassic ? [{ kind: 'group', groupId, metadata: null }] : []
+    this.#timers.cancelAll()
+    this.#become(undefined)
+    this.#writing += 1
+    const errorCode = await this.#largeWrites.write([...end, ...records], (durable) => {
+      for (const record of durable) this.replay(record)
+    })
+    this.#wrote(errorCode)
+    return errorCode === ErrorCode.NONE ? errorCode : groupErrorFor(errorCode)
+  }
+
+  async #putOut(members: readonly LeavingMember[]): Promise<LeaveReply> {
+    const codes = await this.#consumer.putOut(members)
+    if (typeof codes === 'number') return { errorCode: codes, members: [] }
+    const left = members.map((member, index) => ({ ...member, errorCode: codes[index]! }))
+    return { errorCode: ErrorCode.NONE, members: left }
+  }
+
+  async #deleteConsumer(): Promise<ErrorCode> {
+    if (this.#isBroken) return ErrorCode.COORDINATOR_NOT_AVAILABLE
+    if (this.hasMembers) return ErrorCode.NON_EMPTY_GROUP
+    const offsets = this.forgetOffsets(this.offsets.partitions())
+    const group = this.#writeConsumer(this.#consumer.dissolve())
+    const errorCodes = await Promise.all([offsets, group])
+    return errorCodes.find((errorCode) => errorCode !== ErrorCode.NONE) ?? ErrorCode.NONE
+  }
+
+  /** What a heartbeat is refused for because of what the group is. */
+  #refuseConsumer({ memberEpoch }: HeartbeatRequest): HeartbeatReply | undefined {
+    if (this.#isBroken) return refused(ErrorCode.COORDINATOR_NOT_AVAILABLE)
+    if (this.#isClosed) return refused(ErrorCode.NOT_COORDINATOR)
+    const isJoin = memberEpoch === 0
+    if (this.consumer !== undefined || (isJoin && !this.hasMembers)) return undefined
+    return refused(ErrorCode.GROUP_ID_NOT_FOUND, this.#whyNoConsumer(memberEpoch))
+  }
+
+  #whyNoConsumer(memberEpoch: number): string {
+    const { groupId } = this
+    if (this.#group === undefined) {
+      return `${memberEpoch < 0 ? 'Group' : 'Consumer group'} ${groupId} not found.`
+    }
+    if (memberEpoch !== 0) return `Group ${groupId} is not a consumer group.`
+    return `Cannot upgrade classic group ${groupId} to consumer group because online upgrade is disabled.`
+  }
+
+  /** undefined when this is no group of the new protocol. */
+  #commitErrorOfConsumer(
+    claim: CommitClaim & { readonly isTransactional: boolean },
+    offsets: readonly OffsetToCommit[],
+  ): ErrorCode | undefined {
+    const group = this.#consumer.group
+    if (group === undefined) return undefined
+    if (this.#isBroken) return ErrorCode.COORDINATOR_NOT_AVAILABLE
+    const { generationId: memberEpoch, knowsGroupIdNotFound: knowsMemberEpochs } = claim
+    return commitError(group, { ...claim, memberEpoch, knowsMemberEpochs, partitions: offsets })
+  }
+
+  #expiryRule(): ExpiryRule | undefined {
+    if (this.consumer === undefined) return this.#group && expiryRuleOf(this.#group)
+    return { emptySinceMs: null, isSubscribedTo: (topic) => this.isSubscribedTo(topic) }
   }
 
   #wrote(errorCode: ErrorCode): void {
@@ -357,6 +510,7 @@ export class HostedGroup {
   }
 
   #durableGroup(): Group | undefined {
+    if (this.#consumer.isDurable) return undefined
     if (this.#durable !== null) return groupFrom(this.groupId, this.#durable)
     // Offsets alone make a group too: one without members, that a client manages itself.
     if (this.offsets.isEmpty) return undefined
@@ -368,7 +522,8 @@ export class HostedGroup {
     const isVacant =
       group === undefined || (group.state === 'Empty' && group.pendingMembers.size === 0)
     if (!isVacant || this.#durable !== null || !this.offsets.isEmpty) return
-    if (this.#writing > 0 || this.#waiting.size > 0) return
+    if (this.#consumer.group !== undefined || this.#consumer.isDurable) return
+    if (this.#writing > 0 || this.#waiting.size > 0 || this.#undecided > 0) return
     this.#timers.cancelAll()
     this.#around.forget(this.groupId)
   }
@@ -386,7 +541,10 @@ export class HostedGroup {
 }
 
 /** Answers as a group that does not exist. */
-export function unknownGroup(groupId: string, host: Pick<Host, 'clock' | 'timers'>): HostedGroup {
+export function unknownGroup(
+  groupId: string,
+  { host, consumers }: Pick<GroupSurroundings, 'host' | 'consumers'>,
+): HostedGroup {
   const settings = {
     minSessionTimeoutMs: 0,
     maxSessionTimeoutMs: 0,
@@ -394,8 +552,9 @@ export function unknownGroup(groupId: string, host: Pick<Host, 'clock' | 'timers
     maxMembers: 0,
   }
   const append = async () => ErrorCode.COORDINATOR_NOT_AVAILABLE
-  const memory = { replace: () => undefined }
-  return new HostedGroup(groupId, { host, settings, memory, append, forget: () => undefined })
+  const memory = { replace: () => undefined, add: () => undefined, hasRoomForBytes: () => true }
+  const forget = () => undefined
+  return new HostedGroup(groupId, { host, settings, memory, consumers, append, forget })
 }
 
 type OffsetRecord = Extract<GroupRecord, { kind: 'offset' }>

@@ -2,7 +2,6 @@
 // of offsets, once the group itself has been found.
 
 import { ZERO_UUID } from '../bytes/uuid.ts'
-import { CONSUMER_PROTOCOL_TYPE, isSubscribedTo } from '../coordinators/groups/group.ts'
 import type { CommittedOffset, TopicPartition } from '../coordinators/groups/offsets.ts'
 import { ErrorCode } from '../wire/error-codes.ts'
 import type { CommitClaim, HostedGroup } from './coordinator-group.ts'
@@ -32,6 +31,8 @@ export interface FetchCall {
     | null
   /** Waits for commits under way, and takes no offset that a transaction may change (KIP-447). */
   readonly requireStable: boolean
+  /** As members of a consumer group say who they are (KIP-848). */
+  readonly member?: { readonly memberId: string | null; readonly memberEpoch: number }
 }
 
 export interface FetchedTopic {
@@ -101,12 +102,10 @@ export async function deleteOffsets(
   hosted: HostedGroup,
   partitions: readonly TopicPartition[],
 ): Promise<ErrorCode | ErrorCode[]> {
-  const { group } = hosted
-  if (group === undefined) return ErrorCode.GROUP_ID_NOT_FOUND
-  if (group.state !== 'Empty' && group.protocolType !== CONSUMER_PROTOCOL_TYPE) {
-    return ErrorCode.NON_EMPTY_GROUP
-  }
-  const isRead = ({ topic }: TopicPartition) => isSubscribedTo(group, topic)
+  const { group, consumer } = hosted
+  if (group === undefined && consumer === undefined) return ErrorCode.GROUP_ID_NOT_FOUND
+  if (hosted.hasMembers && !hosted.isOfConsumers) return ErrorCode.NON_EMPTY_GROUP
+  const isRead = ({ topic }: TopicPartition) => hosted.isSubscribedTo(topic)
   const committed = hosted.offsets.partitions()
   const isCommitted = ({ topic, partition }: TopicPartition) =>
     committed.some((other) => other.topic === topic && other.partition === partition)

@@ -6,6 +6,7 @@ import type { GroupSettings } from '../coordinators/groups/input.ts'
 import { encodeRecord, type GroupRecord } from '../coordinators/groups/records.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
 import { ErrorCode } from '../wire/error-codes.ts'
+import type { ConsumerGroupNeeds } from './coordinator-consumer-group.ts'
 import { coordinatorCounters } from './coordinator-counters.ts'
 import type { CoordinatorFaults } from './coordinator-faults.ts'
 import { HostedGroup } from './coordinator-group.ts'
@@ -17,6 +18,7 @@ export interface CoordinatorPartitionNeeds extends CoordinatorLogNeeds {
   readonly settings: GroupSettings
   readonly memory: GroupMemory
   readonly faults?: CoordinatorFaults | undefined
+  readonly consumers: ConsumerGroupNeeds
 }
 
 export class CoordinatorPartition {
@@ -63,6 +65,7 @@ export class CoordinatorPartition {
       settings: this.#needs.settings,
       memory: this.#needs.memory,
       faults: this.#needs.faults,
+      consumers: this.#needs.consumers,
       append: (records, stagedBy) => this.#log.append(records.map(encodeRecord), stagedBy),
       forget: () => {
         if (this.#groups.get(groupId) === group) this.#groups.delete(groupId)

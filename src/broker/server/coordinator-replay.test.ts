@@ -80,7 +80,7 @@ describe('the log of groups', () => {
   })
 
   it('leaves out what is not of groups or has no key', () => {
-    const foreign = { timestamp: 5, key: Buffer.from('0003', 'hex'), value: null }
+    const foreign = { timestamp: 5, key: Buffer.from('000a', 'hex'), value: null }
     const keyless = { timestamp: 5, key: null, value: Buffer.from('x') }
     const strange = buildBatch({ records: [foreign, keyless] })
 

@@ -9,11 +9,24 @@ import type { BrokerConfig } from '../catalog/broker-config-keys.ts'
 import type { Catalog } from '../catalog/catalog.ts'
 import { offsetsTopicRequest } from '../catalog/internal-topics.ts'
 import {
-  CLASSIC_GROUP_TYPE,
+  type ConsumerGroupDescription,
+  describeConsumerGroup,
+} from '../coordinators/consumer-groups/describe.ts'
+import {
+  type HeartbeatReply,
+  type HeartbeatRequest,
+  refused,
+} from '../coordinators/consumer-groups/input.ts'
+import { fetchError } from '../coordinators/consumer-groups/offset-claims.ts'
+import { malformed } from '../coordinators/consumer-groups/refusals.ts'
+import {
   DEAD_GROUP,
   describeGroup,
   type GroupDescription,
   type GroupFilter,
+  type ListedGroup,
+  listedClassicGroup,
+  listedConsumerGroup,
   matchesFilter,
 } from '../coordinators/groups/describe.ts'
 import type {
@@ -29,6 +42,9 @@ import type { TopicPartition } from '../coordinators/groups/offsets.ts'
 import { failedJoin, failedSync } from '../coordinators/groups/replies.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
 import { ErrorCode } from '../wire/error-codes.ts'
+import { CatalogTopics } from './catalog-topics.ts'
+import type { ConsumerGroupNeeds } from './coordinator-consumer-group.ts'
+import { consumerGroupNeeds } from './coordinator-consumer-needs.ts'
 import type { CoordinatorFaults } from './coordinator-faults.ts'
 import { type HostedGroup, unknownGroup } from './coordinator-group.ts'
 import {
@@ -53,7 +69,10 @@ const MS_PER_MINUTE = 60_000
 export interface CoordinatorNeeds {
   readonly host: Pick<Host, 'clock' | 'timers' | 'random'>
   readonly config: BrokerConfig
-  readonly catalog: Pick<Catalog, 'topic' | 'createTopics' | 'onChange'>
+  readonly catalog: Pick<
+    Catalog,
+    'topic' | 'topicById' | 'topics' | 'createTopics' | 'configsOf' | 'onChange'
+  >
   readonly partitions: { get(topic: string, partition: number): PartitionLog | undefined }
   readonly log: JsonLog
   readonly faults?: CoordinatorFaults | undefined
@@ -63,16 +82,18 @@ export type JoinCall = Omit<JoinRequest, 'kind' | 'token' | 'newMemberId'>
 export type SyncCall = Omit<SyncRequest, 'kind' | 'token'> & { readonly groupId: string }
 export type MemberCall = MemberClaim & { readonly groupId: string }
 
-export interface ListedGroup {
-  readonly groupId: string
-  readonly protocolType: string
-  readonly groupState: string
-  readonly groupType: string
+export interface HeartbeatRights {
+  /** From v1 on members bring their ids. */
+  readonly requiresMemberId: boolean
+  /** Topics that an expression of the member may match. */
+  maySee(topic: string): boolean
 }
 
 export class CoordinatorRuntime {
   readonly #needs: CoordinatorNeeds
   readonly memory: GroupMemory
+  readonly #topics: CatalogTopics
+  readonly #consumers: ConsumerGroupNeeds
   readonly #topic: CoordinatorTopic<CoordinatorPartition>
   #expiry: Timer | undefined
   readonly #stopListening: () => void
@@ -80,6 +101,8 @@ export class CoordinatorRuntime {
   constructor(needs: CoordinatorNeeds) {
     this.#needs = needs
     this.memory = new GroupMemory(needs.config.millraceMaxGroupMetadataBytes)
+    this.#topics = new CatalogTopics(needs.catalog)
+    this.#consumers = consumerGroupNeeds(needs, this.#topics)
     this.#topic = this.#openTopic()
     this.#stopListening = needs.catalog.onChange((change) => {
       if (change.kind === 'topic-deleted') this.#forgetTopic(change.topic)
@@ -96,6 +119,7 @@ export class CoordinatorRuntime {
   async close(): Promise<void> {
     this.#expiry?.cancel()
     this.#stopListening()
+    this.#topics.close()
     await this.#topic.close()
   }
 
@@ -143,6 +167,11 @@ export class CoordinatorRuntime {
     const group = this.#group(call.groupId, true)
     if (typeof group === 'number') return { errorCode: group, topics: [] }
     if (call.requireStable) await group.offsetsWritten()
+    const consumer = group.consumer?.group
+    if (consumer !== undefined && call.member !== undefined) {
+      const errorCode = fetchError(consumer, call.member)
+      if (errorCode !== ErrorCode.NONE) return { errorCode, topics: [] }
+    }
     return { errorCode: ErrorCode.NONE, topics: fetchOffsets(group, call.topics, this.#topicIdOf) }
   }
 
@@ -164,6 +193,40 @@ export class CoordinatorRuntime {
       : { errorCode: ErrorCode.NONE, description: describeGroup(group) }
   }
 
+  /** What kind of group this is, for those who asked for the other kind. */
+  kindOf(groupId: string): 'classic' | 'consumer' | undefined {
+    const hosted = this.#group(groupId, true)
+    if (typeof hosted === 'number') return undefined
+    if (hosted.consumer !== undefined) return 'consumer'
+    return hosted.group === undefined ? undefined : 'classic'
+  }
+
+  /** A group of the new protocol; GROUP_ID_NOT_FOUND for a classic one too. */
+  describeConsumerGroup(
+    groupId: string,
+  ): ErrorCode | { readonly description: ConsumerGroupDescription } {
+    const hosted = this.#group(groupId)
+    if (typeof hosted === 'number') return hosted
+    const { consumer } = hosted
+    if (consumer?.group === undefined) return ErrorCode.GROUP_ID_NOT_FOUND
+    return { description: describeConsumerGroup(consumer.group, consumer) }
+  }
+
+  /** Joins, goes on and leaves, in the new protocol. */
+  async consumerHeartbeat(
+    call: HeartbeatRequest,
+    { requiresMemberId, maySee }: HeartbeatRights,
+  ): Promise<HeartbeatReply> {
+    const { assignors } = this.#consumers.settingsOf(call.groupId)
+    const wrong = malformed(call, { assignors, requiresMemberId })
+    if (wrong !== null) return wrong
+    const isJoin = call.memberEpoch === 0
+    const group = isJoin ? await this.#groupToWrite(call.groupId) : this.#group(call.groupId)
+    if (typeof group === 'number') return refused(group)
+    const memberId = call.memberId === '' ? this.#needs.host.random.uuid() : call.memberId
+    return await group.consumerHeartbeat({ ...call, memberId }, maySee)
+  }
+
   /** Groups of partitions that could not be read are missing; while one loads, none are listed. */
   list(filter: GroupFilter): { errorCode: ErrorCode; groups: readonly ListedGroup[] } {
     const groups: ListedGroup[] = []
@@ -171,11 +234,9 @@ export class CoordinatorRuntime {
       if (partition.errorCode === ErrorCode.COORDINATOR_LOAD_IN_PROGRESS) {
         return { errorCode: partition.errorCode, groups: [] }
       }
-      for (const { groupId, group } of partition.groups.values()) {
-        if (group === undefined || !matchesFilter(group, filter)) continue
-        const { protocolType, state: groupState } = group
-        const groupType = CLASSIC_GROUP_TYPE
-        groups.push({ groupId, protocolType: protocolType ?? '', groupState, groupType })
+      for (const hosted of partition.groups.values()) {
+        const listed = listedGroup(hosted)
+        if (listed !== undefined && matchesFilter(listed, filter)) groups.push(listed)
       }
     }
     return { errorCode: ErrorCode.NONE, groups }
@@ -216,7 +277,8 @@ export class CoordinatorRuntime {
     if (groupId === '' && !mayBeNameless) return ErrorCode.INVALID_GROUP_ID
     const partition = this.#topic.find(groupId)
     if (typeof partition === 'number') return partition
-    return partition?.groups.get(groupId) ?? unknownGroup(groupId, this.#needs.host)
+    const needs = { host: this.#needs.host, consumers: this.#consumers }
+    return partition?.groups.get(groupId) ?? unknownGroup(groupId, needs)
   }
 
   /** For requests that may bring a group into being, and with the first the topic. */
@@ -265,7 +327,14 @@ export class CoordinatorRuntime {
       log,
       request: offsetsTopicRequest(config),
       open: (partition) =>
-        new CoordinatorPartition(partition, { host, settings, log, memory: this.memory, faults }),
+        new CoordinatorPartition(partition, {
+          host,
+          settings,
+          log,
+          memory: this.memory,
+          consumers: this.#consumers,
+          faults,
+        }),
       onLoaded: (ms) => {
         log.info('groups-loaded', { groups: this.#countGroups(), ms })
         return this.#forgetOrphans()
@@ -311,4 +380,9 @@ export class CoordinatorRuntime {
       })
     })
   }
+}
+
+function listedGroup({ group, consumer }: HostedGroup): ListedGroup | undefined {
+  if (consumer?.group !== undefined) return listedConsumerGroup(consumer.group)
+  return group && listedClassicGroup(group)
 }

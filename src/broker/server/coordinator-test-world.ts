@@ -5,6 +5,7 @@ import type { Clock, Timer, Timers } from '../../host/clock.ts'
 import type { GroupSettings, JoinRequest } from '../coordinators/groups/input.ts'
 import type { GroupRecord } from '../coordinators/groups/records.ts'
 import { ErrorCode } from '../wire/error-codes.ts'
+import type { ConsumerGroupNeeds } from './coordinator-consumer-group.ts'
 
 /** Timers run when `advance` passes them; `stall` moves time without letting any run in between. */
 export class ManualTime implements Clock, Timers {
@@ -54,11 +55,14 @@ export class ManualTime implements Clock, Timers {
 /** Appends settle when the test says so, oldest first. */
 export class ManualLog<Record = GroupRecord> {
   readonly durable: Record[] = []
+  /** Records of each append. */
+  readonly batchSizes: number[] = []
   readonly #waiting: { records: readonly Record[]; settle: (code: ErrorCode) => void }[] = []
 
   readonly append = (records: readonly Record[]): Promise<ErrorCode> => {
     const { promise, resolve } = Promise.withResolvers<ErrorCode>()
     this.#waiting.push({ records, settle: resolve })
+    this.batchSizes.push(records.length)
     return promise
   }
 
@@ -90,6 +94,25 @@ export const TEST_SETTINGS: GroupSettings = {
   maxSessionTimeoutMs: 1_800_000,
   initialRebalanceDelayMs: 0,
   maxMembers: 100,
+}
+
+/** What members of consumer groups are told; no topic exists. */
+export const TEST_CONSUMERS: ConsumerGroupNeeds = {
+  topics: { version: 0, byName: () => undefined, byId: () => undefined },
+  regexes: { resolve: async () => new Map() },
+  settingsOf: () => ({
+    sessionTimeoutMs: 45_000,
+    heartbeatIntervalMs: 5_000,
+    assignmentIntervalMs: 0,
+    maxMembers: 100,
+    assignors: ['uniform', 'range'],
+  }),
+}
+
+export const TEST_MEMORY = {
+  replace: () => undefined,
+  add: () => undefined,
+  hasRoomForBytes: () => true,
 }
 
 export function joinRequest(

@@ -47,6 +47,8 @@ import { handler as describeCluster } from './handlers/60-describe-cluster.ts'
 import { handler as describeProducers } from './handlers/61-describe-producers.ts'
 import { handler as describeTransactions } from './handlers/65-describe-transactions.ts'
 import { handler as listTransactions } from './handlers/66-list-transactions.ts'
+import { handler as consumerGroupHeartbeat } from './handlers/68-consumer-group-heartbeat.ts'
+import { handler as consumerGroupDescribe } from './handlers/69-consumer-group-describe.ts'
 import { handler as listConfigResources } from './handlers/74-list-config-resources.ts'
 import { handler as describeTopicPartitions } from './handlers/75-describe-topic-partitions.ts'
 import type { ApiRange } from './services.ts'
@@ -96,6 +98,8 @@ const handlers: readonly Handler[] = [
   describeProducers,
   describeTransactions,
   listTransactions,
+  consumerGroupHeartbeat,
+  consumerGroupDescribe,
   listConfigResources,
   describeTopicPartitions,
 ]

@@ -234,7 +234,8 @@ function fieldCodec(field: AnyField, version: number, isFlexible: boolean): Code
   if (field.kind === 'array') return arrayCodec(elementCodec(field, version, isFlexible), form)
   if (field.kind !== 'struct') return scalarCodec(field.kind, form)
   const inner = elementCodec(field, version, isFlexible)
-  return form.isNullable ? nullableStructCodec(inner) : inner
+  if (!form.isNullable) return inner
+  return nullableStructCodec(inner, field.tag === undefined ? NULL_STRUCT : NULL_TAGGED_STRUCT)
 }
 
 function elementCodec(field: AnyField, version: number, isFlexible: boolean): Codec<unknown> {
@@ -329,12 +330,16 @@ function arrayInTurns(element: Codec<unknown>, form: Form): InTurns<readonly unk
   }
 }
 
-function nullableStructCodec(inner: Codec<unknown>): Codec<unknown> {
+/** What stands for null in the byte before a struct; a tagged field has another one. */
+const NULL_STRUCT = -1
+const NULL_TAGGED_STRUCT = 0
+
+function nullableStructCodec(inner: Codec<unknown>, nullByte: number): Codec<unknown> {
   return {
     minBytes: 1,
-    read: (reader) => (reader.int8() < 0 ? null : inner.read(reader)),
+    read: (reader) => (reader.int8() <= nullByte ? null : inner.read(reader)),
     write(writer, value) {
-      writer.int8(value === null ? -1 : 1)
+      writer.int8(value === null ? nullByte : 1)
       if (value !== null) inner.write(writer, value)
     },
   }

@@ -17,8 +17,12 @@ export interface GroupMember {
   readonly groupInstanceId: string | null
   readonly clientId: string
   readonly clientHost: string
-  /** null when the assignment is of a protocol that we don't read (Kafka Connect, for one). */
+  /** null in a classic group. */
+  readonly memberEpoch: number | null
+  /** What it has in hand. null when it is of a protocol that we don't read (Kafka Connect, for one). */
   readonly assignment: readonly AssignedPartitions[] | null
+  /** What it is to have, once others have given it up; null in a classic group. */
+  readonly target: readonly AssignedPartitions[] | null
 }
 
 export interface GroupDescription {
@@ -29,6 +33,10 @@ export interface GroupDescription {
   readonly protocolType: string
   /** What assigns partitions to members; empty when there are none. */
   readonly assignor: string
+  /** Moves with every change of members, subscriptions or topics; null in a classic group. */
+  readonly groupEpoch: number | null
+  /** The group epoch that the targets are of; null in a classic group. */
+  readonly assignmentEpoch: number | null
   readonly coordinator: string
   readonly members: readonly GroupMember[]
 }
@@ -57,11 +65,14 @@ async function describeClassic(connection: Connection, groupId: string): Promise
     groupType: 'classic',
     protocolType: group.protocolType,
     assignor: group.protocolData,
+    groupEpoch: null,
+    assignmentEpoch: null,
     coordinator: formatAddress(connection.address),
     members: group.members.map((member) => {
       const { memberId, groupInstanceId, clientId, clientHost, memberAssignment } = member
+      const who = { memberId, groupInstanceId, clientId, clientHost }
       const assignment = readAssignment(memberAssignment) ?? null
-      return { memberId, groupInstanceId, clientId, clientHost, assignment }
+      return { ...who, memberEpoch: null, assignment, target: null }
     }),
   }
 }
@@ -84,13 +95,26 @@ async function describeConsumer(
     groupType: 'consumer',
     protocolType: 'consumer',
     assignor: group.assignorName,
+    groupEpoch: group.groupEpoch,
+    assignmentEpoch: group.assignmentEpoch,
     coordinator: formatAddress(connection.address),
     members: group.members.map((member) => {
-      const { memberId, instanceId, clientId, clientHost } = member
-      const assignment = member.assignment.topicPartitions.map(({ topicName, partitions }) => {
-        return { topic: topicName, partitions }
-      })
-      return { memberId, groupInstanceId: instanceId, clientId, clientHost, assignment }
+      const { memberId, instanceId, clientId, clientHost, memberEpoch } = member
+      const who = { memberId, groupInstanceId: instanceId, clientId, clientHost }
+      const assignment = byTopicName(member.assignment.topicPartitions)
+      const target = byTopicName(member.targetAssignment.topicPartitions)
+      return { ...who, memberEpoch, assignment, target }
     }),
   }
+}
+
+function byTopicName(
+  list: readonly { readonly topicName: string; readonly partitions: readonly number[] }[],
+): AssignedPartitions[] {
+  return list
+    .map(({ topicName, partitions }) => ({
+      topic: topicName,
+      partitions: [...partitions].sort((a, b) => a - b),
+    }))
+    .sort((a, b) => (a.topic < b.topic ? -1 : 1))
 }

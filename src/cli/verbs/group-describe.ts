@@ -19,6 +19,8 @@ interface Description {
   readonly groupType: string
   readonly protocolType: string
   readonly assignor: string
+  readonly groupEpoch: number | null
+  readonly assignmentEpoch: number | null
   readonly coordinator: string
   readonly members: readonly GroupMember[]
   readonly offsets: readonly Progress[]
@@ -44,6 +46,14 @@ const memberColumns: readonly Column<GroupMember>[] = [
   { title: 'CLIENT', value: (row) => row.clientId },
   { title: 'HOST', value: (row) => row.clientHost },
   { title: 'READS', value: (row) => assignmentText(row.assignment) },
+]
+
+/** Of a group of the new protocol (KIP-848), where what is had and what is meant may differ. */
+const consumerMemberColumns: readonly Column<GroupMember>[] = [
+  ...memberColumns.slice(0, 4),
+  { title: 'EPOCH', value: (row) => row.memberEpoch, align: 'right' },
+  { title: 'READS', value: (row) => assignmentText(row.assignment) },
+  { title: 'TARGET', value: (row) => assignmentText(row.target) },
 ]
 
 export const examples: Examples = [
@@ -88,6 +98,8 @@ async function describe(cluster: Cluster, groupId: string): Promise<Description>
     groupType: group.groupType,
     protocolType: group.protocolType,
     assignor: group.assignor,
+    groupEpoch: group.groupEpoch,
+    assignmentEpoch: group.assignmentEpoch,
     coordinator: group.coordinator,
     members: group.members,
     offsets: progress.map((entry) => ({
@@ -101,16 +113,24 @@ async function describe(cluster: Cluster, groupId: string): Promise<Description>
 async function printForPeople(output: Output, description: Description): Promise<void> {
   const { group, state, assignor, members, offsets } = description
   const how = assignor === '' ? '' : `, ${assignor}`
-  const facts = `${state}, ${count(members.length, 'member')}${how}`
+  const facts = `${state}, ${count(members.length, 'member')}${how}${epochText(description)}`
   await output.data(`${output.paint('bold', group)}  ${output.paint('dim', facts)}\n`)
   if (members.length > 0) {
     await output.data('\n')
-    await output.rows(memberColumns, members)
+    const columns = description.groupType === 'consumer' ? consumerMemberColumns : memberColumns
+    await output.rows(columns, members)
   }
   if (offsets.length > 0) {
     await output.data('\n')
     await output.rows(progressColumns, offsets)
   }
+}
+
+/** A group epoch ahead of that of the targets: new ones are still to be computed. */
+function epochText({ groupEpoch, assignmentEpoch }: Description): string {
+  if (groupEpoch === null) return ''
+  const behind = groupEpoch === assignmentEpoch ? '' : ` (targets of ${assignmentEpoch})`
+  return `, epoch ${groupEpoch}${behind}`
 }
 
 function assignmentText(assignment: readonly AssignedPartitions[] | null): string {

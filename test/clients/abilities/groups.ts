@@ -8,89 +8,127 @@ import { until } from '../probe.ts'
 const PARTITIONS = 4
 /** Members beat every 300 ms, and learn of a rebalance by that. */
 const SETTLED_MS = 700
+/** In the new protocol Kafka, the control, has its members beat every 5 s at the most. */
+const CONSUMER_GROUP_SETTLED_MS = 5_700
 
 const groupOfTwo: Ability = {
   name: 'group of two: one joins, one leaves',
   step: 'first',
-  attempt: async (bench) => {
-    const { driver, probe, name } = bench
-    const topic = name('group')
-    const [one, other] = [name('one'), name('other')]
-    await probe.createTopic(topic, PARTITIONS)
-    await produce(bench, topic, 10)
+  attempt: (bench) => joinAndLeave(bench, 'join'),
+}
 
-    await driver.call('join', { member: one, group: topic, topic })
-    await untilMember(bench, one, 'has all', ({ assigned, seen }) => {
-      return assigned.length === PARTITIONS && distinct(seen) === 40
-    })
-    await driver.call('join', { member: other, group: topic, topic })
-    await untilShared(bench, one, other)
+const consumerGroupOfTwo: Ability = {
+  name: 'new protocol: one joins, one leaves',
+  step: 'first',
+  attempt: (bench) => joinAndLeave(bench, 'joinConsumerGroup'),
+}
 
-    // A fetch that was under way may still bring records of a partition that was given away.
-    await settled(bench, one)
-    const before = await both(bench, one, other)
-    await produce(bench, topic, 10)
-    await untilBoth(bench, [one, other], 'have the second forty', ({ seen }) => {
-      return distinct(seen) === 80
-    })
-    const after = await both(bench, one, other)
-    const secondForty = after.seen.filter(([, offset]) => offset >= 10)
-    assert.equal(secondForty.length, 40, 'each partition has one owner, each record comes once')
-    assert.deepEqual(after.assigned, before.assigned)
+/** Classic or new (KIP-848). */
+type Joining = 'join' | 'joinConsumerGroup'
 
-    const left = await driver.call('leave', { member: other })
-    await untilMember(bench, one, 'has all again', ({ assigned }) => {
-      return assigned.length === PARTITIONS
-    })
-    await produce(bench, topic, 10)
-    await untilMember(bench, one, 'has what the other has not', ({ seen }) => {
-      return distinct([...seen, ...left.seen]) === 120
-    })
-    await driver.call('leave', { member: one })
-  },
+async function joinAndLeave(bench: Bench, joining: Joining): Promise<void> {
+  const { driver, probe, name } = bench
+  const topic = name(`group-${joining}`)
+  const [one, other] = [name(`${joining}-one`), name(`${joining}-other`)]
+  await probe.createTopic(topic, PARTITIONS)
+  await produce(bench, topic, 10)
+
+  await driver.call(joining, { member: one, group: topic, topic })
+  await untilMember(bench, one, 'has all', ({ assigned, seen }) => {
+    return assigned.length === PARTITIONS && distinct(seen) === 40
+  })
+  await driver.call(joining, { member: other, group: topic, topic })
+  await untilShared(bench, one, other)
+
+  // A fetch that was under way may still bring records of a partition that was given away.
+  await settled(bench, one)
+  const before = await both(bench, one, other)
+  await produce(bench, topic, 10)
+  await untilBoth(bench, [one, other], 'have the second forty', ({ seen }) => {
+    return distinct(seen) === 80
+  })
+  const after = await both(bench, one, other)
+  const secondForty = after.seen.filter(([, offset]) => offset >= 10)
+  assert.equal(secondForty.length, 40, 'each partition has one owner, each record comes once')
+  assert.deepEqual(after.assigned, before.assigned)
+
+  const left = await driver.call('leave', { member: other })
+  await untilMember(bench, one, 'has all again', ({ assigned }) => {
+    return assigned.length === PARTITIONS
+  })
+  await produce(bench, topic, 10)
+  await untilMember(bench, one, 'has what the other has not', ({ seen }) => {
+    return distinct([...seen, ...left.seen]) === 120
+  })
+  await driver.call('leave', { member: one })
 }
 
 const staticMembership: Ability = {
   name: 'static member: back without a rebalance',
   step: 'first',
+  attempt: (bench) => leaveAndComeBack(bench, 'join'),
+}
+
+const consumerStaticMembership: Ability = {
+  name: 'new protocol: static member, back without a rebalance',
+  step: 'first',
+  attempt: (bench) => leaveAndComeBack(bench, 'joinConsumerGroup'),
+}
+
+async function leaveAndComeBack(bench: Bench, joining: Joining): Promise<void> {
+  const { driver, probe, name } = bench
+  const settledMs = joining === 'join' ? SETTLED_MS : CONSUMER_GROUP_SETTLED_MS
+  const topic = name(`static-${joining}`)
+  const [one, other] = [name(`${joining}-static-one`), name(`${joining}-static-other`)]
+  const join = (member: string) =>
+    driver.call(joining, { member, group: topic, topic, instanceId: `instance-of-${member}` })
+  await probe.createTopic(topic, PARTITIONS)
+  await join(one)
+  await untilMember(bench, one, 'has all', ({ assigned }) => assigned.length === PARTITIONS)
+  await join(other)
+  await untilShared(bench, one, other)
+
+  for (const [leaving, staying] of [
+    [other, one],
+    [one, other],
+  ] as const) {
+    const before = await settled(bench, staying)
+    const { assigned } = await driver.call('leave', { member: leaving })
+    const meanwhile = await settled(bench, staying, settledMs)
+    assert.equal(meanwhile.assignments, before.assignments, 'the other is disturbed by the leaving')
+    await join(leaving)
+    await untilMember(bench, leaving, 'has its partitions again', (back) => {
+      return sorted(back.assigned).join() === sorted(assigned).join()
+    })
+    await produce(bench, topic, 5)
+    await untilMember(bench, leaving, 'is served', ({ seen }) => {
+      return assigned.every((partition) => seen.some(([owned]) => owned === partition))
+    })
+    const after = await settled(bench, staying)
+    assert.equal(after.assignments, before.assignments, 'the other is disturbed by the return')
+    assert.deepEqual(sorted(after.assigned), sorted(before.assigned))
+  }
+  await driver.call('leave', { member: one })
+  await driver.call('leave', { member: other })
+}
+
+const consumerPattern: Ability = {
+  name: 'new protocol: subscribes by a pattern that the broker resolves',
+  step: 'first',
   attempt: async (bench) => {
     const { driver, probe, name } = bench
-    const topic = name('static')
-    const [one, other] = [name('one'), name('other')]
-    const join = (member: string) =>
-      driver.call('join', { member, group: topic, topic, instanceId: `instance-of-${member}` })
-    await probe.createTopic(topic, PARTITIONS)
-    await join(one)
-    await untilMember(bench, one, 'has all', ({ assigned }) => assigned.length === PARTITIONS)
-    await join(other)
-    await untilShared(bench, one, other)
+    const topic = name('pattern')
+    const member = name('pattern-member')
+    const join = { member, group: topic, topic }
+    await driver.call('joinConsumerGroup', { ...join, pattern: `^${topic}-[a-c]$` })
+    await probe.createTopic(`${topic}-d`, 1)
+    await probe.createTopic(`${topic}-a`, PARTITIONS)
 
-    for (const [leaving, staying] of [
-      [other, one],
-      [one, other],
-    ] as const) {
-      const before = await settled(bench, staying)
-      const { assigned } = await driver.call('leave', { member: leaving })
-      const meanwhile = await settled(bench, staying)
-      assert.equal(
-        meanwhile.assignments,
-        before.assignments,
-        'the other is disturbed by the leaving',
-      )
-      await join(leaving)
-      await untilMember(bench, leaving, 'has its partitions again', (back) => {
-        return sorted(back.assigned).join() === sorted(assigned).join()
-      })
-      await produce(bench, topic, 5)
-      await untilMember(bench, leaving, 'is served', ({ seen }) => {
-        return assigned.every((partition) => seen.some(([owned]) => owned === partition))
-      })
-      const after = await settled(bench, staying)
-      assert.equal(after.assignments, before.assignments, 'the other is disturbed by the return')
-      assert.deepEqual(sorted(after.assigned), sorted(before.assigned))
-    }
-    await driver.call('leave', { member: one })
-    await driver.call('leave', { member: other })
+    await produce(bench, `${topic}-a`, 5)
+    await untilMember(bench, member, 'reads the topic that matches', ({ assigned, seen }) => {
+      return assigned.length === PARTITIONS && distinct(seen) === PARTITIONS * 5
+    })
+    await driver.call('leave', { member })
   },
 }
 
@@ -209,14 +247,18 @@ async function untilShared(bench: Bench, one: string, other: string): Promise<vo
 }
 
 /** What a member says once it has been left alone for longer than some heartbeats take. */
-async function settled({ driver }: Bench, member: string): Promise<MemberStatus> {
+async function settled(
+  { driver }: Bench,
+  member: string,
+  settledMs = SETTLED_MS,
+): Promise<MemberStatus> {
   let status = await driver.call('member', { member })
   let since = Date.now()
   await until('no rebalance is under way', async () => {
     const now = await driver.call('member', { member })
     if (now.assignments !== status.assignments) since = Date.now()
     status = now
-    return Date.now() - since > SETTLED_MS
+    return Date.now() - since > settledMs
   })
   return status
 }
@@ -235,7 +277,10 @@ function byPosition(one: Position, other: Position): number {
 
 export const groupAbilities: readonly Ability[] = [
   groupOfTwo,
+  consumerGroupOfTwo,
   staticMembership,
+  consumerStaticMembership,
+  consumerPattern,
   commits,
   commitsAfterClient,
   commitsAfterBroker,

@@ -25,6 +25,7 @@ export interface Command {
   readonly member: string
   readonly group: string
   readonly instanceId?: string
+  readonly pattern?: string
   readonly configs?: Readonly<Record<string, string>>
   readonly total: number
   readonly partition: number

@@ -73,14 +73,19 @@ function fromMessage(message: Message): JsonRecord {
   }
 }
 
-function newConsumer(groupId: string, clientId = 'platformatic', groupInstanceId?: string) {
+function newConsumer(
+  groupId: string,
+  clientId = 'platformatic',
+  groupInstanceId?: string,
+  groupProtocol: 'classic' | 'consumer' = 'classic',
+) {
+  const timing = { sessionTimeout: 10_000, heartbeatInterval: 300 }
   return new Consumer({
     ...common,
     clientId,
     groupId,
     autocommit: false,
-    sessionTimeout: 10_000,
-    heartbeatInterval: 300,
+    ...(groupProtocol === 'classic' ? timing : { groupProtocol }),
     maxWaitTime: 100,
     ...(groupInstanceId === undefined ? {} : { groupInstanceId }),
   })
@@ -179,8 +184,9 @@ interface Member {
 
 const members = new Map<string, Member>()
 
-async function join(command: Command) {
-  const consumer = newConsumer(command.group, command.member, command.instanceId)
+async function join(command: Command, groupProtocol: 'classic' | 'consumer' = 'classic') {
+  if (command.pattern !== undefined) throw new Error('there is no subscription by pattern')
+  const consumer = newConsumer(command.group, command.member, command.instanceId, groupProtocol)
   const counts = { assignments: 0 }
   const seen: Position[] = []
   consumer.on('consumer:group:join', () => {
@@ -262,6 +268,10 @@ await serve({
   offsetsForTime,
   join: async (command) => {
     await join(command)
+    return {}
+  },
+  joinConsumerGroup: async (command) => {
+    await join(command, 'consumer')
     return {}
   },
   member: (command) => status(memberOf(command)),

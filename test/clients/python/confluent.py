@@ -161,12 +161,16 @@ class Member(contract.Member):
             "group.id": self.arguments["group"],
             "enable.auto.commit": False,
             "auto.offset.reset": "earliest",
-            "heartbeat.interval.ms": 300,
         }
+        if self.arguments.get("protocol") == "consumer":
+            settings["group.protocol"] = "consumer"
+        else:
+            settings["heartbeat.interval.ms"] = 300
         if "instanceId" in self.arguments:
             settings["group.instance.id"] = self.arguments["instanceId"]
         self.consumer = Consumer(dict(COMMON, **settings))
-        self.consumer.subscribe([self.arguments["topic"]], on_assign=self.on_assign, on_revoke=self.on_revoke)
+        wanted = self.arguments.get("pattern", self.arguments["topic"])
+        self.consumer.subscribe([wanted], on_assign=self.on_assign, on_revoke=self.on_revoke)
 
     def on_assign(self, consumer, partitions):
         self.assignments += 1
@@ -275,6 +279,6 @@ contract.serve(
         "listGroups": list_groups,
         "describeGroup": describe_group,
         "deleteGroup": delete_group,
-        **contract.member_verbs(Member),
+        **contract.member_verbs(Member, has_consumer_protocol=True),
     }
 )

@@ -103,7 +103,8 @@ def attempt(command):
         return "error", error
 
 
-def member_verbs(member_class):
+def member_verbs(member_class, has_consumer_protocol=False):
+    """`has_consumer_protocol`: whether members can speak the new protocol of consumer groups (KIP-848)."""
     members = {}
 
     def join(arguments):
@@ -120,7 +121,13 @@ def member_verbs(member_class):
     def leave(arguments):
         return members.pop(arguments["member"]).leave()
 
-    return {"join": join, "member": status, "commit": commit, "leave": leave}
+    def join_consumer_group(arguments):
+        join(dict(arguments, protocol="consumer"))
+
+    verbs = {"join": join, "member": status, "commit": commit, "leave": leave}
+    if has_consumer_protocol:
+        verbs["joinConsumerGroup"] = join_consumer_group
+    return verbs
 
 
 def serve(verbs):

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
-import { describeGroup, matchesFilter } from './describe.ts'
+import { describeGroup, listedClassicGroup, matchesFilter } from './describe.ts'
 import { Scenario } from './scenario.ts'
 
 it('a stable group is described with its protocol, metadata and assignments', () => {
@@ -39,7 +39,7 @@ it('filters match states and types whatever their case', () => {
   const scenario = new Scenario()
   scenario.stableWith({})
   const matches = (states: string[], types: string[]) =>
-    matchesFilter(scenario.group!, { states, types })
+    matchesFilter(listedClassicGroup(scenario.group!), { states, types })
 
   assert.equal(matches([], []), true)
   assert.equal(matches(['empty', ' STABLE '], ['Classic']), true)

@@ -1,6 +1,7 @@
 // What operators see of a group, in the words of DescribeGroups and ListGroups.
 
-import type { Group } from './group.ts'
+import type { ConsumerGroup } from '../consumer-groups/consumer-group.ts'
+import { CONSUMER_PROTOCOL_TYPE, type Group } from './group.ts'
 import { metadataFor } from './protocol-vote.ts'
 
 export interface GroupDescription {
@@ -50,10 +51,26 @@ export interface GroupFilter {
   readonly types: readonly string[]
 }
 
-export const CLASSIC_GROUP_TYPE = 'classic'
+/** As ListGroups shows it. */
+export interface ListedGroup {
+  readonly groupId: string
+  readonly protocolType: string
+  readonly groupState: string
+  readonly groupType: 'classic' | 'consumer'
+}
 
-export function matchesFilter(group: Group, { states, types }: GroupFilter): boolean {
-  return includesName(states, group.state) && includesName(types, CLASSIC_GROUP_TYPE)
+export function listedClassicGroup({ groupId, protocolType, state }: Group): ListedGroup {
+  const groupType = 'classic'
+  return { groupId, protocolType: protocolType ?? '', groupState: state, groupType }
+}
+
+export function listedConsumerGroup({ groupId, state }: ConsumerGroup): ListedGroup {
+  const groupType = 'consumer'
+  return { groupId, protocolType: CONSUMER_PROTOCOL_TYPE, groupState: state, groupType }
+}
+
+export function matchesFilter(group: ListedGroup, { states, types }: GroupFilter): boolean {
+  return includesName(states, group.groupState) && includesName(types, group.groupType)
 }
 
 function includesName(names: readonly string[], wanted: string): boolean {

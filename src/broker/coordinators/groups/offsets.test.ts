@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { ZERO_UUID } from '../../bytes/uuid.ts'
 import { type Group, newGroup } from './group.ts'
-import { type CommittedOffset, expiredOffsets, GroupOffsets } from './offsets.ts'
+import { type CommittedOffset, expiredOffsets, expiryRuleOf, GroupOffsets } from './offsets.ts'
 
 const events0 = { topic: 'events', partition: 0 }
 const OLD_ID = 'Mgzl6zUuQTSTkYqpsCkEVg'
@@ -116,7 +116,7 @@ describe('expiry', () => {
       const offsets = new GroupOffsets()
       offsets.apply(events0, committed(values))
       const expiredAt = (nowMs: number) =>
-        expiredOffsets(group, offsets, { nowMs, retentionMs: 100 })
+        expiredOffsets(expiryRuleOf(group), offsets, { nowMs, retentionMs: 100 })
 
       assert.deepEqual(expiredAt(atMs - 1), [])
       assert.deepEqual(expiredAt(atMs), [events0])
@@ -135,7 +135,10 @@ describe('expiry', () => {
       offsets.apply(events0, committed())
 
       const nowMs = Number.MAX_SAFE_INTEGER
-      assert.deepEqual(expiredOffsets(group, offsets, { nowMs, retentionMs: 100 }), [])
+      assert.deepEqual(
+        expiredOffsets(expiryRuleOf(group), offsets, { nowMs, retentionMs: 100 }),
+        [],
+      )
     })
   }
 })

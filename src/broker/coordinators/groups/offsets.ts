@@ -150,24 +150,40 @@ function stagedKey({ topic, partition }: TopicPartition): string {
   return `${topic} ${partition}`
 }
 
+/** When the offsets of a group that may expire do. */
+export interface ExpiryRule {
+  /** The group lost its last member then; null when it is the commit that counts. */
+  readonly emptySinceMs: number | null
+  isSubscribedTo(topic: string): boolean
+}
+
+/** @returns undefined while no offset of the group may expire */
+export function expiryRuleOf(group: Group): ExpiryRule | undefined {
+  if (!mayExpire(group)) return undefined
+  const isEmptyOne = group.protocolType !== null && group.state === 'Empty'
+  return {
+    emptySinceMs: isEmptyOne ? group.stateSinceMs : null,
+    isSubscribedTo: (topic) => isSubscribedTo(group, topic),
+  }
+}
+
 /**
  * Partitions whose offset has expired: `retentionMs` after the group lost its last member, or, where
- * there is no such moment (a group that only holds offsets, a topic that no member subscribes to any
- * more), after the commit.
+ * there is no such moment (a group that only holds offsets, one of the new protocol, a topic that no
+ * member subscribes to any more), after the commit.
  */
 export function expiredOffsets(
-  group: Group,
+  rule: ExpiryRule | undefined,
   offsets: GroupOffsets,
   { nowMs, retentionMs }: { readonly nowMs: number; readonly retentionMs: number },
 ): TopicPartition[] {
-  if (!mayExpire(group)) return []
-  const emptySinceMs = group.protocolType !== null && group.state === 'Empty' && group.stateSinceMs
+  if (rule === undefined) return []
   const expired: TopicPartition[] = []
   for (const [topic, partitions] of offsets.topics()) {
-    if (isSubscribedTo(group, topic)) continue
+    if (rule.isSubscribedTo(topic)) continue
     for (const [partition, { commitTimestampMs, expireTimestampMs }] of partitions) {
       if (offsets.isUnstable({ topic, partition })) continue
-      const sinceMs = typeof emptySinceMs === 'number' ? emptySinceMs : commitTimestampMs
+      const sinceMs = rule.emptySinceMs ?? commitTimestampMs
       const expiresAtMs = expireTimestampMs === -1 ? sinceMs + retentionMs : expireTimestampMs
       if (nowMs >= expiresAtMs) expired.push({ topic, partition })
     }

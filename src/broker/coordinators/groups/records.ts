@@ -4,11 +4,18 @@
 //
 //   key   int16 type (0, 1 offset; 2 group), fields     value   int16 version, fields
 //
+// Those of consumer groups (KIP-848) are in consumer-groups/records.ts.
+//
 // Source: Kafka's OffsetCommitKey, OffsetCommitValue, GroupMetadataKey, GroupMetadataValue.
 
 import { ZERO_UUID } from '../../bytes/uuid.ts'
 import { array, bytes, int32, int64, string, uuid } from '../../wire/field.ts'
 import { decodeVersioned, defineMessage, encodeVersioned, readVersion } from '../../wire/message.ts'
+import {
+  type ConsumerGroupRecord,
+  decodeConsumerRecord,
+  encodeConsumerRecord,
+} from '../consumer-groups/records.ts'
 import type { GroupMetadata } from './group-metadata.ts'
 import type { CommittedOffset, TopicPartition } from './offsets.ts'
 
@@ -20,6 +27,8 @@ export type GroupRecord =
       readonly groupId: string
       readonly committed: CommittedOffset | null
     } & TopicPartition)
+  /** Of groups of the new protocol (KIP-848). */
+  | ConsumerGroupRecord
 
 const LEGACY_OFFSET_KEY = 0
 const OFFSET_KEY = 1
@@ -88,14 +97,15 @@ export function encodeRecord(record: GroupRecord): { key: Buffer; value: Buffer 
     if (metadata === null) return { key, value: null }
     return { key, value: encodeVersioned(groupValue, GROUP_VALUE_VERSION, metadata) }
   }
+  if (record.kind !== 'offset') return encodeConsumerRecord(record)
   const { groupId, topic, partition, committed } = record
   const key = encodeVersioned(offsetKey, OFFSET_KEY, { group: groupId, topic, partition })
   return { key, value: committed === null ? null : encodeOffset(committed) }
 }
 
 /**
- * @returns undefined for record types that are not ours to keep (consumer groups of KIP-848, share
- * groups and what else Kafka keeps in the same topic)
+ * @returns undefined for record types that are not ours to keep (share groups and what else Kafka
+ * keeps in the same topic)
  * @throws ProtocolError when the bytes are not what their type says
  */
 export function decodeRecord(key: Buffer, value: Buffer | null): GroupRecord | undefined {
@@ -105,7 +115,7 @@ export function decodeRecord(key: Buffer, value: Buffer | null): GroupRecord | u
     const committed = value === null ? null : decodeOffset(value)
     return { kind: 'offset', groupId, topic, partition, committed }
   }
-  if (!groupKey.has(type)) return undefined
+  if (!groupKey.has(type)) return decodeConsumerRecord(type, key, value)
   const { group: groupId } = decodeVersioned(groupKey, key).value
   return { kind: 'group', groupId, metadata: value === null ? null : decodeGroup(value) }
 }

@@ -3,6 +3,8 @@
 //            (by id with 100), metadata that is too long with 12; what is wrong with the sender (22,
 //            25, 27, 82, from v9 on 69) refuses all others. v2-4 may say how long to keep offsets. A group
 //            that may not be used is 30 for every partition, a topic that may not be read 29.
+//            A member of a consumer group needs v9 (else 35), and its epoch: 113 for one that is over,
+//            unless it had the partition in hand since (KIP-1251).
 // Differs    A client beyond millrace.max.groups hears 44.
 // from Kafka
 

@@ -4,8 +4,10 @@
 //            with require_stable waits for commits under way, and answers 88 where a transaction that
 //            is still open may change the offset (KIP-447). v8+ takes many groups. v10 names topics
 //            by id: an unknown one is 100. Offsets of a deleted topic are not found for a new one of
-//            its name. A hidden group is 30, a hidden topic 29, and left out of everything.
-// Differs    Member id and epoch of v9 are those of KIP-848 and are not looked at yet.
+//            its name. A hidden group is 30, a hidden topic 29, and left out of everything. v9+ says
+//            which member of a consumer group asks (KIP-848): one that is unknown is 25, an epoch that
+//            is not its own 113.
+// Differs    In nothing that is known.
 // from Kafka
 
 import { ZERO_UUID } from '../../bytes/uuid.ts'
@@ -20,6 +22,7 @@ type AskedGroup = OffsetFetchRequest['groups'][number]
 
 const FIRST_VERSION_WITH_GROUPS = 8
 const FIRST_VERSION_WITH_TOPIC_IDS = 10
+const NO_EPOCH = -1
 const NOTHING = { committedOffset: -1, committedLeaderEpoch: -1, metadata: '' }
 
 const takes = asks('DESCRIBE GROUP', 'DESCRIBE TOPIC')
@@ -28,7 +31,7 @@ export const handler = defineHandler(offsetFetch, takes, async (request, context
   const { requireStable } = request
   if (context.apiVersion < FIRST_VERSION_WITH_GROUPS) {
     const topics = request.topics?.map((topic) => ({ ...topic, topicId: ZERO_UUID })) ?? null
-    const asked = { groupId: request.groupId, topics }
+    const asked = { groupId: request.groupId, topics, memberId: null, memberEpoch: NO_EPOCH }
     const { errorCode, topics: fetched } = await fetchGroup(asked, requireStable, context)
     return { throttleTimeMs: 0, errorCode, topics: fetched, groups: [] }
   }
@@ -39,7 +42,7 @@ export const handler = defineHandler(offsetFetch, takes, async (request, context
 })
 
 async function fetchGroup(
-  { groupId, topics }: Pick<AskedGroup, 'groupId' | 'topics'>,
+  { groupId, topics, memberId, memberEpoch }: AskedGroup,
   requireStable: boolean,
   context: HandlerContext,
 ) {
@@ -62,6 +65,7 @@ async function fetchGroup(
     groupId,
     topics: known,
     requireStable,
+    member: { memberId, memberEpoch },
   })
   if (errorCode !== ErrorCode.NONE) return refuseGroup(groupId, errorCode, known, apiVersion)
   const unknown = asked?.filter((topic) => !hasName(topic)) ?? []

@@ -6,11 +6,13 @@
 // Differs    A group beyond millrace.max.groups is refused with 44, a member beyond
 // from Kafka millrace.max.group.metadata.bytes with 81. A JoinGroup that is overtaken by
 //            another one of the same member is answered with 27, not left unanswered. A static member
-//            that restarts finds its place also in a full group.
+//            that restarts finds its place also in a full group. A consumer group of the new
+//            protocol that has members takes no classic ones beside them, and answers 23.
 
 import { joinGroup } from '../../protocol/11-join-group.ts'
 import { AclOperation, AclResource } from '../../wire/acl-codes.ts'
 import { ErrorCode } from '../../wire/error-codes.ts'
+import { clientHostOf } from '../client-host.ts'
 import { defineHandler } from '../handler.ts'
 import { asks } from '../security/access-rule.ts'
 
@@ -33,7 +35,7 @@ export const handler = defineHandler(joinGroup, takes, async (request, context) 
     memberId: request.memberId,
     groupInstanceId: request.groupInstanceId,
     clientId: clientId ?? '',
-    clientHost: hostOf(connection.remoteAddress),
+    clientHost: clientHostOf(connection.remoteAddress),
     sessionTimeoutMs: request.sessionTimeoutMs,
     rebalanceTimeoutMs: hasRebalanceTimeout ? request.rebalanceTimeoutMs : request.sessionTimeoutMs,
     protocolType: request.protocolType,
@@ -57,10 +59,4 @@ const FORBIDDEN = {
   skipAssignment: false,
   memberId: '',
   members: [],
-}
-
-/** `127.0.0.1:38856` as Java prints an address, and Kafka's tools show it: `/127.0.0.1`. */
-function hostOf(address: string): string {
-  const portAt = address.lastIndexOf(':')
-  return `/${portAt === -1 ? address : address.slice(0, portAt)}`
 }

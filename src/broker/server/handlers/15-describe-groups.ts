@@ -1,13 +1,14 @@
 // Versions   0-6
 // Behaviour  A group that does not exist is Dead, without an error up to v5 and with 69 in v6. What
-//            members know and were assigned is shown while the group is stable. A hidden group is 30.
+//            members know and were assigned is shown while the group is stable. A hidden group is 30. A
+//            group of the new protocol is none here: ConsumerGroupDescribe knows it.
 // Differs    In nothing that is known.
 // from Kafka
 
 import { describeGroups } from '../../protocol/15-describe-groups.ts'
 import { AclOperation, AclResource } from '../../wire/acl-codes.ts'
 import { ErrorCode } from '../../wire/error-codes.ts'
-import { defineHandler } from '../handler.ts'
+import { defineHandler, type HandlerContext } from '../handler.ts'
 import { asks } from '../security/access-rule.ts'
 import { OPERATIONS_NOT_ASKED } from '../security/supported-operations.ts'
 
@@ -29,7 +30,7 @@ export const handler = defineHandler(
       return {
         groupId,
         errorCode: isSilent ? ErrorCode.NONE : errorCode,
-        errorMessage: isMissing ? `Group ${groupId} not found.` : null,
+        errorMessage: isMissing && !isSilent ? whyMissing(groupId, broker) : null,
         ...description,
         authorizedOperations:
           request.includeAuthorizedOperations && isDescribed
@@ -51,4 +52,9 @@ function hidden(groupId: string) {
     members: [],
     authorizedOperations: OPERATIONS_NOT_ASKED,
   }
+}
+
+function whyMissing(groupId: string, { groups }: HandlerContext['broker']): string {
+  const isOther = groups.kindOf(groupId) === 'consumer'
+  return isOther ? `Group ${groupId} is not a classic group.` : `Group ${groupId} not found.`
 }

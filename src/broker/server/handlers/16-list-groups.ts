@@ -3,7 +3,7 @@
 //            case. While a part of them is being loaded: 14. Those whose partition of the offsets
 //            topic failed are left out and the others listed, as Kafka does (NOT_COORDINATOR there). Whoever
 //            may not describe the cluster sees the groups that it may describe.
-// Differs    There are classic groups only.
+// Differs    In nothing that is known.
 // from Kafka
 
 import { CLUSTER_NAME } from '../../catalog/acl.ts'

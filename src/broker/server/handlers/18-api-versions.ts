@@ -2,11 +2,11 @@
 // Behaviour  Lists the served APIs with the ranges of the pinned Kafka release, so that clients infer
 //            from us what they would infer from it. From v3 on the client names its software: a name
 //            or version of another form is 42 INVALID_REQUEST.
-//            transaction.version is finalized at 2, so clients use transactions v2 (KIP-890); as a
-//            supported feature it shows from v4 on only, because older clients cannot read a least
-//            level of 0.
-// Differs    Of Kafka's features only `transaction.version` is known: `group.version` comes with the
-// from Kafka consumer group protocol, and there is no quorum for the others.
+//            transaction.version is finalized at 2, so clients use transactions v2 (KIP-890), and
+//            group.version at 1, so members may use the new protocol (KIP-848); as supported features
+//            they show from v4 on only, because older clients cannot read a least level of 0.
+// Differs    Of Kafka's features `transaction.version` and `group.version` are known: there is no
+// from Kafka quorum for the others.
 
 import { apiVersions } from '../../protocol/18-api-versions.ts'
 import { ErrorCode } from '../../wire/error-codes.ts'

@@ -542,18 +542,24 @@ describe('DescribeTransactions and ListTransactions', () => {
 })
 
 describe('the features', () => {
-  it('finalize transaction.version at 2, which shows as supported from v4 on', async (t) => {
+  it('finalize transaction.version at 2 and group.version at 1, supported from v4 on', async (t) => {
     const { client } = await world(t)
     const software = { clientSoftwareName: 'test', clientSoftwareVersion: '1' }
 
     const v3 = await client.send(apiVersions, 3, software)
     const v4 = await client.send(apiVersions, 4, software)
 
-    const name = 'transaction.version'
-    const finalized = [{ name, maxVersionLevel: 2, minVersionLevel: 2 }]
+    const [groups, transactions] = ['group.version', 'transaction.version'] as const
+    const finalized = [
+      { name: groups, maxVersionLevel: 1, minVersionLevel: 1 },
+      { name: transactions, maxVersionLevel: 2, minVersionLevel: 2 },
+    ]
     assert.deepEqual(v3.supportedFeatures, [])
     assert.deepEqual(v3.finalizedFeatures, finalized)
-    assert.deepEqual(v4.supportedFeatures, [{ name, minVersion: 0, maxVersion: 2 }])
+    assert.deepEqual(v4.supportedFeatures, [
+      { name: groups, minVersion: 0, maxVersion: 1 },
+      { name: transactions, minVersion: 0, maxVersion: 2 },
+    ])
     assert.deepEqual(v4.finalizedFeatures, finalized)
     assert.equal(v4.finalizedFeaturesEpoch, 0)
   })

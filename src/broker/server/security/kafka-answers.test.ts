@@ -3,6 +3,8 @@ import assert from 'node:assert/strict'
 import { before, describe, it } from 'node:test'
 import { questions, type Send } from '../../../../test/access/questions.ts'
 import { ADMIN, type Heard, readRecorded, survey } from '../../../../test/access/survey.ts'
+import { consumerGroupHeartbeat } from '../../protocol/68-consumer-group-heartbeat.ts'
+import { consumerGroupDescribe } from '../../protocol/69-consumer-group-describe.ts'
 import {
   type AclOperation,
   type AclResource,
@@ -59,6 +61,7 @@ describe('access to every API', () => {
       },
     }
     ours = await survey(broker, isServed)
+    await describeReaders(await broker.as(ADMIN))
   })
 
   it('is what Kafka 4.3.1 gives, at every version and with each rule missing in turn', () => {
@@ -124,6 +127,20 @@ describe('access to every API', () => {
     assert.deepEqual(open, [])
   })
 })
+
+/** The survey describes groups without members; of those who read, the topics are asked about too. */
+async function describeReaders(send: Send): Promise<void> {
+  const groupIds = ['readers']
+  await send(consumerGroupHeartbeat, 1, {
+    groupId: 'readers',
+    memberId: 'one',
+    memberEpoch: 0,
+    rebalanceTimeoutMs: 30_000,
+    subscribedTopicNames: ['orders'],
+    topicPartitions: [],
+  })
+  await send(consumerGroupDescribe, 1, { groupIds, includeAuthorizedOperations: false })
+}
 
 function isServed(apiKey: number): boolean {
   return handlerFor(apiKey) !== undefined

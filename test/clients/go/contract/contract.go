@@ -27,6 +27,7 @@ type Command struct {
 	Member      string            `json:"member"`
 	Group       string            `json:"group"`
 	InstanceID  string            `json:"instanceId"`
+	Pattern     string            `json:"pattern"`
 	Configs     map[string]string `json:"configs"`
 	Total       int               `json:"total"`
 	Partition   int32             `json:"partition"`

@@ -28,6 +28,17 @@ func addMembers(verbs map[string]contract.Verb) {
 		members[command.Member] = joined
 		return nil, err
 	}
+	verbs["joinConsumerGroup"] = func(command *contract.Command) (contract.Result, error) {
+		// franz-go keeps the new protocol behind this flag.
+		next := context.WithValue(context.Background(), "opt_in_kafka_next_gen_balancer_beta", true)
+		topics := []kgo.Opt{kgo.WithContext(next), kgo.Balancers(kgo.RangeBalancer())}
+		if command.Pattern != "" {
+			topics = append(topics, kgo.ConsumeTopics(command.Pattern), kgo.ConsumeRegex())
+		}
+		joined, err := join(command, topics...)
+		members[command.Member] = joined
+		return nil, err
+	}
 	verbs["member"] = func(command *contract.Command) (contract.Result, error) {
 		return members[command.Member].status(), nil
 	}
@@ -47,7 +58,7 @@ func addMembers(verbs map[string]contract.Verb) {
 	}
 }
 
-func join(command *contract.Command) (*member, error) {
+func join(command *contract.Command, more ...kgo.Opt) (*member, error) {
 	one := &member{ended: make(chan struct{}), assigned: map[int32]bool{}, seen: []contract.Position{}}
 	options := []kgo.Opt{
 		kgo.ClientID(command.Member),
@@ -66,7 +77,7 @@ func join(command *contract.Command) (*member, error) {
 		// Kafka's rules is rebalanced when a member comes back with another subscription.
 		options = append(options, kgo.InstanceID(command.InstanceID), kgo.Balancers(kgo.RangeBalancer()))
 	}
-	client, err := newClient(options...)
+	client, err := newClient(append(options, more...)...)
 	if err != nil {
 		return nil, err
 	}

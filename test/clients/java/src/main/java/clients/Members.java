@@ -29,7 +29,11 @@ final class Members {
 
     void addTo(Map<String, Driver.Verb> verbs) {
         verbs.put("join", arguments -> {
-            members.put(name(arguments), new Member(bootstrap, arguments));
+            members.put(name(arguments), new Member(bootstrap, arguments, "classic"));
+            return new JsonObject();
+        });
+        verbs.put("joinConsumerGroup", arguments -> {
+            members.put(name(arguments), new Member(bootstrap, arguments, "consumer"));
             return new JsonObject();
         });
         verbs.put("member", arguments -> members.get(name(arguments)).report());
@@ -49,19 +53,28 @@ final class Members {
         private int assignments = 0;
         private boolean isLeaving = false;
 
-        Member(String bootstrap, JsonObject arguments) {
+        Member(String bootstrap, JsonObject arguments, String protocol) throws Exception {
             Properties settings = new Properties();
             settings.put("bootstrap.servers", bootstrap);
             settings.put("client.id", name(arguments));
             settings.put("group.id", arguments.get("group").getAsString());
             settings.put("enable.auto.commit", "false");
             settings.put("auto.offset.reset", "earliest");
-            settings.put("heartbeat.interval.ms", "300");
+            settings.put("group.protocol", protocol);
+            if (protocol.equals("classic")) settings.put("heartbeat.interval.ms", "300");
             settings.put("reconnect.backoff.max.ms", "200");
             if (arguments.has("instanceId")) settings.put("group.instance.id", arguments.get("instanceId").getAsString());
             consumer = new KafkaConsumer<>(settings, new ByteArrayDeserializer(), new ByteArrayDeserializer());
-            consumer.subscribe(List.of(arguments.get("topic").getAsString()), this);
+            if (arguments.has("pattern")) subscribeTo(arguments.get("pattern").getAsString());
+            else consumer.subscribe(List.of(arguments.get("topic").getAsString()), this);
             new Thread(this).start();
+        }
+
+        /** By reflection: clients before 4.0 have no such class. */
+        private void subscribeTo(String pattern) throws Exception {
+            Class<?> type = Class.forName("org.apache.kafka.clients.consumer.SubscriptionPattern");
+            KafkaConsumer.class.getMethod("subscribe", type, ConsumerRebalanceListener.class)
+                .invoke(consumer, type.getConstructor(String.class).newInstance(pattern), this);
         }
 
         @Override
