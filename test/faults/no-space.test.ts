@@ -35,6 +35,44 @@ describe('when there is no space in the middle of a batch', () => {
     })
   }
 
+  it('and what was written of it cannot be cut off either, that is done before the next batch', async (t) => {
+    const { client, disk } = await startWithTopic(t)
+    await settle(client)
+    const full = disk.inject({ on: 'write', path: SEGMENTS, fails: 'no-space', afterBytes: 30 })
+    const stuck = disk.inject({ on: 'truncate', path: SEGMENTS, fails: 'no-space' })
+
+    const refused = await produceTo(client, 'orders', batchOf(['refused']))
+    full.heal()
+    const refusedToo = await produceTo(
+      client,
+      'orders',
+      batchOf(['refused', 'because of the rest']),
+    )
+    const readable = await readAll(client)
+    stuck.heal()
+    const taken = await produceTo(client, 'orders', batchOf(['taken']))
+
+    assert.equal(refused.errorCode, ErrorCode.KAFKA_STORAGE_ERROR)
+    assert.equal(refusedToo.errorCode, ErrorCode.KAFKA_STORAGE_ERROR)
+    assert.deepEqual(readable, ['settled 0', 'settled 1'])
+    assert.equal(taken.errorCode, ErrorCode.NONE)
+    assert.deepEqual(await readAll(client), ['settled 0', 'settled 1', 'taken'])
+  })
+
+  it('and the broker stops before it could be cut off, the next start cuts it', async (t) => {
+    const { client, disk, restart } = await startWithTopic(t)
+    await settle(client)
+    disk.inject({ on: 'write', path: SEGMENTS, fails: 'no-space', afterBytes: 30 })
+    disk.inject({ on: 'truncate', path: SEGMENTS, fails: 'no-space' })
+    await produceTo(client, 'orders', batchOf(['refused']))
+
+    const again = await (await restart()).connect()
+    const taken = await produceTo(again, 'orders', batchOf(['taken']))
+
+    assert.equal(taken.baseOffset, 2)
+    assert.deepEqual(await readAll(again), ['settled 0', 'settled 1', 'taken'])
+  })
+
   it('an idempotent producer resends it, and it is appended once', async (t) => {
     const { client, disk } = await startWithTopic(t)
     await settle(client)

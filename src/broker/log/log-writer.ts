@@ -100,6 +100,8 @@ export class LogWriter {
   /** Under way: one write at a time, and before it the cutting of what a failed one left. */
   #writing: Promise<void> | undefined
   #repair: Promise<void> | undefined
+  /** Its file may hold a part of a write that failed. */
+  #uncut: Segment | undefined
   #isRollRequested = false
   #isStalled = false
   #isOffline = false
@@ -263,7 +265,7 @@ export class LogWriter {
   /** Whether `writeNow` can do without opening or making a file. */
   isReady(scope: WriteScope): boolean {
     const { active } = this
-    if (this.#writing !== undefined || this.#repair !== undefined) return false
+    if (this.#writing !== undefined || this.#uncut !== undefined) return false
     if (this.#isRollRequested || active?.indexesNow === undefined) return false
     if (active.openNow === undefined) return false
     const count = this.#countIn(scope)
@@ -399,6 +401,7 @@ export class LogWriter {
   async #writeRuns(scope: WriteScope): Promise<void> {
     while (!this.#isOffline) {
       await this.#repair
+      if (this.#uncut !== undefined) await this.#cut(this.#uncut)
       const count = this.#countIn(scope)
       if (count > 0) await this.#writeRun(count)
       else if (this.#isRollRequested && !this.hasUnwritten) {
@@ -477,12 +480,20 @@ export class LogWriter {
 
   /** What a failed write left behind is no batch; nothing is written before it is gone. */
   #cutPartialWrite(segment: Segment): void {
-    this.#repair = segment.file
-      .use((file) => file.truncate(segment.sizeBytes))
-      .catch((error) => this.fail(error))
+    this.#uncut = segment
+    this.#repair = this.#cut(segment)
+      .catch((error) => {
+        // Shortening a file may need space where writing copies: the next write tries again.
+        if (!isNoSpace(error) && !isTooManyFiles(error)) this.fail(error)
+      })
       .finally(() => {
         this.#repair = undefined
       })
+  }
+
+  async #cut(segment: Segment): Promise<void> {
+    await segment.file.use((file) => file.truncate(segment.sizeBytes))
+    this.#uncut = undefined
   }
 
   /** The first `count` unwritten appends stand in the segment's file now. */
