@@ -281,7 +281,7 @@ const rows = {
     default: '',
     check: oneOf('', ...AUTHORIZER_CLASSES),
     about:
-      "Turns access control on: Kafka's StandardAuthorizer, whose rules this broker applies itself (no Java class can be loaded).",
+      "Turns access control on: Kafka's StandardAuthorizer, whose rules this broker applies itself (no Java class can be loaded). It is on without this as soon as a listener speaks SASL or asks for client certificates.",
   },
   'super.users': {
     type: 'string',

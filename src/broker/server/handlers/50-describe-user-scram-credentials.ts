@@ -20,8 +20,8 @@ export const handler = defineHandler(describeUserScramCredentials, takes, (reque
   const { users } = request
   if (!access.mayOnCluster(AclOperation.DESCRIBE)) {
     const forbidden = { errorCode: ErrorCode.CLUSTER_AUTHORIZATION_FAILED, errorMessage: null }
-    const named = new Set(users?.map(({ name }) => name))
-    const results = [...named].map((user) => ({ user, ...forbidden, credentialInfos: [] }))
+    const unnamed = { user: '', ...forbidden, credentialInfos: [] } // as Kafka answers it
+    const results = users?.map(() => unnamed) ?? []
     return { ...forbidden, results }
   }
   const { credentials } = broker.catalog

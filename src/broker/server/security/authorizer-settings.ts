@@ -1,8 +1,8 @@
 // Whether access is controlled, by what configuration, and how: when an authorizer is named, and as soon
 // as a listener knows who comes by it, since a name that changes nothing would protect nothing.
 
-import { anyListenerNames } from '../../catalog/listener-security.ts'
 import type { BrokerSettings } from '../../catalog/broker-settings.ts'
+import { anyListenerNames } from '../../catalog/listener-security.ts'
 import type { AuthorizerSettings } from './authorizer.ts'
 
 /** undefined: everybody may do everything. */
