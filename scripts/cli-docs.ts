@@ -63,7 +63,7 @@ Where stdout is no terminal it gets JSON lines. The first one comes when connect
 
 The first Ctrl-C or SIGTERM drains: requests that have come are answered, everything is synced, and the next start has nothing to recover. The second one ends the process at once, which loses nothing that was acknowledged. After SIGTERM the exit code is 0, after Ctrl-C 130. A second process on the same data folder is refused and told the first one's process id.
 
-There is no access control yet: a listener that other machines can reach is warned about.
+A listener that other machines can reach is warned about in one sentence unless it speaks SSL or SASL_SSL.
 
 ## Positions
 
@@ -142,7 +142,12 @@ const session: Session = {
   terminal: {
     stdout: nowhere,
     stderr: nowhere,
-    stdin: { isTty: false, chunks: () => Readable.from([]), ask: async () => '' },
+    stdin: {
+      isTty: false,
+      chunks: () => Readable.from([]),
+      ask: async () => '',
+      askHidden: async () => '',
+    },
     env: {},
     interrupted: new AbortController().signal,
   },

@@ -57,7 +57,9 @@ describe('a broker', () => {
 
     assert.equal(plain.broker.addresses[0]?.host, '127.0.0.1')
     assert.ok(plain.broker.addresses[0].port > 0)
-    assert.deepEqual(told.broker.addresses, [{ host: 'broker.example', port: 1234 }])
+    assert.deepEqual(told.broker.addresses, [
+      { host: 'broker.example', port: 1234, name: 'PLAINTEXT', protocol: 'PLAINTEXT' },
+    ])
   })
 
   it('may have no listener', async (t) => {

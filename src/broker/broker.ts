@@ -14,7 +14,8 @@ import { BrokerSettings } from './catalog/broker-settings.ts'
 import { Catalog, type CatalogFaults } from './catalog/catalog.ts'
 import { NODE_ID } from './catalog/decide-topic.ts'
 import { checkFormatVersion } from './catalog/format-version.ts'
-import { advertisedAddress, listenAddress } from './catalog/listeners.ts'
+import { checkListenerKeys } from './catalog/listener-security.ts'
+import { planListeners } from './catalog/listeners.ts'
 import { resolveSettings, type StaticSettings } from './catalog/static-settings.ts'
 import type { LogFaults } from './log/faults.ts'
 import { FileCache } from './log/file-cache.ts'
@@ -28,21 +29,21 @@ import { DelayedFetches } from './server/delayed-fetch.ts'
 import { createDispatch } from './server/dispatch.ts'
 import { FetchSessions } from './server/fetch-sessions.ts'
 import { handlerFor, servedApis } from './server/handler-table.ts'
-import type { HostAndPort } from './server/host-and-port.ts'
 import { Housekeeping } from './server/housekeeping.ts'
 import { Inspect } from './server/inspect.ts'
 import { createJsonLog, describeError, type JsonLog } from './server/json-log.ts'
-import { Listener } from './server/listener.ts'
+import type { ListenerAddress } from './server/listener-address.ts'
+import { Listeners } from './server/listeners.ts'
 import { BrokerMetrics } from './server/metrics/broker-metrics.ts'
 import { MetricsFile } from './server/metrics/metrics-file.ts'
 import { Partitions } from './server/partitions.ts'
 import { ProducerIds } from './server/producer-ids.ts'
 import { ClientQuotas } from './server/quotas/client-quotas.ts'
 import { ConnectionQuotas } from './server/quotas/connection-quotas.ts'
-import { RequestMemory } from './server/request-memory.ts'
 import { ResponseMemory } from './server/response-memory.ts'
 import { Authorizer } from './server/security/authorizer.ts'
 import { authorizerSettings } from './server/security/authorizer-settings.ts'
+import { Users } from './server/security/users.ts'
 import type { BrokerServices } from './server/services.ts'
 import { TransactionRuntime } from './server/transaction-runtime.ts'
 
@@ -66,10 +67,11 @@ export interface BrokerOptions {
 }
 
 export interface Broker extends AsyncDisposable {
-  /** Where clients reach it, with the port that was really bound; empty without a listener. */
-  readonly addresses: readonly HostAndPort[]
+  /** Where clients reach it, with the ports that were really bound, in the order of `listeners`. */
+  readonly addresses: readonly ListenerAddress[]
   readonly clusterId: string
   readonly inspect: Inspect
+  readonly users: Users
   /** Resolves when the broker can no longer keep its promises: it has stopped by itself. */
   readonly failed: Promise<Error>
   /** Answers what has come, closes every log, marks the stop as clean. Idempotent. */
@@ -159,11 +161,11 @@ interface Opening {
 
 async function start(options: BrokerOptions, opening: Opening): Promise<Broker> {
   const { services, health, closing } = await openFolder(options, opening)
-  const listener = options.listen === false ? undefined : await listen(services, closing)
-  const inspect = new Inspect(services, listener)
+  const listeners = options.listen === false ? undefined : await listen(services, closing)
+  const inspect = new Inspect(services, listeners)
   writeMetrics(services, inspect, closing)
   health.isStarted = true
-  return new RunningBroker({ services, listener, inspect, health, rooms: closing })
+  return new RunningBroker({ services, listeners, inspect, health, rooms: closing })
 }
 
 async function openFolder(
@@ -208,32 +210,34 @@ class Health {
 }
 
 class RunningBroker implements Broker {
-  readonly addresses: readonly HostAndPort[]
+  readonly addresses: readonly ListenerAddress[]
   readonly clusterId: string
   readonly inspect: Inspect
+  readonly users: Users
   readonly failed: Promise<Error>
   readonly #rooms: AsyncDisposableStack
   #closing: Promise<void> | undefined
 
   constructor({
     services,
-    listener,
+    listeners,
     inspect,
     health,
     rooms,
   }: {
     services: BrokerServices
-    listener: Listener | undefined
+    listeners: Listeners | undefined
     inspect: Inspect
     health: Health
     rooms: AsyncDisposableStack
   }) {
-    this.addresses = listener === undefined ? [] : [listener.advertised]
+    this.addresses = listeners?.addresses ?? []
     this.clusterId = services.catalog.clusterId
     this.inspect = inspect
+    this.users = new Users(services.catalog, services.host.random)
     this.#rooms = rooms
     this.failed = health.failed.then(async (error) => {
-      listener?.closeNow()
+      listeners?.closeNow()
       await this.close()
       return error
     })
@@ -338,7 +342,7 @@ async function openRooms({
   later(() => transactions.close())
   const housekeeping = new Housekeeping({ host, catalog, partitions, log })
   later(() => housekeeping.close())
-  const rules = authorizerSettings(config)
+  const rules = authorizerSettings(catalog.settings)
   const { clock } = host
   const authorizer = rules && new Authorizer({ catalog, settings: rules, log, clock })
   const delayedFetches = new DelayedFetches(host.timers, authorizer)
@@ -370,12 +374,13 @@ async function openRooms({
   }
 }
 
-async function listen(services: BrokerServices, closing: AsyncDisposableStack): Promise<Listener> {
-  const { host, config, log, metrics } = services
-  const listener = await Listener.open({
-    host,
-    bind: listenAddress(config),
-    advertise: advertisedAddress(config),
+async function listen(services: BrokerServices, closing: AsyncDisposableStack): Promise<Listeners> {
+  const { host, config, log, catalog, metrics } = services
+  const plans = planListeners(config)
+  checkListenerKeys(catalog.settings, config, plans)
+  const listeners = await Listeners.open({
+    services,
+    plans,
     limits: {
       maxFrameBytes: config.socketRequestMaxBytes,
       maxInFlightBytes: config.millraceConnectionInFlightBytes,
@@ -391,21 +396,20 @@ async function listen(services: BrokerServices, closing: AsyncDisposableStack): 
         log.warn('connection-refused', { remote, reason })
       },
     }),
-    memory: new RequestMemory(config.queuedMaxRequestBytes),
-    responses: services.responses,
-    buffers: services.buffers,
     dispatch: createDispatch(handlerFor, services),
-    log,
+  })
+  catalog.onChange(({ kind }) => {
+    if (kind === 'broker-altered') void listeners.reloadCertificates()
   })
   // Whoever waits is let go first: a drain answers what has come, and has not an hour for it.
   closing.defer(async () => {
-    listener.stopAccepting()
+    listeners.stopAccepting()
     services.delayedFetches.stop()
     await services.transactions.close()
     await services.groups.close()
-    await listener.drain()
+    await listeners.drain()
   })
-  return listener
+  return listeners
 }
 
 function writeMetrics(

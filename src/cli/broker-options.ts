@@ -3,19 +3,23 @@
 import type { Command } from 'commander'
 import { nodeClock, nodeRandom, nodeTimers } from '../host/node-host.ts'
 import { nodeNet } from '../host/node-net.ts'
+import { readPemFile, TlsError } from '../host/tls.ts'
 import { formatAddress, parseAddress } from './client/address.ts'
 import { ClientError } from './client/client-error.ts'
 import { Cluster } from './client/cluster.ts'
+import { type ClientConfig, ClientConfigError, parseClientConfig } from './client/security.ts'
 import { DEFAULT_BROKER } from './default-broker.ts'
 import { CliError, ExitCode, usageError } from './exit-code.ts'
 import { Output, type OutputOptions } from './output.ts'
 import { parseDuration } from './position.ts'
 import type { Session } from './session.ts'
+import { readTextFile } from './text-file.ts'
 
 export interface BrokerOptions extends OutputOptions {
   /** Undefined: MILLRACE_BROKER, else DEFAULT_BROKER. */
   broker?: string
   timeout: string
+  commandConfig?: string
 }
 
 export function addOutputOptions(command: Command): Command {
@@ -35,6 +39,10 @@ export function addBrokerOptions(command: Command): Command {
         '-b, --broker <host:port,...>',
         `where to connect (default: $MILLRACE_BROKER, else ${DEFAULT_BROKER})`,
       )
+      .option(
+        '--command-config <file>',
+        "TLS and login as in Kafka's client.properties (default: $MILLRACE_COMMAND_CONFIG)",
+      )
       .option('--timeout <duration>', 'how long an operation may take', '10s'),
   )
 }
@@ -47,7 +55,9 @@ export async function withCluster(
 ): Promise<void> {
   const { terminal } = session
   const output = new Output(terminal, options)
-  const broker = options.broker ?? (terminal.env['MILLRACE_BROKER'] || DEFAULT_BROKER)
+  const config = await readCommandConfig(session, options)
+  const chosen = options.broker ?? (terminal.env['MILLRACE_BROKER'] || config?.bootstrapServers)
+  const broker = chosen || DEFAULT_BROKER
   const bootstrap = broker.split(',').map((text) => {
     const address = parseAddress(text.trim())
     if (address === undefined)
@@ -56,7 +66,12 @@ export async function withCluster(
   })
   const timeoutMs = parseDuration(options.timeout)
   const world = { net: nodeNet, clock: nodeClock, timers: nodeTimers, random: nodeRandom }
-  const cluster = await Cluster.connect({ ...world, bootstrap, timeoutMs }).catch((error) => {
+  const cluster = await Cluster.connect({
+    ...world,
+    bootstrap,
+    timeoutMs,
+    security: config?.security,
+  }).catch((error) => {
     throw unreachable(error, bootstrap.map(formatAddress).join(', '))
   })
   await output.detail(`connected to ${broker}`)
@@ -67,12 +82,29 @@ export async function withCluster(
   }
 }
 
+/** undefined when no file is named. @throws CliError (usage) */
+async function readCommandConfig(
+  { terminal }: Session,
+  options: BrokerOptions,
+): Promise<ClientConfig | undefined> {
+  const path = options.commandConfig ?? terminal.env['MILLRACE_COMMAND_CONFIG']
+  if (path === undefined || path === '') return undefined
+  try {
+    return await parseClientConfig(await readTextFile(path), readPemFile)
+  } catch (error) {
+    if (!(error instanceof ClientConfigError) && !(error instanceof TlsError)) throw error
+    throw usageError(`--command-config ${path}: ${error.message}`)
+  }
+}
+
 function unreachable(error: unknown, addresses: string): unknown {
   if (!(error instanceof ClientError) || error.code === 'closed') return error
   if (error.code === 'malformed') {
     const message = `What listens at ${addresses} does not speak Kafka's protocol: check --broker.`
     return new CliError(ExitCode.UNREACHABLE, message, error)
   }
+  if (error.cause instanceof TlsError) return error
+  if (error.code === 'refused' || error.code === 'unsupported') return error
   const message = `No broker answers at ${addresses} (${reasonOf(error)}): start one with \`millrace\`, or name another with --broker HOST:PORT.`
   return new CliError(ExitCode.UNREACHABLE, message, error)
 }

@@ -18,6 +18,8 @@ const first: Readiness = {
   version: '1.0.0',
   readyMs: 412,
   kafka: { host: '127.0.0.1', port: 9092 },
+  protocol: 'PLAINTEXT',
+  others: [],
   folder: './.millrace',
   isSynced: true,
   start: nothing,

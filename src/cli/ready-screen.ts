@@ -1,5 +1,6 @@
 // What a person sees when the broker is up: where it is, where its data is, what to try first. Pure.
 
+import type { SecurityProtocol } from '../broker/catalog/security-protocol.ts'
 import { type Address, formatAddress } from './client/address.ts'
 import { DEFAULT_BROKER } from './default-broker.ts'
 import type { Style } from './output.ts'
@@ -11,6 +12,10 @@ export interface Readiness {
   /** Since the process started. */
   readonly readyMs: number
   readonly kafka: Address
+  /** What is spoken there. */
+  readonly protocol: SecurityProtocol
+  /** Further listeners. */
+  readonly others: readonly (Address & { readonly protocol: SecurityProtocol })[]
   /** As the person wrote it. */
   readonly folder: string
   readonly isSynced: boolean
@@ -33,7 +38,10 @@ export function readyScreen(readiness: Readiness, paint: Painter): string {
   const kafka = formatAddress(readiness.kafka)
   const size = start.kind === 'new' ? 'new' : byteSize(start.sizeBytes)
   const facts: Fact[] = [
-    { label: 'Kafka', text: kafka, remark: 'any Kafka client' },
+    { label: 'Kafka', text: kafka, remark: remarkOn(readiness.protocol) },
+    ...readiness.others.map((other) => {
+      return { label: '', text: formatAddress(other), remark: remarkOn(other.protocol) }
+    }),
     {
       label: 'Data',
       text: folder,
@@ -43,7 +51,9 @@ export function readyScreen(readiness: Readiness, paint: Painter): string {
   ]
   const width = Math.max(...facts.map(({ text }) => text.length)) + 4
   const label = (text: string) => paint('dim', text.padEnd(LABEL_WIDTH))
-  const broker = kafka === DEFAULT_BROKER ? '' : ` -b ${kafka}`
+  const address = kafka === DEFAULT_BROKER ? '' : ` -b ${kafka}`
+  const isOpen = readiness.protocol === 'PLAINTEXT'
+  const broker = isOpen ? address : `${address} --command-config FILE`
   return [
     `  ${paint('bold', `millrace ${version}`)}  ${paint('green', `ready in ${duration(readyMs)}`)}`,
     ...facts.map((fact) => {
@@ -53,6 +63,10 @@ export function readyScreen(readiness: Readiness, paint: Painter): string {
     `  ${label('then')}npx millrace consume orders --follow${broker}`,
     '',
   ].join('\n')
+}
+
+function remarkOn(protocol: SecurityProtocol): string {
+  return protocol === 'PLAINTEXT' ? 'any Kafka client' : `any Kafka client, by ${protocol}`
 }
 
 function foundFacts(start: StartReport): Fact[] {

@@ -19,7 +19,12 @@ function terminal(isTty: boolean) {
   const fake: Terminal = {
     stdout: sink('stdout'),
     stderr: sink('stderr'),
-    stdin: { isTty, chunks: () => Readable.from([]), ask: async () => '' },
+    stdin: {
+      isTty,
+      chunks: () => Readable.from([]),
+      ask: async () => '',
+      askHidden: async () => '',
+    },
     env: { NO_COLOR: '1' },
     interrupted: new AbortController().signal,
   }

@@ -1,26 +1,28 @@
 // What a broker is started with: flags, then MILLRACE_* variables, then a file, then defaults.
 
-import { basename, dirname, resolve } from 'node:path'
 import { BrokerSettings } from '../broker/catalog/broker-settings.ts'
-import { listenAddress } from '../broker/catalog/listeners.ts'
+import { brokerConfigKey } from '../broker/catalog/config-keys.ts'
+import { type ListenerPlan, planListeners } from '../broker/catalog/listeners.ts'
 import {
   ConfigError,
   resolveSettings,
   type SettingSources,
   type StaticSettings,
 } from '../broker/catalog/static-settings.ts'
-import { nodeDisk } from '../host/node-disk.ts'
 import type { Address } from './client/address.ts'
-import { CliError, ExitCode, usageError } from './exit-code.ts'
+import { usageError } from './exit-code.ts'
 import { parseKeyValues } from './key-values.ts'
 import type { ServeOptions } from './serve-options.ts'
 import type { Terminal } from './terminal.ts'
+import { readTextFile } from './text-file.ts'
 
 export interface ServePlan {
   readonly settings: StaticSettings
   /** As it was written. */
   readonly folder: string
+  /** Of the first listener. */
   readonly listen: Address
+  readonly listeners: readonly ListenerPlan[]
   /** What is acknowledged is on the disk. */
   readonly isSynced: boolean
   /** Somebody has chosen the address: no other one will do. */
@@ -37,10 +39,12 @@ export async function planServe(terminal: Terminal, options: ServeOptions): Prom
       ...(file !== undefined && { file }),
     })
     const { config } = new BrokerSettings(settings)
+    const listeners = planListeners(config)
     return {
       settings,
       folder: onlyFolder(config.logDirs ?? config.logDir),
-      listen: listenAddress(config),
+      listen: listeners[0]!.bind,
+      listeners,
       isSynced: !config.millraceUnsafeSkipSync,
       hasChosenAddress: settings.has('listeners'),
     }
@@ -63,7 +67,7 @@ export function movedTo(plan: ServePlan, port: number): ServePlan {
     ...plan.settings,
     ['listeners', { text, origin: 'the next free port' }],
   ])
-  return { ...plan, settings, listen }
+  return { ...plan, settings, listen, listeners: [{ ...plan.listeners[0]!, bind: listen }] }
 }
 
 function flagsOf(options: ServeOptions): NonNullable<SettingSources['flags']> {
@@ -72,7 +76,14 @@ function flagsOf(options: ServeOptions): NonNullable<SettingSources['flags']> {
     if (text !== undefined) flags.push({ flag, key, text })
   }
   // What has a flag of its own comes later, and so wins over the same key given with -c.
-  for (const [key, text] of Object.entries(parseKeyValues(options.set ?? []))) add('-c', key, text)
+  for (const [key, text] of Object.entries(parseKeyValues(options.set ?? []))) {
+    if (brokerConfigKey(key)?.type === 'password') {
+      throw usageError(
+        `-c: ${key} is a secret, and a command line can be read by every user of this machine: put it in the file of --config.`,
+      )
+    }
+    add('-c', key, text)
+  }
   add('--data', 'log.dirs', options.data)
   add('--listen', 'listeners', options.listen)
   add('--advertise', 'advertised.listeners', options.advertise)
@@ -86,8 +97,5 @@ async function readConfigFile(
   path: string | undefined,
 ): Promise<{ path: string; text: string } | undefined> {
   if (path === undefined || path === '') return undefined
-  const absolute = resolve(path)
-  const content = await nodeDisk(dirname(absolute)).readFile(basename(absolute))
-  if (content !== undefined) return { path, text: content.toString() }
-  throw new CliError(ExitCode.NOT_FOUND, `The file ${path} of --config does not exist.`)
+  return { path, text: await readTextFile(path) }
 }

@@ -122,7 +122,7 @@ describe('a served broker', () => {
 
     assert.match(
       forMachines.stdout,
-      /"event":"no-access-control".*"level":"warn".*no access control/,
+      /"event":"no-access-control".*"level":"warn".*asks nobody who they are/,
     )
     assert.match(forPeople.stderr, /^warning: 0\.0\.0\.0:0 can be reached from other machines/)
   })

@@ -3,6 +3,7 @@
 // The first Ctrl-C or SIGTERM drains: what has come is answered and synced. The second one kills.
 
 import { type Broker, startBroker } from '../broker/broker.ts'
+import type { ListenerPlan } from '../broker/catalog/listeners.ts'
 import { settingsWithoutEffect } from '../broker/catalog/static-settings.ts'
 import { nodeClock } from '../host/node-host.ts'
 import { type Address, formatAddress } from './client/address.ts'
@@ -76,25 +77,38 @@ interface Started {
 }
 
 async function announce(terminal: Terminal, { broker, plan, start, log }: Started): Promise<void> {
-  const [kafka = plan.listen] = broker.addresses
+  const [kafka = plan.listen, ...others] = broker.addresses
   const readyMs = Math.round(nodeClock.monotonicMs())
   const { folder, isSynced } = plan
   const version = VERSION
+  const protocol = plan.listeners[0]!.protocol
   if (terminal.stdout.isTty) {
     const hasColour = wantsColour(terminal.stdout, terminal.env)
     const painter = (style: Style, text: string) => (hasColour ? paint(style, text) : text)
-    const screen = readyScreen({ version, readyMs, kafka, folder, isSynced, start }, painter)
+    const screen = readyScreen(
+      { version, readyMs, kafka, protocol, others, folder, isSynced, start },
+      painter,
+    )
     await terminal.stdout.write(screen)
   } else {
     const { pid } = process
     const address = formatAddress(kafka)
+    const listeners = broker.addresses.map(({ name, protocol, ...listener }) => {
+      return { name, protocol, address: formatAddress(listener) }
+    })
     const entry = { event: 'ready', kafka: address, ms: readyMs, version, data: folder, pid, start }
-    await log.begin(entry)
+    await log.begin({ ...entry, listeners })
   }
 }
 
-async function warnAbout({ listen, settings, isSynced }: ServePlan, log: ServeLog): Promise<void> {
-  if (!isLoopback(listen)) await log.warn('no-access-control', exposureWarning(listen))
+async function warnAbout(
+  { listeners, settings, isSynced }: ServePlan,
+  log: ServeLog,
+): Promise<void> {
+  for (const listener of listeners) {
+    const warning = isLoopback(listener.bind) ? undefined : exposureWarning(listener)
+    if (warning !== undefined) await log.warn('no-access-control', warning)
+  }
   if (!isSynced) {
     const message = 'Sync is switched off: a power cut loses what was acknowledged.'
     await log.warn('no-sync', message)
@@ -104,8 +118,17 @@ async function warnAbout({ listen, settings, isSynced }: ServePlan, log: ServeLo
   }
 }
 
-function exposureWarning(listen: Address): string {
-  return `${formatAddress(listen)} can be reached from other machines, and there is no access control yet: whoever connects can read, change and delete everything. Listen on 127.0.0.1, or let a firewall decide who may connect.`
+/** One sentence for who can be reached from other machines and does not protect itself. */
+function exposureWarning({ bind, protocol }: ListenerPlan): string | undefined {
+  const where = `${formatAddress(bind)} can be reached from other machines`
+  switch (protocol) {
+    case 'PLAINTEXT':
+      return `${where}, and its listener asks nobody who they are: whoever connects can read, change and delete everything, so listen on 127.0.0.1, let a firewall decide who may connect, or use SASL_SSL.`
+    case 'SASL_PLAINTEXT':
+      return `${where} without TLS: what is sent can be read on the way, passwords of PLAIN among it, so use SASL_SSL.`
+    default:
+      return undefined
+  }
 }
 
 function isLoopback({ host }: Address): boolean {

@@ -62,7 +62,7 @@ export async function withStoppedFolder(
       await lock.release()
     }
   } catch (error) {
-    throw explain(error, path)
+    throw explainFolderError(error, path)
   }
 }
 
@@ -80,7 +80,7 @@ export async function withStoppedCatalog<T>(
     await using opened = await openCatalog(path)
     return await use(opened.catalog)
   } catch (error) {
-    throw explain(error, path)
+    throw explainFolderError(error, path)
   }
 }
 
@@ -126,7 +126,8 @@ async function read(path: string, disk: Disk): Promise<StoppedFolder> {
   return { path, disk, journal, isCheckpointSound, partitions }
 }
 
-function explain(error: unknown, path: string): unknown {
+/** In one line what a person can do about it, where that is known. */
+export function explainFolderError(error: unknown, path: string): unknown {
   if (error instanceof UnknownFormatError) return usageError(error.message)
   if (error instanceof FolderInUseError) {
     const holder = error.pid === undefined ? 'another process' : `process ${error.pid}`

@@ -2,7 +2,7 @@
 // value, so that a test can run one in the same process and read what it printed.
 
 import { createInterface } from 'node:readline/promises'
-import type { Readable, Writable } from 'node:stream'
+import { type Readable, Writable } from 'node:stream'
 
 export interface Sink {
   readonly isTty: boolean
@@ -18,6 +18,8 @@ export interface Source {
   chunks(): AsyncIterable<Buffer>
   /** Shows the question and resolves with the line that is typed; only where `isTty`. */
   ask(question: string): Promise<string>
+  /** The same, without showing what is typed. */
+  askHidden(question: string): Promise<string>
 }
 
 export interface Terminal {
@@ -47,6 +49,7 @@ export function processTerminal(interrupted: AbortSignal, onBrokenPipe: () => vo
       isTty: process.stdin.isTTY === true,
       chunks: () => process.stdin,
       ask: (question) => ask(process.stdin, process.stderr, question, interrupted),
+      askHidden: (question) => askHidden(process.stdin, process.stderr, question, interrupted),
     },
     env: process.env,
     interrupted,
@@ -68,6 +71,24 @@ function sinkOf(stream: NodeJS.WriteStream, onBrokenPipe: () => void): Sink {
         // The callback comes with an error too; a broken pipe has ended the process by then.
         if (stream.write(content, () => resolve())) resolve()
       }),
+  }
+}
+
+async function askHidden(
+  input: Readable,
+  output: Writable,
+  question: string,
+  signal: AbortSignal,
+): Promise<string> {
+  output.write(question)
+  // As a terminal, readline echoes by itself, into nothing here.
+  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })
+  const lines = createInterface({ input, output: nowhere, terminal: true })
+  try {
+    return await lines.question('', { signal })
+  } finally {
+    lines.close()
+    output.write('\n')
   }
 }
 

@@ -23,6 +23,7 @@ export const nouns: Readonly<Record<string, string>> = {
   transaction: 'Transactions: list, describe, abort',
   quota: 'Client quotas: list, set, unset',
   acl: 'Access rules: add, list, remove',
+  user: 'Users who can log in: add, list, change, remove',
   log: 'The data folder of a stopped broker: check, truncate',
 }
 
@@ -199,6 +200,32 @@ export const verbs: readonly Verb[] = [
     impact: 'write',
     fields: ['resource', 'pattern', 'name', 'principal', 'host', 'operation', 'permission'],
     load: () => import('./verbs/acl-rm.ts'),
+  },
+  {
+    path: 'user add',
+    summary: 'Make a user who can log in',
+    impact: 'write',
+    load: () => import('./verbs/user-add.ts'),
+  },
+  {
+    path: 'user ls',
+    summary: 'List users and how they log in',
+    impact: 'read',
+    fields: ['user', 'mechanisms'],
+    load: () => import('./verbs/user-ls.ts'),
+  },
+  {
+    path: 'user passwd',
+    summary: 'Give a user another password',
+    impact: 'write',
+    load: () => import('./verbs/user-passwd.ts'),
+  },
+  {
+    path: 'user rm',
+    summary: 'Take users away',
+    impact: 'write',
+    fields: ['user', 'result'],
+    load: () => import('./verbs/user-rm.ts'),
   },
   {
     path: 'log check',

@@ -11,6 +11,8 @@ const MAX_PATTERN_LENGTH = 1_000
 
 export interface LinearRegExp {
   test(text: string): boolean
+  /** The whole match and its groups, or null. */
+  exec(text: string): readonly (string | undefined)[] | null
 }
 
 let isEnabled = false

@@ -3,7 +3,7 @@
 // Receiving into the receiver's own memory is `onread`, which Node offers for outgoing sockets only.
 // An accepted socket is therefore rebuilt on its handle, a private property; this is done in
 // `adoptHandle` alone, and where the handle is missing or `directReads` is off the same receiver is
-// fed from 'data' events at the price of a copy.
+// fed from 'data' events at the price of a copy. So are sockets that speak TLS (tls.ts).
 
 import { createServer, connect as openSocket, type Server, Socket } from 'node:net'
 import type { NetServer, NetSocket } from './net.ts'
@@ -69,6 +69,17 @@ function connect(address: NetAddress, timeoutMs: number): Promise<NetSocket> {
   })
 }
 
+/** The socket of Node behind one of this port that nothing has been done with yet. */
+export function plainSocketOf(socket: NetSocket): Socket {
+  if (socket instanceof NodeSocket) return socket.release()
+  throw new TypeError('TLS needs a socket of this machine')
+}
+
+/** A paused socket of Node, whatever it speaks, as one of this port. */
+export function netSocketOf(socket: Socket): NetSocket {
+  return new NodeSocket(socket)
+}
+
 class NodeSocket implements NetSocket {
   readonly remoteAddress: string
   readonly localAddress: string
@@ -128,6 +139,11 @@ class NodeSocket implements NetSocket {
     const canTakeMore = socket.write(chunks[last]!, onWritten && (() => onWritten()))
     if (last > 0) socket.uncork()
     return canTakeMore
+  }
+
+  /** Somebody else reads and writes; this one still says when it is closed, and can close it. */
+  release(): Socket {
+    return this.#socket
   }
 
   pause(): void {

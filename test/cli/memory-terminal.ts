@@ -35,6 +35,10 @@ export async function runCommand(
   const isTty = options.isTty ?? options.answers !== undefined
   const stdout: Buffer[] = []
   const stderr: Buffer[] = []
+  const answer = async (question: string) => {
+    stderr.push(Buffer.from(`${question}\n`))
+    return answers.shift() ?? ''
+  }
   const terminal: Terminal = {
     stdout: memorySink(stdout, isTty, options.onOutput),
     stderr: memorySink(stderr, isTty),
@@ -43,10 +47,8 @@ export async function runCommand(
       async *chunks() {
         if (options.input !== undefined) yield Buffer.from(options.input)
       },
-      ask: async (question) => {
-        stderr.push(Buffer.from(`${question}\n`))
-        return answers.shift() ?? ''
-      },
+      ask: answer,
+      askHidden: answer,
     },
     env: { NO_COLOR: '1', ...options.env },
     interrupted: options.interrupted ?? new AbortController().signal,

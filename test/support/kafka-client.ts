@@ -41,6 +41,11 @@ export class KafkaClient implements AsyncDisposable {
     return new KafkaClient(socket, clientId)
   }
 
+  /** On a connection that was made by other means, such as TLS. */
+  static over(socket: Socket, clientId = 'test-client'): KafkaClient {
+    return new KafkaClient(socket, clientId)
+  }
+
   /** Sends a request and resolves with the decoded body. Rejects when the connection closes. */
   async send<Req extends Fields, Res extends Fields>(
     api: Api<Req, Res>,

@@ -2,25 +2,10 @@
 // Invariant: a row here is a field of BrokerConfig, named by its key in camel case, so that a key
 // cannot be listed as acting without being readable. Own keys carry the prefix `millrace.`.
 
-import type { ConfigDifference, ConfigKey } from './config-key.ts'
-import {
-  atLeast,
-  type ConfigCheck,
-  type ConfigValue,
-  exactly,
-  oneOf,
-  someOf,
-} from './config-value.ts'
+import type { ActingRow, ConfigKey } from './config-key.ts'
+import { atLeast, type ConfigValue, exactly, oneOf, someOf } from './config-value.ts'
 import { connectionOverrides } from './connection-overrides.ts'
-
-interface Row {
-  readonly type: ConfigKey['type']
-  readonly default: string | null
-  readonly check?: ConfigCheck
-  readonly about: string
-  readonly altersAtRunTime?: true
-  readonly differs?: ConfigDifference
-}
+import { loginConfigRows } from './login-config-keys.ts'
 
 const MIB = 1_048_576
 const UNBOUNDED = '2147483647'
@@ -37,7 +22,7 @@ const rows = {
   listeners: {
     type: 'list',
     default: 'PLAINTEXT://127.0.0.1:9092',
-    about: 'The one address that clients connect to; port 0 takes a free one.',
+    about: 'The addresses that clients connect to, NAME://HOST:PORT each; port 0 takes a free one.',
     differs: {
       kafkaDefault: 'PLAINTEXT://:9092',
       why: 'without access control a broker should be reachable from its own machine only.',
@@ -46,12 +31,13 @@ const rows = {
   'advertised.listeners': {
     type: 'list',
     default: null,
-    about: 'The address that clients are told, when it is not the one listened on.',
+    about:
+      'The address that clients of a listener are told, by its name, when it is not the one listened on.',
   },
   'listener.security.protocol.map': {
     type: 'string',
     default: 'SASL_SSL:SASL_SSL,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT',
-    about: 'What each name in `listeners` speaks; only PLAINTEXT exists yet.',
+    about: 'What each name in `listeners` speaks: PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL.',
   },
   'controller.listener.names': {
     type: 'list',
@@ -295,7 +281,7 @@ const rows = {
     default: '',
     check: oneOf('', ...AUTHORIZER_CLASSES),
     about:
-      "Turns access control on: Kafka's StandardAuthorizer, whose rules this broker applies itself (no Java class can be loaded).",
+      "Turns access control on: Kafka's StandardAuthorizer, whose rules this broker applies itself (no Java class can be loaded). It is on without this as soon as a listener speaks SASL or asks for client certificates.",
   },
   'super.users': {
     type: 'string',
@@ -603,7 +589,9 @@ const rows = {
     check: atLeast(1),
     about: 'Segment size of the topic that keeps the state of transactions, when it is made.',
   },
-} as const satisfies Record<string, Row>
+
+  ...loginConfigRows,
+} as const satisfies Record<string, ActingRow>
 
 type Rows = typeof rows
 
@@ -611,12 +599,12 @@ type CamelCase<Name extends string> = Name extends `${infer Head}.${infer Tail}`
   ? `${Head}${Capitalize<CamelCase<Tail>>}`
   : Name
 
-type ValueOf<R extends Row> =
+type ValueOf<R extends ActingRow> =
   | (R['type'] extends 'boolean'
       ? boolean
       : R['type'] extends 'list'
         ? readonly string[]
-        : R['type'] extends 'string'
+        : R['type'] extends 'string' | 'password'
           ? string
           : number)
   | (R['default'] extends null ? undefined : never)
@@ -631,7 +619,7 @@ function arePrincipals(value: ConfigValue): boolean {
   return names.every((name) => name.trim() === '' || /^[^:]+:/.test(name.trim()))
 }
 
-export const actingBrokerConfigKeys: readonly ConfigKey[] = Object.entries<Row>(rows).map(
+export const actingBrokerConfigKeys: readonly ConfigKey[] = Object.entries<ActingRow>(rows).map(
   ([name, { default: defaultText, altersAtRunTime = false, ...row }]) => ({
     name,
     ...row,

@@ -6,6 +6,7 @@ import { actingBrokerConfigKeys, type BrokerConfig, configFieldName } from './br
 import type { ConfigKey } from './config-key.ts'
 import { brokerConfigKeys } from './config-keys.ts'
 import { type ConfigValue, parseConfigText } from './config-value.ts'
+import { listenerKey, splitListenerKey } from './listener-keys.ts'
 import type { StaticSettings } from './static-settings.ts'
 
 export type ConfigSource =
@@ -48,6 +49,16 @@ export class BrokerSettings {
     this.#refresh()
   }
 
+  /** What the settings would be if this was altered. */
+  withAltered(altered: { forThisBroker?: ConfigTexts; forEveryBroker?: ConfigTexts }) {
+    const settings = new BrokerSettings(this.#static)
+    settings.setAltered({
+      forThisBroker: altered.forThisBroker ?? this.#forThisBroker,
+      forEveryBroker: altered.forEveryBroker ?? this.#forEveryBroker,
+    })
+    return settings
+  }
+
   /** Where a broker key has values, who wins first. */
   layers(name: string): ConfigLayer[] {
     const layers: ConfigLayer[] = []
@@ -59,6 +70,27 @@ export class BrokerSettings {
     add(this.#static.get(name)?.text, 'static-broker')
     add(brokerConfigKeys.get(name)?.defaultText, 'default')
     return layers
+  }
+
+  /** The text that counts for one listener: its own, for one mechanism first, then everybody's. */
+  listenerText(listener: string, key: string, mechanism?: string): string | undefined {
+    const names = [listenerKey(listener, key), key]
+    if (mechanism !== undefined) names.unshift(listenerKey(listener, key, mechanism))
+    for (const name of names) {
+      const [layer] = this.layers(name)
+      if (layer !== undefined) return layer.text
+    }
+    return undefined
+  }
+
+  /** Keys for single listeners that somebody has set. */
+  listenerKeys(): string[] {
+    const names = new Set([
+      ...Object.keys(this.#forThisBroker),
+      ...Object.keys(this.#forEveryBroker),
+      ...this.#static.keys(),
+    ])
+    return [...names].filter((name) => splitListenerKey(name) !== undefined).sort()
   }
 
   /** Where a topic or group key has values: its own, then those of the broker keys behind it. */

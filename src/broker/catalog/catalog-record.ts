@@ -22,6 +22,16 @@ import {
   type QuotaValues,
   quotaEntityText,
 } from './client-quotas.ts'
+//   user/..., login-secret   see credential-record.ts
+
+import {
+  type CredentialRecord,
+  credentialFields,
+  credentialKey,
+  decodeCredential,
+  decodeLoginSecret,
+  type LoginSecretRecord,
+} from './credential-record.ts'
 
 export interface TopicFacts {
   readonly id: string
@@ -32,6 +42,8 @@ export interface TopicFacts {
 export type ConfigOwner = 'broker' | 'group' | 'client-metrics'
 
 export type CatalogRecord =
+  | CredentialRecord
+  | LoginSecretRecord
   | { readonly kind: 'cluster'; readonly clusterId: string }
   | { readonly kind: 'leader-epoch'; readonly leaderEpoch: number }
   | { readonly kind: 'producer-ids'; readonly nextProducerId: number }
@@ -70,6 +82,10 @@ export function encodeRecord(record: CatalogRecord): KeyAndValue {
         `deleted-topic/${record.id}`,
         record.name === null ? null : { name: record.name },
       )
+    case 'credential':
+      return encode(credentialKey(record), credentialFields(record))
+    case 'login-secret':
+      return encode('login-secret', { secret: record.secret.toString('base64') })
     case 'configs':
       return encode(`configs/${record.owner}/${record.name}`, record.configs)
     case 'client-quotas':
@@ -96,6 +112,10 @@ export function decodeRecord(key: Buffer | null, value: Buffer | null): CatalogR
     if (acl === undefined) throw unreadable(text)
     return { kind, acl, isRemoved: fields === null }
   }
+  const ofLogin = kind === 'user' ? decodeCredential(rest, fields) : undefined
+  if (ofLogin !== undefined) return ofLogin
+  const secret = kind === 'login-secret' ? decodeLoginSecret(fields) : undefined
+  if (secret !== undefined) return secret
   if (fields !== null && name === '') {
     if (kind === 'cluster') return { kind, clusterId: textField(text, fields, 'clusterId') }
     if (kind === 'leader-epoch') {

@@ -5,6 +5,7 @@
 import { AclSet } from './acl-set.ts'
 import type { CatalogRecord, ConfigOwner, TopicFacts } from './catalog-record.ts'
 import { type ClientQuota, quotaEntityText } from './client-quotas.ts'
+import { CredentialState } from './credential-state.ts'
 import type { KnownTopics } from './topic-draft.ts'
 import { collisionKey, isInternalTopic } from './topic-name.ts'
 
@@ -29,6 +30,8 @@ export class CatalogState implements KnownTopics {
   nextProducerId = 0
   partitionCount = 0
   readonly acls = new AclSet()
+  readonly credentials = new CredentialState()
+  loginSecret: Buffer | undefined
   readonly #topics = new Map<string, Topic>()
   readonly #topicsById = new Map<string, Topic>()
   readonly #nameByCollisionKey = new Map<string, string>()
@@ -55,6 +58,12 @@ export class CatalogState implements KnownTopics {
       case 'deleted-topic':
         if (record.name === null) this.#deletedTopics.delete(record.id)
         else this.#deletedTopics.set(record.id, record.name)
+        break
+      case 'credential':
+        this.credentials.apply(record)
+        break
+      case 'login-secret':
+        this.loginSecret = record.secret
         break
       case 'configs':
         if (record.configs === null) this.#configs[record.owner].delete(record.name)

@@ -17,8 +17,10 @@ import { BrokerSettings } from './broker-settings.ts'
 import { type CatalogRecord, type ConfigOwner, encodeRecord } from './catalog-record.ts'
 import { CatalogState, type Topic, topicOf } from './catalog-state.ts'
 import { type ClientQuota, quotaEntityText } from './client-quotas.ts'
+import type { CredentialState } from './credential-state.ts'
 import { type AclRemoval, decideNewAcls, Removals } from './decide-acls.ts'
 import { type ConfigDecision, ownerNames, type ResourceType } from './decide-configs.ts'
+import { type CredentialChange, decideCredentials } from './decide-credentials.ts'
 import { decideQuotas, type QuotaAlteration } from './decide-quotas.ts'
 import {
   decidePartitions,
@@ -113,6 +115,7 @@ const PRODUCER_IDS_PER_BLOCK = 1000
 const TOPICS_PER_TURN = 500
 /** Even, so that the two records of a deletion stand in one batch. */
 const RECORDS_PER_BATCH = 500
+const LOGIN_SECRET_BYTES = 32
 const MIB = 1_048_576
 
 const LOG_CONFIG = {
@@ -225,6 +228,11 @@ export class Catalog {
     return this.#state.configNames(owner)
   }
 
+  /** Of users; read it, and change it by `alterCredentials`. */
+  get credentials(): Pick<CredentialState, 'credential' | 'users' | 'sample'> {
+    return this.#state.credentials
+  }
+
   /** From now on topics come and go together with their files. */
   keepFilesWith(files: TopicFiles): void {
     this.#files = files
@@ -321,13 +329,13 @@ export class Catalog {
   /** @param decide from what is set now to the whole new set */
   alterConfigs(
     resource: ConfigResource,
-    decide: (current: Readonly<Record<string, string>>) => ConfigDecision,
+    decide: (current: Readonly<Record<string, string>>) => ConfigDecision | Promise<ConfigDecision>,
     { validateOnly = false }: { validateOnly?: boolean } = {},
   ): Promise<Outcome> {
     return this.#exclusively(async () => {
       const wrong = this.#explainWrongResource(resource)
       if (wrong !== undefined) return wrong
-      const decision = decide(this.configsOf(resource))
+      const decision = await decide(this.configsOf(resource))
       if (decision.kind === 'refused') return decision
       const outOfBounds =
         resource.type === 'group' ? explainOutOfBounds(decision.texts, this.config) : undefined
@@ -409,6 +417,32 @@ export class Catalog {
         const refusal = found.map((acl) => refused.get(acl)).find((one) => one !== undefined)
         return refusal ?? { ...DONE, acls: found }
       })
+    })
+  }
+
+  /** Each user is decided by itself; what is allowed is durable when it resolves. */
+  alterCredentials(
+    changes: readonly CredentialChange[],
+  ): Promise<{ readonly user: string; readonly outcome: Outcome }[]> {
+    return this.#exclusively(async () => {
+      const outcomes = []
+      for (const { user, outcome } of decideCredentials(changes, this.#state.credentials)) {
+        const isAllowed = outcome.kind === 'allowed'
+        const written = isAllowed ? await this.#writeTogether(outcome.records) : outcome
+        outcomes.push({ user, outcome: written })
+      }
+      return outcomes
+    })
+  }
+
+  /** The same for as long as the folder lives; made when it is first asked for. */
+  async loginSecret(): Promise<Buffer> {
+    return this.#exclusively(async () => {
+      if (this.#state.loginSecret === undefined) {
+        const secret = this.#host.random.bytes(LOGIN_SECRET_BYTES)
+        await this.#mustWrite([{ kind: 'login-secret', secret }], { mayUseReserve: true })
+      }
+      return this.#state.loginSecret!
     })
   }
 

@@ -28,6 +28,16 @@ export interface ConfigKey {
   readonly isInternal?: boolean
 }
 
+/** A key of the broker that acts, as its table says it. */
+export interface ActingRow {
+  readonly type: ConfigKey['type']
+  readonly default: string | null
+  readonly check?: ConfigCheck
+  readonly about: string
+  readonly altersAtRunTime?: true
+  readonly differs?: ConfigDifference
+}
+
 /** Where our default is not Kafka's: Kafka's, and why. */
 export interface ConfigDifference {
   readonly kafkaDefault: string | null

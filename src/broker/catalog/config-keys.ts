@@ -5,6 +5,7 @@
 import { actingBrokerConfigKeys } from './broker-config-keys.ts'
 import type { ConfigEffect, ConfigKey, InertGroup } from './config-key.ts'
 import { inertConfigKeys } from './inert-config-keys.ts'
+import { splitListenerKey } from './listener-keys.ts'
 import { refusedConfigKeys } from './refused-config-keys.ts'
 import { topicConfigKeys } from './topic-config-keys.ts'
 
@@ -45,6 +46,15 @@ export const brokerConfigKeys: ReadonlyMap<string, ConfigKey> = new Map(
     ...throttleKeys,
   ].map((key) => [key.name, key]),
 )
+
+/** A key of the broker, also one for a single listener. */
+export function brokerConfigKey(name: string): ConfigKey | undefined {
+  const known = brokerConfigKeys.get(name)
+  if (known !== undefined) return known
+  const parts = splitListenerKey(name)
+  const base = parts && brokerConfigKeys.get(parts.key)
+  return base && { ...base, name, defaultText: null, altersAtRunTime: parts.altersAtRunTime }
+}
 
 function* fallbackKeys(): Generator<ConfigKey> {
   for (const topicKey of topicConfigKeys.values()) {

@@ -54,9 +54,9 @@ export function readConfig(
   text: string,
 ): ReadConfig {
   const value = parseConfigText(key.type, text)
-  if (value === undefined) return invalid(key.name, text, ALLOWED_BY_TYPE[key.type])
+  if (value === undefined) return invalid(key, text, ALLOWED_BY_TYPE[key.type])
   if (key.check !== undefined && !key.check.accepts(value)) {
-    return invalid(key.name, text, key.check.allowed)
+    return invalid(key, text, key.check.allowed)
   }
   return { kind: 'value', value }
 }
@@ -139,8 +139,18 @@ export function exactly(only: number): ConfigCheck {
   return { allowed: String(only), accepts: (value) => value === only }
 }
 
-function invalid(name: string, text: string, allowed: string): ReadConfig {
-  return { kind: 'invalid', message: `${name} cannot be '${text}': it must be ${allowed}.` }
+/** A value as a message may show it: a secret is none of a message's. */
+export function shownText(type: ConfigType, text: string): string {
+  return type === 'password' ? 'what it was set to' : `'${text}'`
+}
+
+function invalid(
+  { name, type }: { readonly name: string; readonly type: ConfigType },
+  text: string,
+  allowed: string,
+): ReadConfig {
+  const shown = shownText(type, text)
+  return { kind: 'invalid', message: `${name} cannot be ${shown}: it must be ${allowed}.` }
 }
 
 function parseBoolean(text: string): boolean | undefined {

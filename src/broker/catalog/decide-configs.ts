@@ -4,8 +4,8 @@
 
 import { ErrorCode } from '../wire/error-codes.ts'
 import type { ConfigKey } from './config-key.ts'
-import { brokerConfigKeys, nearestKey } from './config-keys.ts'
-import { canonicalText, parseConfigText, readConfig } from './config-value.ts'
+import { brokerConfigKey, brokerConfigKeys, nearestKey } from './config-keys.ts'
+import { canonicalText, parseConfigText, readConfig, shownText } from './config-value.ts'
 import { clientMetricsConfigKeys, groupConfigKeys } from './group-config-keys.ts'
 import { type Refusal, refuse, refuseConfig } from './refusal.ts'
 import { topicConfigKeys } from './topic-config-keys.ts'
@@ -30,6 +30,10 @@ export const configKeysOf: Readonly<Record<ResourceType, ReadonlyMap<string, Con
   broker: brokerConfigKeys,
   group: groupConfigKeys,
   'client-metrics': clientMetricsConfigKeys,
+}
+
+function configKey(type: ResourceType, name: string): ConfigKey | undefined {
+  return type === 'broker' ? brokerConfigKey(name) : configKeysOf[type].get(name)
 }
 
 export const ownerNames: Readonly<Record<ResourceType, string>> = {
@@ -85,7 +89,7 @@ export function alterConfigs(
       changed.push({ name, value })
       continue
     }
-    const key = configKeysOf[type].get(name)
+    const key = configKey(type, name)
     if (key === undefined) return refuseUnknown(type, name)
     if (key.type !== 'list') {
       return refuseConfig(`${name} is no list, so nothing can be appended or subtracted.`)
@@ -110,14 +114,14 @@ function checkAll(
 ): ConfigDecision {
   const texts: Record<string, string> = { ...current }
   for (const { name, value } of changed) {
-    const key = configKeysOf[type].get(name)
+    const key = configKey(type, name)
     if (key === undefined) return refuseUnknown(type, name)
     const text = value ?? ''
     const read = readConfig(key, text)
     if (read.kind === 'invalid') return refuseConfig(read.message)
     const canonical = canonicalText(key.type, text)
     if (key.effect === 'refused' && canonical !== (key.defaultText ?? '')) {
-      return refuseConfig(`${name} cannot be '${text}': ${key.about}`)
+      return refuseConfig(`${name} cannot be ${shownText(key.type, text)}: ${key.about}`)
     }
     texts[name] = canonical
   }
@@ -139,7 +143,7 @@ function explainContradiction(type: ResourceType, texts: Texts): string | undefi
 
 function explainFixedAtStart(entries: readonly { readonly name: string }[]): Refusal | undefined {
   for (const { name } of entries) {
-    const key = brokerConfigKeys.get(name)
+    const key = brokerConfigKey(name)
     if (key === undefined) return refuseUnknown('broker', name)
     if (!key.altersAtRunTime) {
       return refuse(

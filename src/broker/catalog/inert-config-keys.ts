@@ -30,6 +30,21 @@ export const inertConfigKeys: readonly InertGroup[] = [
     ],
   },
   {
+    why: 'No broker calls another one, so nobody logs in for it or looks at its name.',
+    rows: [
+      ['sasl.mechanism.controller.protocol', 'string', 'GSSAPI'],
+      ['sasl.mechanism.inter.broker.protocol', 'string', 'GSSAPI'],
+      ['ssl.endpoint.identification.algorithm', 'string', 'https'],
+    ],
+  },
+  {
+    why: 'A new certificate may always carry other names than the one before.',
+    rows: [
+      ['ssl.allow.dn.changes', 'boolean', 'false'],
+      ['ssl.allow.san.changes', 'boolean', 'false'],
+    ],
+  },
+  {
     why: 'There is no quorum of controllers: the catalogue is a log in the data folder.',
     rows: [
       ['broker.heartbeat.interval.ms', 'int', '2000'],

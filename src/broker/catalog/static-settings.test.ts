@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { BrokerSettings } from './broker-settings.ts'
 import { brokerConfigKeys } from './config-keys.ts'
-import { advertisedAddress, listenAddress } from './listeners.ts'
+import { planListeners } from './listeners.ts'
 import {
   resolveSettings,
   type SettingSources,
@@ -22,7 +22,7 @@ describe('the settings of a broker', () => {
     }
     const config = configOf(sources)
 
-    assert.deepEqual(listenAddress(config), { host: '127.0.0.1', port: 1 })
+    assert.deepEqual(planListeners(config)[0]!.bind, { host: '127.0.0.1', port: 1 })
     assert.equal(config.numPartitions, 2)
     assert.equal(config.fetchMaxBytes, 3333)
     assert.equal(config.autoCreateTopicsEnable, true)
@@ -64,7 +64,14 @@ describe('the settings of a broker', () => {
       /authorizer\.class\.name cannot be 'com\.example\.RangerAuthorizer': it must be one of/,
     )
     assert.throws(() => configOf(file('super.users=alice')), /principals like User:alice/)
-    assert.throws(() => configOf(file('ssl.keystore.location=/x')), /TLS does not exist yet/)
+    assert.throws(
+      () => configOf(file('sasl.kerberos.service.name=kafka')),
+      /sasl.kerberos.service.name is refused. Kerberos does not exist here/,
+    )
+    assert.throws(
+      () => configOf(file('ssl.enabled.protocols=TLSv1.1,TLSv1.2')),
+      /ssl.enabled.protocols cannot be 'TLSv1.1,TLSv1.2': it must be a list of TLSv1.2, TLSv1.3/,
+    )
   })
 
   it('that have no effect are taken, and said so', () => {
@@ -101,26 +108,52 @@ log.segment.bytes=1073741824
   )
 
   it('gives the address of its clients and the folder of its data', () => {
-    assert.deepEqual(listenAddress(config), { host: '0.0.0.0', port: 9092 })
-    assert.deepEqual(advertisedAddress(config), { host: 'kafka.example', port: 9092 })
+    assert.deepEqual(planListeners(config)[0]!.bind, { host: '0.0.0.0', port: 9092 })
+    assert.deepEqual(planListeners(config)[0]!.advertise, { host: 'kafka.example', port: 9092 })
     assert.deepEqual(config.logDirs, ['/var/lib/millrace'])
   })
 })
 
 describe('a listener', () => {
-  const listen = (text: string) => listenAddress(configOf(file(`listeners=${text}`)))
+  const listen = (text: string) => planListeners(configOf(file(`listeners=${text}`)))[0]!.bind
 
   it('may be of IPv6', () => {
     assert.deepEqual(listen('PLAINTEXT://[::1]:0'), { host: '::1', port: 0 })
   })
 
-  it('is refused when it is none, speaks what does not exist, or is one of several', () => {
+  it('speaks what its name says, or what the map says of it', () => {
+    const plans = planListeners(
+      configOf(
+        file(
+          'listeners=PLAINTEXT://127.0.0.1:1,OUT://:2\nadvertised.listeners=OUT://kafka.example:9094\nlistener.security.protocol.map=PLAINTEXT:PLAINTEXT,OUT:SASL_SSL',
+        ),
+      ),
+    )
+
+    assert.deepEqual(
+      plans.map(({ name, protocol, advertise }) => [name, protocol, advertise?.host]),
+      [
+        ['PLAINTEXT', 'PLAINTEXT', undefined],
+        ['OUT', 'SASL_SSL', 'kafka.example'],
+      ],
+    )
+  })
+
+  it('is refused when it is none, speaks what does not exist, or shares a name or an address', () => {
     assert.throws(() => listen('localhost'), /'localhost' is no listener/)
     assert.throws(() => listen('PLAINTEXT://x:99999'), /is no listener/)
-    assert.throws(() => listen('SASL_SSL://:9093'), /speaks SASL_SSL; only PLAINTEXT exists yet/)
-    assert.throws(() => listen('PLAINTEXT://:1,OTHER://:2'), /only one exists yet/)
     assert.throws(
-      () => advertisedAddress(configOf(file('advertised.listeners=PLAINTEXT://:9092'))),
+      () => listen('OTHER://:2'),
+      /Listener OTHER stands for no protocol: map it to one of/,
+    )
+    assert.throws(() => listen('PLAINTEXT://:1,PLAINTEXT://:2'), /names a listener twice/)
+    assert.throws(() => listen('PLAINTEXT://:1,SSL://:1'), /names an address twice/)
+    assert.throws(
+      () => planListeners(configOf(file('advertised.listeners=SSL://kafka.example:9092'))),
+      /advertised.listeners names SSL, which listeners does not/,
+    )
+    assert.throws(
+      () => planListeners(configOf(file('advertised.listeners=PLAINTEXT://:9092'))),
       /needs a host/,
     )
   })

@@ -2,7 +2,7 @@
 // Invariant: what comes out is known, valid and does not promise what does not exist; everything
 // else ends the start with one plain sentence that says where the setting stands.
 
-import { brokerConfigKeys, nearestKey } from './config-keys.ts'
+import { brokerConfigKey, brokerConfigKeys, nearestKey } from './config-keys.ts'
 import { readConfig } from './config-value.ts'
 import { parseProperties } from './properties-file.ts'
 
@@ -36,7 +36,11 @@ const shortVariables: Readonly<Record<string, string | undefined>> = {
   MILLRACE_LISTEN: 'listeners',
   MILLRACE_ADVERTISE: 'advertised.listeners',
 }
-const otherVariables: readonly string[] = ['MILLRACE_CONFIG', 'MILLRACE_BROKER']
+const otherVariables: readonly string[] = [
+  'MILLRACE_CONFIG',
+  'MILLRACE_BROKER',
+  'MILLRACE_COMMAND_CONFIG',
+]
 
 /** `MILLRACE_LOG_RETENTION_MS` for `log.retention.ms`; the own prefix is not said twice. */
 export function variableFor(key: string): string {
@@ -60,7 +64,7 @@ export function resolveSettings(sources: SettingSources): StaticSettings {
 export function settingsWithoutEffect(settings: StaticSettings): string[] {
   const sentences: string[] = []
   for (const [name, { text, origin }] of settings) {
-    const key = brokerConfigKeys.get(name)
+    const key = brokerConfigKey(name)
     if (key?.effect !== 'none' || text === key.defaultText) continue
     sentences.push(`${origin}: ${name} has no effect: ${key.about}`)
   }
@@ -70,7 +74,7 @@ export function settingsWithoutEffect(settings: StaticSettings): string[] {
 function addFile(settings: Map<string, Setting>, file: { path: string; text: string }): void {
   for (const { key, value, line } of parseProperties(file.text)) {
     const origin = `${file.path} line ${line}`
-    if (!brokerConfigKeys.has(key)) throw unknown(origin, key, brokerConfigKeys.keys())
+    if (brokerConfigKey(key) === undefined) throw unknown(origin, key, brokerConfigKeys.keys())
     settings.set(key, { text: value, origin })
   }
 }
@@ -103,7 +107,7 @@ function asListener(text: string): string {
 }
 
 function checkSetting(name: string, { text, origin }: Setting): void {
-  const key = brokerConfigKeys.get(name)
+  const key = brokerConfigKey(name)
   if (key === undefined) throw unknown(origin, name, brokerConfigKeys.keys())
   const read = readConfig(key, text)
   if (read.kind === 'invalid') throw new ConfigError(`${origin}: ${read.message}`)

@@ -10,13 +10,14 @@ import type { NetReceiver, NetSocket } from '../../host/net.ts'
 import { ApiKey } from '../wire/api-keys.ts'
 import type { BufferPool } from './buffer-pool.ts'
 import { type Dispatch, type Dispatched, RequestRefused } from './dispatch.ts'
-import { FrameAssembly } from './frame-assembly.ts'
+import { FrameAssembly, type FrameBounds } from './frame-assembly.ts'
 import type { ClientConnection } from './handler.ts'
 import type { HostAndPort } from './host-and-port.ts'
 import { describeError, type JsonLog } from './json-log.ts'
 import { Mute } from './quotas/mute.ts'
 import type { MemoryWaiter, RequestMemory } from './request-memory.ts'
 import type { ResponseMemory } from './response-memory.ts'
+import type { Login } from './security/login.ts'
 import { ANONYMOUS, type Principal } from './security/principal.ts'
 
 export interface ConnectionLimits {
@@ -32,9 +33,12 @@ export interface ConnectionLimits {
 
 interface Request {
   readonly frame: Buffer
+  /** Where its bytes count. */
+  readonly memory: RequestMemory
   readonly mayOverlap: boolean
   answer: readonly Buffer[] | undefined
   onSent: (() => void) | undefined
+  isLast: boolean
   isDone: boolean
 }
 
@@ -47,12 +51,13 @@ const PROGRESS_BYTES = 64 * 1024
 export class Connection implements ClientConnection, MemoryWaiter, NetReceiver {
   readonly id: number
   readonly remoteAddress: string
-  readonly principal: Principal = ANONYMOUS
   readonly advertised: HostAndPort
+  readonly login: Login | undefined
+  readonly #principal: Principal
   readonly #socket: NetSocket
   readonly #dispatch: Dispatch
   readonly #limits: ConnectionLimits
-  readonly #memory: RequestMemory
+  #memory: RequestMemory
   readonly #responses: ResponseMemory
   readonly #pool: BufferPool
   readonly #log: JsonLog
@@ -83,6 +88,10 @@ export class Connection implements ClientConnection, MemoryWaiter, NetReceiver {
     id: number
     socket: NetSocket
     advertised: HostAndPort
+    /** Who it is known to be already. */
+    principal?: Principal | undefined
+    /** Where it has to say who it is, and the memory that its requests take until then. */
+    login?: { state: Login; memory: RequestMemory } | undefined
     dispatch: Dispatch
     limits: ConnectionLimits
     memory: RequestMemory
@@ -100,7 +109,9 @@ export class Connection implements ClientConnection, MemoryWaiter, NetReceiver {
     this.advertised = options.advertised
     this.#dispatch = options.dispatch
     this.#limits = options.limits
-    this.#memory = options.memory
+    this.#principal = options.principal ?? ANONYMOUS
+    this.login = options.login?.state
+    this.#memory = options.login?.memory ?? options.memory
     this.#responses = options.responses
     this.#pool = options.pool
     this.#log = options.log
@@ -108,12 +119,14 @@ export class Connection implements ClientConnection, MemoryWaiter, NetReceiver {
     this.#timers = options.timers
     this.#assembly = new FrameAssembly({
       maxFrameBytes: options.limits.maxFrameBytes,
+      boundsNow: () => this.login && boundsBeforeLogin(this.login),
       scratch: options.scratch,
       pool: options.pool,
-      mayReserve: (bytes) => options.memory.mayReserve(bytes),
+      mayReserve: (bytes) => this.#memory.mayReserve(bytes),
       onFrame: (frame) => this.#accept(frame),
       onFault: (reason) => this.close(reason),
     })
+    this.login?.onDone(() => this.#takeMemoryFrom(options.memory))
     this.#progressAtMs = options.clock.monotonicMs()
     this.#socket.onDrain(() => this.#drained())
     this.#socket.onClose(() => this.#closed())
@@ -127,6 +140,10 @@ export class Connection implements ClientConnection, MemoryWaiter, NetReceiver {
 
   get isClosed(): boolean {
     return this.#isClosed
+  }
+
+  get principal(): Principal {
+    return this.login?.principal ?? this.#principal
   }
 
   onClose(listener: () => void): () => void {
@@ -192,8 +209,17 @@ export class Connection implements ClientConnection, MemoryWaiter, NetReceiver {
     this.#progressed()
     this.#memory.addComplete(frame.length)
     this.#inFlightBytes += frame.length
-    const mayOverlap = frame.readInt16BE(0) === ApiKey.PRODUCE
-    this.#waiting.push({ frame, mayOverlap, answer: undefined, onSent: undefined, isDone: false })
+    const mayOverlap =
+      this.login?.isPending !== true && frame.length > 1 && frame.readInt16BE(0) === ApiKey.PRODUCE
+    this.#waiting.push({
+      frame,
+      memory: this.#memory,
+      mayOverlap,
+      answer: undefined,
+      onSent: undefined,
+      isLast: false,
+      isDone: false,
+    })
   }
 
   #accountPartial(): void {
@@ -228,13 +254,15 @@ export class Connection implements ClientConnection, MemoryWaiter, NetReceiver {
     }
   }
 
-  #finish(request: Request, { chunks, onSent, isFrameFree, throttleMs = 0 }: Dispatched): void {
+  #finish(request: Request, dispatched: Dispatched): void {
+    const { chunks, onSent, isFrameFree, throttleMs = 0, isLast = false } = dispatched
     request.isDone = true
     request.answer = chunks
     request.onSent = onSent
+    request.isLast = isLast
     // The frame lives until here: its batches were written from it.
     this.#inFlightBytes -= request.frame.length
-    this.#memory.release(request.frame.length)
+    request.memory.release(request.frame.length)
     if (isFrameFree) this.#pool.give(request.frame)
     if (throttleMs > 0 && !this.#isClosed) this.#muteFor(throttleMs)
     if (this.#isClosed || this.#isFlushScheduled || this.#running[0] !== request) return
@@ -260,13 +288,15 @@ export class Connection implements ClientConnection, MemoryWaiter, NetReceiver {
     const chunks: Buffer[] = []
     const sent: (() => void)[] = []
     let done = 0
-    for (const { isDone, answer, onSent } of this.#running) {
+    for (const { isDone, answer, onSent, isLast } of this.#running) {
       if (!isDone) break
       done++
+      if (isLast) this.#isDraining = true
       for (const chunk of answer ?? []) chunks.push(chunk)
       if (onSent !== undefined) sent.push(onSent)
     }
     this.#running.splice(0, done)
+    if (this.#running.length === 0 && this.login?.hasFailed) this.#dropWaiting()
     this.#progressed()
     if (chunks.length > 0 && !this.#write(chunks, sent)) this.#isWriteBlocked = true
     this.#start()
@@ -326,6 +356,24 @@ export class Connection implements ClientConnection, MemoryWaiter, NetReceiver {
     this.#socket.end()
   }
 
+  /** What has come since is not answered. */
+  #dropWaiting(): void {
+    for (const { memory, frame } of this.#waiting) memory.release(frame.length)
+    this.#waiting = []
+  }
+
+  /** From now on its requests count with everybody's. */
+  #takeMemoryFrom(memory: RequestMemory): void {
+    const partial = { arrivedBytes: this.#partialBytes, reservedBytes: this.#reservedBytes }
+    this.#memory.addPartial({
+      arrivedBytes: -partial.arrivedBytes,
+      reservedBytes: -partial.reservedBytes,
+    })
+    this.#memory.forget(this)
+    this.#memory = memory
+    memory.addPartial(partial)
+  }
+
   #progressed(): void {
     this.#progressAtMs = this.#clock.monotonicMs()
     this.#progressBytes = 0
@@ -335,8 +383,7 @@ export class Connection implements ClientConnection, MemoryWaiter, NetReceiver {
     if (this.#isClosed) return
     this.#isClosed = true
     this.#mute?.cancel()
-    for (const request of this.#waiting) this.#memory.release(request.frame.length)
-    this.#waiting = []
+    this.#dropWaiting()
     this.#memory.addPartial({
       arrivedBytes: -this.#partialBytes,
       reservedBytes: -this.#reservedBytes,
@@ -345,5 +392,16 @@ export class Connection implements ClientConnection, MemoryWaiter, NetReceiver {
     this.#responses.release(this.#unsentBytes)
     for (const listener of [...this.#closeListeners]) listener()
     this.#closeListeners.clear()
+  }
+}
+
+function boundsBeforeLogin(login: Login): FrameBounds | undefined {
+  if (!login.isPending && !login.expectsBareToken) return undefined
+  const limitName = 'sasl.server.max.receive.size'
+  // A bare token may be of any length, also none.
+  return {
+    ...(login.expectsBareToken && { minBytes: 0 }),
+    maxBytes: login.maxReceiveBytes,
+    limitName,
   }
 }

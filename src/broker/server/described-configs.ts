@@ -4,7 +4,7 @@
 import type { BrokerSettings, ConfigLayer, ConfigSource } from '../catalog/broker-settings.ts'
 import type { ConfigResource } from '../catalog/catalog.ts'
 import type { ConfigKey } from '../catalog/config-key.ts'
-import { brokerConfigKeys } from '../catalog/config-keys.ts'
+import { brokerConfigKey } from '../catalog/config-keys.ts'
 import { type ConfigType, canonicalText } from '../catalog/config-value.ts'
 import { configKeysOf, type ResourceType } from '../catalog/decide-configs.ts'
 
@@ -70,16 +70,26 @@ export function describeConfigsOf(
   resource: ConfigResource,
   options: DescribeOptions,
 ): DescribedConfig[] {
-  const asked = options.keys && new Set(options.keys)
-  const sorted = sortedKeys[resource.type]
-  const keys = asked === null ? sorted : sorted.filter((key) => asked.has(key.name))
-  if (resource.type !== 'broker') return keys.map((key) => describe(resource, key, options))
+  if (resource.type !== 'broker') {
+    const asked = options.keys && new Set(options.keys)
+    const sorted = sortedKeys[resource.type]
+    const keys = asked === null ? sorted : sorted.filter((key) => asked.has(key.name))
+    return keys.map((key) => describe(resource, key, options))
+  }
+  const keys = brokerKeys(options)
   // "Every broker" is no broker: it has what was altered for it, and no defaults.
   if (resource.name === '') {
     const altered = keys.filter((key) => options.own[key.name] !== undefined)
     return altered.map((key) => describeAltered(key, options))
   }
   return keys.map((key) => entry(key, options.settings.layers(key.name), options))
+}
+
+/** Those of single listeners exist once they are set. */
+function brokerKeys({ settings, keys: asked }: DescribeOptions): ConfigKey[] {
+  const ofListeners = settings.listenerKeys().flatMap((name) => brokerConfigKey(name) ?? [])
+  const all = [...sortedKeys.broker, ...ofListeners].sort((a, b) => (a.name < b.name ? -1 : 1))
+  return asked === null ? all : all.filter((key) => asked.includes(key.name))
 }
 
 function describe(
@@ -109,7 +119,7 @@ function entry(
   const isSensitive = key.type === 'password'
   const winner = layers[0]
   const shown = (layer: ConfigLayer) => {
-    const type = brokerConfigKeys.get(layer.name)?.type ?? key.type
+    const type = brokerConfigKey(layer.name)?.type ?? key.type
     return isSensitive ? null : canonicalText(type, layer.text)
   }
   return {

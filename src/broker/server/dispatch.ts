@@ -10,6 +10,7 @@ import { ErrorCode } from '../wire/error-codes.ts'
 import type { ClientConnection, Handler, HandlerContext } from './handler.ts'
 import { describeError } from './json-log.ts'
 import { UNRESTRICTED } from './security/access.ts'
+import type { Login } from './security/login.ts'
 import type { BrokerServices } from './services.ts'
 
 export interface Dispatched {
@@ -21,6 +22,8 @@ export interface Dispatched {
   readonly throttleMs?: number
   /** To be called when the chunks have been sent; not when the connection closed before. */
   readonly onSent?: (() => void) | undefined
+  /** The connection ends once this is sent. */
+  readonly isLast?: boolean
 }
 
 export type Dispatch = (frame: Buffer, connection: ClientConnection) => Promise<Dispatched>
@@ -50,7 +53,11 @@ export function createDispatch(
   broker: BrokerServices,
 ): Dispatch {
   return async (frame, connection) => {
+    const { login } = connection
+    if (login?.expectsBareToken) return answerBareToken(frame, login)
     const header = readHeader(frame)
+    const refusal = login?.explainRefusal(header.apiKey)
+    if (refusal !== undefined) throw refused(header, handlerFor(header.apiKey), refusal)
     const handler = handlerFor(header.apiKey)
     if (handler === undefined) throw refused(header, undefined, 'unknown API key')
     const [first, last] = handler.versions
@@ -101,7 +108,8 @@ export function createDispatch(
       metrics.requests.answered(handler.api, host.clock.monotonicMs() - startMs, bytes)
       const { throttleMs } = context
       if (result.kind === 'none') return { chunks: undefined, isFrameFree, throttleMs }
-      return { chunks: result.chunks, isFrameFree, throttleMs, onSent: sentListener }
+      const isLast = connection.login?.hasFailed === true
+      return { chunks: result.chunks, isFrameFree, throttleMs, onSent: sentListener, isLast }
     } catch (error) {
       if (error instanceof RequestRefused) throw error
       if (error instanceof DecodeError) throw refused(header, handler, error.message, error)
@@ -115,6 +123,18 @@ function bytesOf(chunks: readonly Buffer[]): number {
   let bytes = 0
   for (const chunk of chunks) bytes += chunk.length
   return bytes
+}
+
+/** After SaslHandshake of version 0: there is no place for an error but the end. */
+async function answerBareToken(frame: Buffer, login: Login): Promise<Dispatched> {
+  const { token } = await login.authenticate(frame)
+  if (login.hasFailed) {
+    const request = { clientId: null, api: 'a token of SASL', apiVersion: 0 }
+    throw new RequestRefused('the login has failed', request)
+  }
+  const length = Buffer.alloc(4)
+  length.writeInt32BE(token.length)
+  return { chunks: [length, token], isFrameFree: false }
 }
 
 function readHeader(frame: Buffer): RequestHeader {

@@ -20,8 +20,18 @@ const FIRST_BYTES = 128 * 1024
 /** A thousand connections may all read at the same moment, before the bound on memory is looked at. */
 const MAX_READ_BYTES = 64 * 1024
 
+export interface FrameBounds {
+  /** Default: the beginning that every request has. */
+  readonly minBytes?: number
+  readonly maxBytes: number
+  /** The key that the bound comes from. */
+  readonly limitName: string
+}
+
 export interface FrameAssemblyOptions {
   readonly maxFrameBytes: number
+  /** Other bounds for the frame that begins now; undefined: `maxFrameBytes`. */
+  readonly boundsNow?: () => FrameBounds | undefined
   /** Shared: nothing in it is needed once `filled` returns. */
   readonly scratch: Buffer
   /** Where large frames get their memory, when it is given back. */
@@ -78,8 +88,12 @@ export class FrameAssembly implements NetReceiver {
       if (this.#lengthBytes < LENGTH_BYTES) return
       this.#lengthBytes = 0
       const frameBytes = this.#length.readInt32BE(0)
-      if (frameBytes < MIN_FRAME_BYTES || frameBytes > this.#options.maxFrameBytes) {
-        this.#options.onFault(this.#describe(frameBytes))
+      const bounds = this.#options.boundsNow?.() ?? {
+        maxBytes: this.#options.maxFrameBytes,
+        limitName: 'socket.request.max.bytes',
+      }
+      if (frameBytes < (bounds.minBytes ?? MIN_FRAME_BYTES) || frameBytes > bounds.maxBytes) {
+        this.#options.onFault(describeFault(frameBytes, bounds))
         return
       }
       const taken = Math.min(frameBytes, chunk.length - at)
@@ -118,11 +132,10 @@ export class FrameAssembly implements NetReceiver {
       frame.copy(this.#frame)
     }
   }
+}
 
-  #describe(bytes: number): string {
-    const { maxFrameBytes } = this.#options
-    return bytes > maxFrameBytes
-      ? `a frame of ${bytes} bytes is above socket.request.max.bytes (${maxFrameBytes})`
-      : `a frame of ${bytes} bytes is too short for a request header`
-  }
+function describeFault(bytes: number, { maxBytes, limitName }: FrameBounds): string {
+  return bytes > maxBytes
+    ? `a frame of ${bytes} bytes is above ${limitName} (${maxBytes})`
+    : `a frame of ${bytes} bytes is too short for a request header`
 }

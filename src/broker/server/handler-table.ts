@@ -16,6 +16,7 @@ import { handler as leaveGroup } from './handlers/13-leave-group.ts'
 import { handler as syncGroup } from './handlers/14-sync-group.ts'
 import { handler as describeGroups } from './handlers/15-describe-groups.ts'
 import { handler as listGroups } from './handlers/16-list-groups.ts'
+import { handler as saslHandshake } from './handlers/17-sasl-handshake.ts'
 import { handler as apiVersions } from './handlers/18-api-versions.ts'
 import { handler as createTopics } from './handlers/19-create-topics.ts'
 import { handler as deleteTopics } from './handlers/20-delete-topics.ts'
@@ -33,6 +34,7 @@ import { handler as deleteAcls } from './handlers/31-delete-acls.ts'
 import { handler as describeConfigs } from './handlers/32-describe-configs.ts'
 import { handler as alterConfigs } from './handlers/33-alter-configs.ts'
 import { handler as describeLogDirs } from './handlers/35-describe-log-dirs.ts'
+import { handler as saslAuthenticate } from './handlers/36-sasl-authenticate.ts'
 import { handler as createPartitions } from './handlers/37-create-partitions.ts'
 import { handler as deleteGroups } from './handlers/42-delete-groups.ts'
 import { handler as electLeaders } from './handlers/43-elect-leaders.ts'
@@ -42,6 +44,8 @@ import { handler as listPartitionReassignments } from './handlers/46-list-partit
 import { handler as offsetDelete } from './handlers/47-offset-delete.ts'
 import { handler as describeClientQuotas } from './handlers/48-describe-client-quotas.ts'
 import { handler as alterClientQuotas } from './handlers/49-alter-client-quotas.ts'
+import { handler as describeUserScramCredentials } from './handlers/50-describe-user-scram-credentials.ts'
+import { handler as alterUserScramCredentials } from './handlers/51-alter-user-scram-credentials.ts'
 import { handler as updateFeatures } from './handlers/57-update-features.ts'
 import { handler as describeCluster } from './handlers/60-describe-cluster.ts'
 import { handler as describeProducers } from './handlers/61-describe-producers.ts'
@@ -67,6 +71,7 @@ const handlers: readonly Handler[] = [
   syncGroup,
   describeGroups,
   listGroups,
+  saslHandshake,
   apiVersions,
   createTopics,
   deleteTopics,
@@ -84,6 +89,7 @@ const handlers: readonly Handler[] = [
   describeConfigs,
   alterConfigs,
   describeLogDirs,
+  saslAuthenticate,
   createPartitions,
   deleteGroups,
   electLeaders,
@@ -93,6 +99,8 @@ const handlers: readonly Handler[] = [
   offsetDelete,
   describeClientQuotas,
   alterClientQuotas,
+  describeUserScramCredentials,
+  alterUserScramCredentials,
   updateFeatures,
   describeCluster,
   describeProducers,

@@ -138,7 +138,7 @@ export async function openHandlerWorld(
     log,
   })
   const quotas = new ClientQuotas({ clock: host.clock, config, catalog })
-  const rules = authorizerSettings(config)
+  const rules = authorizerSettings(catalog.settings)
   const { clock } = host
   const authorizer = rules && new Authorizer({ catalog, settings: rules, log, clock })
   const watchAccess = options.watchAccess ?? ((access: Access) => access)

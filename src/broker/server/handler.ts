@@ -18,6 +18,7 @@ import { errorPlacesOf } from './metrics/request-metrics.ts'
 import { quotaClientOf, RequestAccounting } from './quotas/request-accounting.ts'
 import type { Access } from './security/access.ts'
 import type { AccessRule } from './security/access-rule.ts'
+import type { Login } from './security/login.ts'
 import type { Principal } from './security/principal.ts'
 import type { BrokerServices } from './services.ts'
 
@@ -28,6 +29,8 @@ export interface ClientConnection {
   readonly remoteAddress: string
   /** Who is at the other end, from now until it logs in again. */
   readonly principal: Principal
+  /** Where its listener asks it to log in. */
+  readonly login?: Login | undefined
   /** The broker's own address as this client has to be told it. */
   readonly advertised: HostAndPort
   readonly isClosed: boolean

@@ -2,7 +2,7 @@
 // count what is left behind. Facts of this broker alone; everything that the Kafka protocol answers
 // is asked over the protocol.
 
-import type { Listener } from './listener.ts'
+import type { Listeners } from './listeners.ts'
 import { readMetrics } from './metrics/metric-readings.ts'
 import { prometheusText } from './metrics/prometheus-text.ts'
 import type { MetricReading } from './metrics/readings.ts'
@@ -22,17 +22,17 @@ export interface PartitionFacts {
 
 export class Inspect {
   readonly #services: BrokerServices
-  readonly #listener: Listener | undefined
+  readonly #listeners: Listeners | undefined
 
   /** @internal The broker makes it. */
-  constructor(services: BrokerServices, listener: Listener | undefined) {
+  constructor(services: BrokerServices, listeners: Listeners | undefined) {
     this.#services = services
-    this.#listener = listener
+    this.#listeners = listeners
   }
 
   /** What the broker has counted, and how things stand; docs/metrics.md says what each of them means. */
   metrics(): MetricReading[] {
-    return [...readMetrics(this.#services, this.#listener?.facts)]
+    return [...readMetrics(this.#services, this.#listeners?.facts)]
   }
 
   /** The same in Prometheus' text format. */
@@ -46,7 +46,12 @@ export class Inspect {
   }
 
   get connectionCount(): number {
-    return this.#listener?.connectionCount ?? 0
+    return this.#listeners?.connectionCount ?? 0
+  }
+
+  /** Connections that are in the middle of TLS or login. */
+  get pendingLoginCount(): number {
+    return this.#listeners?.pendingLoginCount ?? 0
   }
 
   /** Fetches that wait for data. */

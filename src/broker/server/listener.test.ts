@@ -34,6 +34,10 @@ async function listening(
   const note = (event: string) => void entries.push(event)
   const listener = await Listener.open({
     host: nodeHost({ disk: memoryDisk({ maxBytes: 0 }) }),
+    name: 'PLAINTEXT',
+    protocol: 'PLAINTEXT',
+    nextId: () => 1,
+    entry: undefined,
     bind: { host: options.bindTo ?? '127.0.0.1', port: 0 },
     advertise: undefined,
     limits: { ...LIMITS, ...options.limits },

@@ -15,6 +15,7 @@ import type { Random } from '../../host/random.ts'
 import { type Address, formatAddress } from './address.ts'
 import { assertAccepted, ClientError, refusal } from './client-error.ts'
 import { Connection } from './connection.ts'
+import type { ClientSecurity } from './security.ts'
 
 const FIRST_BACKOFF_MS = 50
 const MAX_BACKOFF_MS = 1000
@@ -30,6 +31,8 @@ export interface ClusterOptions {
   readonly timers: Timers
   readonly random: Random
   readonly clientId?: string
+  /** TLS and login, the same for every broker. */
+  readonly security?: ClientSecurity | undefined
   /** How long an operation may take, retries included. */
   readonly timeoutMs?: number
 }
@@ -251,13 +254,17 @@ export class Cluster {
     const known = this.#connections.get(name)
     if (known !== undefined) {
       const connection = await known
-      if (connection.isOpen) return connection
+      if (connection.isOpen && !connection.isRetiring) return connection
       if (this.#connections.get(name) === known) this.#connections.delete(name)
+      if (connection.isOpen) connection.retire()
       return this.#connection(address)
     }
-    const { clientId = 'millrace-cli', net, timers } = this.#options
+    const { clientId = 'millrace-cli', net, timers, clock, random, security } = this.#options
     const requestTimeoutMs = this.timeoutMs
-    const opening = Connection.open({ address, clientId, net, timers, requestTimeoutMs })
+    const opening = Connection.open({
+      ...{ address, clientId, net, timers, requestTimeoutMs },
+      security: security && { ...security, clock, random },
+    })
     this.#connections.set(name, opening)
     try {
       return await opening

@@ -3,17 +3,26 @@
 // Invariant: a request settles exactly once: with its answer, its timeout, or the end of the
 // connection. A late answer to a request that has timed out is dropped.
 
+import { saslHandshake } from '../../broker/protocol/17-sasl-handshake.ts'
 import { apiVersions } from '../../broker/protocol/18-api-versions.ts'
+import { saslAuthenticate } from '../../broker/protocol/36-sasl-authenticate.ts'
 import type { Api } from '../../broker/protocol/api.ts'
 import { correlationIdOf, decodeResponse, encodeRequest } from '../../broker/protocol/frames.ts'
 import { FrameAssembly, SCRATCH_BYTES } from '../../broker/server/frame-assembly.ts'
 import { ErrorCode } from '../../broker/wire/error-codes.ts'
 import type { Fields, Infer, InferInput } from '../../broker/wire/field.ts'
-import type { Timers } from '../../host/clock.ts'
+import type { Clock, Timers } from '../../host/clock.ts'
 import type { Net, NetSocket } from '../../host/net.ts'
+import type { Random } from '../../host/random.ts'
+import { secureAsClient, TlsError } from '../../host/tls.ts'
 import { type Address, formatAddress } from './address.ts'
-import { ClientError } from './client-error.ts'
+import { ClientError, refusal } from './client-error.ts'
+import { logIn } from './sasl.ts'
+import type { ClientSecurity, SaslClientSettings } from './security.ts'
 
+const NONCE_BYTES = 24
+/** The share of a session's lifetime after which the next connection is used. */
+const USED_LIFETIME = 0.8
 const MAX_FRAME_BYTES = 256 * 1024 * 1024
 /** Shared by all connections: a frame is copied out of it. */
 const scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES)
@@ -25,8 +34,16 @@ export interface ConnectionOptions {
   readonly clientId: string
   readonly net: Net
   readonly timers: Timers
+  /** TLS and login; undefined: the broker asks for neither. */
+  readonly security?: ConnectionSecurity | undefined
   /** How long connecting, and by default each request, may take. */
   readonly requestTimeoutMs: number
+}
+
+/** What logging in needs, and knowing when a session ends. */
+export interface ConnectionSecurity extends ClientSecurity {
+  readonly clock: Clock
+  readonly random: Random
 }
 
 export interface RequestOptions {
@@ -51,6 +68,9 @@ export class Connection {
   #versions = new Map<number, VersionRange>()
   #nextCorrelationId = 0
   #ended: ClientError | undefined
+  /** When another connection should take over, because the session ends; undefined: never. */
+  #retires: { readonly clock: Clock; readonly atMs: number } | undefined
+  #isRetired = false
 
   /** Connects and asks for the versions that the broker serves. @throws ClientError */
   static async open(options: ConnectionOptions): Promise<Connection> {
@@ -58,6 +78,9 @@ export class Connection {
     const connection = new Connection(options, socket)
     try {
       await connection.#negotiate()
+      if (options.security?.sasl !== undefined) {
+        await connection.#logIn(options.security.sasl, options.security)
+      }
     } catch (error) {
       connection.close()
       throw error
@@ -81,6 +104,17 @@ export class Connection {
 
   get isOpen(): boolean {
     return this.#ended === undefined
+  }
+
+  /** Its session is about to end: what is asked now is better asked on a new connection. */
+  get isRetiring(): boolean {
+    return this.#retires !== undefined && this.#retires.clock.monotonicMs() >= this.#retires.atMs
+  }
+
+  /** Closes when everything that was asked is answered. */
+  retire(): void {
+    this.#isRetired = true
+    if (this.#waiting.size === 0) this.close()
   }
 
   /** Is there a version of this API that both sides know? */
@@ -204,6 +238,28 @@ export class Connection {
     const waiting = this.#waiting.get(correlationId)
     this.#waiting.delete(correlationId)
     waiting?.resolve(frame)
+    if (this.#isRetired && this.#waiting.size === 0) this.close()
+  }
+
+  async #logIn(settings: SaslClientSettings, { random, clock }: ConnectionSecurity): Promise<void> {
+    const { mechanism, user } = settings
+    const chosen = await this.request(saslHandshake, { mechanism })
+    if (chosen.errorCode !== ErrorCode.NONE) {
+      const offered = `${formatAddress(this.address)} offers ${chosen.mechanisms.join(', ')}`
+      throw refusal(chosen.errorCode, `Login by ${mechanism}`, `${offered}.`)
+    }
+    const nonce = random.bytes(NONCE_BYTES).toString('base64url')
+    const startedAtMs = clock.monotonicMs()
+    const exchange = async (authBytes: Buffer) => {
+      const answer = await this.request(saslAuthenticate, { authBytes })
+      const { errorCode, errorMessage, sessionLifetimeMs } = answer
+      if (errorCode !== ErrorCode.NONE) throw refusal(errorCode, `Login of ${user}`, errorMessage)
+      if (sessionLifetimeMs > 0) {
+        this.#retires = { clock, atMs: startedAtMs + sessionLifetimeMs * USED_LIFETIME }
+      }
+      return answer.authBytes
+    }
+    await logIn(settings, exchange, nonce)
   }
 
   #end(
@@ -222,11 +278,19 @@ export class Connection {
 }
 
 async function connectSocket(options: ConnectionOptions): Promise<NetSocket> {
-  const { address, net, requestTimeoutMs } = options
+  const { address, net, requestTimeoutMs, security } = options
   try {
-    return await net.connect(address, { timeoutMs: requestTimeoutMs })
+    const socket = await net.connect(address, { timeoutMs: requestTimeoutMs })
+    if (security?.tls === undefined) return socket
+    const { checksName, ...tls } = security.tls
+    return await secureAsClient(socket, {
+      ...tls,
+      serverName: checksName ? address.host : undefined,
+      timeoutMs: requestTimeoutMs,
+    })
   } catch (error) {
     const where = formatAddress(address)
-    throw new ClientError('unreachable', `No connection to ${where}.`, { cause: error })
+    const why = error instanceof TlsError ? ` by TLS: ${error.message}` : ''
+    throw new ClientError('unreachable', `No connection to ${where}${why}.`, { cause: error })
   }
 }

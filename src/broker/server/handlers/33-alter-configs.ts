@@ -15,6 +15,7 @@ import { explainForbidden, resourceKey, resourceOf } from '../config-resources.t
 import { defineHandler, type HandlerContext } from '../handler.ts'
 import { repeated } from '../repeated.ts'
 import { asks } from '../security/access-rule.ts'
+import { checkCertificates } from '../security/check-certificates.ts'
 
 type Wanted = AlterConfigsRequest['resources'][number]
 
@@ -45,7 +46,10 @@ async function alter(wanted: Wanted, validateOnly: boolean, { access, broker }: 
   const { resource } = named
   return broker.catalog.alterConfigs(
     resource,
-    () => replaceConfigs(resource.type, wanted.configs),
+    () => {
+      const decision = replaceConfigs(resource.type, wanted.configs)
+      return checkCertificates(resource, decision, broker.catalog)
+    },
     { validateOnly },
   )
 }

@@ -23,6 +23,7 @@ import { explainForbidden, resourceKey, resourceOf } from '../config-resources.t
 import { defineHandler, type HandlerContext } from '../handler.ts'
 import { repeated } from '../repeated.ts'
 import { asks } from '../security/access-rule.ts'
+import { checkCertificates } from '../security/check-certificates.ts'
 
 type Wanted = IncrementalAlterConfigsRequest['resources'][number]
 
@@ -69,10 +70,12 @@ async function alter(wanted: Wanted, validateOnly: boolean, { access, broker }: 
   const { settings } = broker.catalog
   return broker.catalog.alterConfigs(
     resource,
-    (current) =>
-      alterConfigs(resource.type, current, operations, (key) =>
+    (current) => {
+      const decision = alterConfigs(resource.type, current, operations, (key) =>
         settings.effectiveText(key, {}, sourceOf(resource.type)),
-      ),
+      )
+      return checkCertificates(resource, decision, broker.catalog)
+    },
     { validateOnly },
   )
 }

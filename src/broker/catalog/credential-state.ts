@@ -1,0 +1,40 @@
+// The credentials of all users, folded from their records. Pure.
+
+import type { CredentialRecord, ScramCredential, ScramMechanism } from './credential-record.ts'
+
+export interface KnownCredentials {
+  credential(user: string, mechanism: ScramMechanism): ScramCredential | undefined
+}
+
+export class CredentialState implements KnownCredentials {
+  readonly #byMechanism: Readonly<Record<ScramMechanism, Map<string, ScramCredential>>> = {
+    'SCRAM-SHA-256': new Map(),
+    'SCRAM-SHA-512': new Map(),
+  }
+
+  apply({ user, mechanism, credential }: CredentialRecord): void {
+    if (credential === null) this.#byMechanism[mechanism].delete(user)
+    else this.#byMechanism[mechanism].set(user, credential)
+  }
+
+  credential(user: string, mechanism: ScramMechanism): ScramCredential | undefined {
+    return this.#byMechanism[mechanism].get(user)
+  }
+
+  /** Everybody with a credential, in the order of the names. */
+  users(): string[] {
+    const names = Object.values(this.#byMechanism).flatMap((users) => [...users.keys()])
+    return [...new Set(names)].sort()
+  }
+
+  /** One that exists, chosen by a number, so that it looks like any other; undefined: there is none. */
+  sample(mechanism: ScramMechanism, choice: number): ScramCredential | undefined {
+    const users = this.#byMechanism[mechanism]
+    let left = users.size === 0 ? 0 : choice % users.size
+    for (const credential of users.values()) {
+      if (left === 0) return credential
+      left -= 1
+    }
+    return undefined
+  }
+}
