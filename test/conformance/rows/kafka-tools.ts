@@ -218,7 +218,10 @@ const transactional: Row = {
         .split('\n')
         .reduce((most, line) => Math.max(most, Number(parse(line)?.['totalProcessed'] ?? 0)), 0)
     const copy = () => {
+      // It asks for the committed offset before it ends the transaction of the copier that was killed:
+      // that must have timed out before the question does, after a minute.
       const args =
+        '--transaction-timeout 10000 ' +
         '--input-topic original --input-partition 0 --output-topic copy --consumer-group copiers ' +
         `--transactional-id copier --transaction-size 20 --enable-random-aborts --use-group-metadata ` +
         `--broker-list ${stage.broker.bootstrap}`

@@ -99,10 +99,12 @@ async function mirrored(from: Side, to: Side, maker: () => Program): Promise<Che
       await untilSaid('topics', `--describe --topic ${remote}`, /PartitionCount: 4/)
     }),
     await check(`${way}: offsets of a group, translated for every partition`, async () => {
-      // What is left to read is the marker of the last transaction.
+      // What is left to read is markers of transactions.
       const line = `^readers +${remote} +\\d +[1-9]\\d* +[1-9]\\d* +[01] `
       const lines = new RegExp(`(?:${line}[^]*?){3}`, 'm')
       await untilSaid('groups', '--describe --group readers', lines)
+      const reading = '--group readers --isolation-level read_committed'
+      assert.deepEqual(await to.tools.values(remote, reading), [])
     }),
     await check(`${way}: checkpoints and heartbeats`, async () => {
       for (const topic of [`${from.name}.checkpoints.internal`, `${from.name}.heartbeats`]) {
