@@ -2,6 +2,7 @@
 import { accessAbilities } from './abilities/access.ts'
 import { administrationAbilities } from './abilities/administration.ts'
 import { groupAbilities } from './abilities/groups.ts'
+import { loginAbilities } from './abilities/login.ts'
 import { recordAbilities } from './abilities/records.ts'
 import { transactionAbilities } from './abilities/transactions.ts'
 import type { Ability } from './ability.ts'
@@ -12,4 +13,5 @@ export const abilities: readonly Ability[] = [
   ...transactionAbilities,
   ...administrationAbilities,
   ...accessAbilities,
+  ...loginAbilities,
 ]

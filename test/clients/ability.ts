@@ -3,6 +3,7 @@ import type { Client } from './clients.ts'
 import type { Driver } from './contract.ts'
 import type { LossyLink } from './lossy-link.ts'
 import type { Probe } from './probe.ts'
+import type { Secured } from './target.ts'
 
 /** What an ability is given to try itself with. */
 export interface Bench {
@@ -12,6 +13,8 @@ export interface Bench {
   readonly driver: Driver
   readonly probe: Probe
   readonly link: LossyLink
+  /** Where the same broker asks who comes. */
+  readonly secured: Secured
   /** All clients of this run that have written to a shared topic. */
   readonly writers: Writers
   /** A name for a topic or group that no other cell uses. */

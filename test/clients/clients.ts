@@ -6,6 +6,7 @@ import { promisify } from 'node:util'
 import type { Driver } from './contract.ts'
 import { ProcessDriver } from './driver.ts'
 import { KcatDriver } from './kcat.ts'
+import type { ClientSecurity } from './security.ts'
 import { root } from './target.ts'
 
 export interface Client {
@@ -19,7 +20,7 @@ export interface Client {
   readonly service: string
   /** Of what records can consist, the client can't send these. */
   readonly cannotSend: readonly ('null-header' | 'timestamp' | 'null')[]
-  readonly start: (bootstrap: string) => Driver
+  readonly start: (bootstrap: string, security?: ClientSecurity) => Driver
 }
 
 const cache = join(root, '.cache/clients')
@@ -39,7 +40,7 @@ function javaClient(service: string, version: string): Client {
     version,
     service,
     cannotSend: [],
-    start: (bootstrap) => new ProcessDriver(command, bootstrap),
+    start: (bootstrap, security) => new ProcessDriver(command, bootstrap, security),
   }
 }
 
@@ -54,7 +55,7 @@ function pythonClient(
     id: service,
     language: 'Python',
     service,
-    start: (bootstrap) => new ProcessDriver(command, bootstrap),
+    start: (bootstrap, security) => new ProcessDriver(command, bootstrap, security),
   }
 }
 
@@ -67,7 +68,8 @@ function goClient(id: string, program: string, version: string): Client {
     version: `v${version}`,
     service: 'go',
     cannotSend: [],
-    start: (bootstrap) => new ProcessDriver([join(cache, 'go', program)], bootstrap),
+    start: (bootstrap, security) =>
+      new ProcessDriver([join(cache, 'go', program)], bootstrap, security),
   }
 }
 
@@ -81,7 +83,7 @@ function javascriptClient(
     id,
     language: 'JavaScript',
     service: 'javascript',
-    start: (bootstrap) => new ProcessDriver(command, bootstrap),
+    start: (bootstrap, security) => new ProcessDriver(command, bootstrap, security),
   }
 }
 
@@ -95,7 +97,7 @@ export const clients: readonly Client[] = [
     version: '1.7.1, librdkafka 2.0.2',
     service: 'kcat',
     cannotSend: ['null-header', 'timestamp', 'null'],
-    start: (bootstrap) => new KcatDriver(bootstrap),
+    start: (bootstrap, security) => new KcatDriver(bootstrap, security),
   },
   pythonClient('confluent-kafka', 'confluent.py', {
     name: 'confluent-kafka 2.16.1',

@@ -3,6 +3,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { ClientError, type Driver, Unsupported, type Verb, type Verbs } from './contract.ts'
+import { type ClientSecurity, SECURITY_VARIABLE } from './security.ts'
 
 const CALL_TIMEOUT_MS = 40_000
 
@@ -26,9 +27,14 @@ export class ProcessDriver implements Driver {
   #lastId = 0
   #failure: Error | null = null
 
-  constructor(command: readonly string[], bootstrap: string) {
+  constructor(command: readonly string[], bootstrap: string, security?: ClientSecurity) {
     const [program, ...args] = command
-    this.#process = spawn(program!, [...args, bootstrap], { stdio: ['pipe', 'pipe', 'pipe'] })
+    this.#process = spawn(program!, [...args, bootstrap], {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      env: security
+        ? { ...process.env, [SECURITY_VARIABLE]: JSON.stringify(security) }
+        : process.env,
+    })
     this.#process.stderr!.setEncoding('utf8').on('data', (text: string) => {
       this.#errorOutput = (this.#errorOutput + text).slice(-4000)
     })

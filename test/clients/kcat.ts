@@ -13,6 +13,7 @@ import {
   type Verb,
   type Verbs,
 } from './contract.ts'
+import type { ClientSecurity } from './security.ts'
 
 const KEY_END = '~key~'
 const RECORD_END = '~record~'
@@ -23,10 +24,12 @@ const READ_FORMAT = `%p %o %T %K %S\n%k%s%h${PRINTED_END}`
 export class KcatDriver implements Driver {
   readonly isUsable = true
   readonly #bootstrap: string
+  readonly #security: readonly string[]
   readonly #members = new Map<string, KcatMember>()
 
-  constructor(bootstrap: string) {
+  constructor(bootstrap: string, security?: ClientSecurity) {
     this.#bootstrap = bootstrap
+    this.#security = security === undefined ? [] : securityFlags(security)
   }
 
   async call<V extends Verb>(verb: V, args: Verbs[V][0]): Promise<Verbs[V][1]> {
@@ -69,7 +72,16 @@ export class KcatDriver implements Driver {
     const positions: Position[] = []
     for (const some of runsOfSameSettings(args.records)) {
       const [first] = some
-      const flags = ['-P', '-b', this.#bootstrap, '-t', args.topic, '-p', String(first!.partition)]
+      const flags = [
+        '-P',
+        ...this.#security,
+        '-b',
+        this.#bootstrap,
+        '-t',
+        args.topic,
+        '-p',
+        String(first!.partition),
+      ]
       flags.push('-X', `client.id=${args.clientId}`, '-X', 'linger.ms=20', '-vvv')
       if (args.compression !== undefined) flags.push('-z', args.compression)
       if (args.idempotent !== undefined) flags.push('-X', `enable.idempotence=${args.idempotent}`)
@@ -95,7 +107,7 @@ export class KcatDriver implements Driver {
 
   async #read(args: Verbs['read'][0]): Promise<Verbs['read'][1]> {
     const from = args.timestamp === undefined ? 'beginning' : `s@${args.timestamp}`
-    const flags = ['-C', '-b', this.#bootstrap, '-t', args.topic, '-o', from]
+    const flags = ['-C', ...this.#security, '-b', this.#bootstrap, '-t', args.topic, '-o', from]
     const { output } = await run([...flags, '-e', '-q', '-f', READ_FORMAT])
     const wanted = new Set(args.partitions)
     return { records: parsePrinted(output).filter(({ partition }) => wanted.has(partition)) }
@@ -170,6 +182,22 @@ function onLines(stream: NodeJS.ReadableStream, onLine: (line: string) => void):
     const lines = (rest + text).split('\n')
     rest = lines.pop()!
     for (const line of lines) onLine(line)
+  })
+}
+
+/** librdkafka's names. */
+function securityFlags(security: ClientSecurity): string[] {
+  const settings = {
+    'security.protocol': security.protocol,
+    'sasl.mechanism': security.mechanism,
+    'sasl.username': security.user,
+    'sasl.password': security.password,
+    'ssl.ca.location': security.caFile,
+    'ssl.certificate.location': security.certificateFile,
+    'ssl.key.location': security.keyFile,
+  }
+  return Object.entries(settings).flatMap(([name, value]) => {
+    return value === undefined ? [] : ['-X', `${name}=${value}`]
   })
 }
 

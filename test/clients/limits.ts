@@ -84,6 +84,13 @@ export const limits: readonly Limit[] = [
     says: NO_SUCH_VERB,
   },
   {
+    client: 'kcat',
+    abilities: ['logs in by SCRAM-SHA-512 over TLS'],
+    reason:
+      'repeats its own nonce in the last message of SCRAM, as librdkafka 2.0 does, which Kafka refuses since 3.7.2 (CVE-2024-56128)',
+    says: /invalid credentials (for|with) SASL mechanism SCRAM-SHA-512/,
+  },
+  {
     client: 'kafka-python-2.0.2',
     abilities: ['transactions: reads, processes and writes exactly once'],
     reason: 'has no transactions',

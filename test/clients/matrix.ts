@@ -113,6 +113,7 @@ export class Matrix {
         driver: this.#driverOf(client, target),
         probe: new Probe(target.bootstrap),
         link: target.link,
+        secured: target.secured,
         writers: this.#writers,
         name: (what) => `${what}-${client.id}`,
       })

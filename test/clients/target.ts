@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
+import { Authority, type Certificate } from '../support/certificates.ts'
 import { LossyLink } from './lossy-link.ts'
 
 export const root = resolve(import.meta.dirname, '../..')
@@ -20,6 +21,16 @@ const settings = {
 
 export type TargetName = 'millrace' | 'kafka'
 
+/** Listeners of the same broker that ask who comes: by name and password, or by certificate. */
+export interface Secured {
+  readonly saslSsl: string
+  readonly ssl: string
+  readonly user: string
+  readonly password: string
+  readonly caFile: string
+  readonly certificate: Certificate
+}
+
 interface Broker {
   /** Starts it, again or for the first time, on the same folder and port. */
   start(): Promise<void>
@@ -31,33 +42,56 @@ interface Broker {
 export class Target {
   readonly bootstrap: string
   readonly link: LossyLink
+  readonly secured: Secured
   readonly #broker: Broker
   readonly #folder: string
+  readonly #authority: Authority
 
   private constructor(args: {
     bootstrap: string
     link: LossyLink
+    secured: Secured
     broker: Broker
     folder: string
+    authority: Authority
   }) {
     this.bootstrap = args.bootstrap
     this.link = args.link
+    this.secured = args.secured
+    this.#authority = args.authority
     this.#broker = args.broker
     this.#folder = args.folder
   }
 
   static async start(name: TargetName): Promise<Target> {
     const folder = await mkdtemp(join(tmpdir(), 'millrace-clients-'))
-    const port = await freePorts(3)
+    const port = await freePorts(5)
     const bootstrap = `127.0.0.1:${port + 2}`
+    const authority = await Authority.make()
+    const secured: Secured = {
+      saslSsl: `127.0.0.1:${port + 3}`,
+      ssl: `127.0.0.1:${port + 4}`,
+      user: 'alice',
+      password: 'alice-secret',
+      caFile: authority.path,
+      certificate: await authority.sign('client', '/CN=alice'),
+    }
+    const server = await authority.sign('server', '/CN=localhost')
     const config = join(folder, 'settings.properties')
-    const lines = Object.entries(settings).map(([key, value]) => `${key}=${value}\n`)
+    const all = {
+      ...settings,
+      ...listenerSettings(port, bootstrap),
+      ...securitySettings(server, secured),
+      ...(name === 'kafka' && plainUser(secured)),
+    }
+    const lines = Object.entries(all).map(([key, value]) => `${key}=${value}\n`)
     await writeFile(config, lines.join(''))
     const place = { folder: join(folder, 'data'), port, advertise: bootstrap, config }
     const broker = name === 'kafka' ? kafka(place) : millrace(place)
     await broker.start()
     const link = await LossyLink.start({ upstreamPort: port, port: port + 2 })
-    return new Target({ bootstrap, link, broker, folder })
+    await addUser(bootstrap, secured)
+    return new Target({ bootstrap, link, secured, broker, folder, authority })
   }
 
   /** Kills the broker and starts it again: what was committed is expected to be there still. */
@@ -69,8 +103,53 @@ export class Target {
   async stop(): Promise<void> {
     await this.link.stop()
     await this.#broker.stop()
+    await this.#authority[Symbol.asyncDispose]()
     await rm(this.#folder, { recursive: true, force: true })
   }
+}
+
+/** The first port is the plain one, the second Kafka's controller's, the third the link's. */
+function listenerSettings(port: number, advertised: string) {
+  const at = (offset: number) => `127.0.0.1:${port + offset}`
+  const secured = `SASL_SSL://${at(3)},SSL://${at(4)}`
+  return {
+    listeners: `PLAINTEXT://${at(0)},CONTROLLER://${at(1)},${secured}`,
+    'advertised.listeners': `PLAINTEXT://${advertised},${secured}`,
+    'controller.listener.names': 'CONTROLLER',
+    'listener.security.protocol.map':
+      'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_SSL:SASL_SSL,SSL:SSL',
+  }
+}
+
+function securitySettings(server: Certificate, { caFile }: Secured) {
+  return {
+    'ssl.keystore.type': 'PEM',
+    'ssl.keystore.location': server.path,
+    'ssl.truststore.type': 'PEM',
+    'ssl.truststore.location': caFile,
+    'listener.name.ssl.ssl.client.auth': 'required',
+    'sasl.enabled.mechanisms': 'PLAIN,SCRAM-SHA-512',
+  }
+}
+
+/** In Kafka the users of PLAIN stand in the settings, and SCRAM has to be named there too. */
+function plainUser({ user, password }: Secured) {
+  const modules = 'org.apache.kafka.common.security'
+  return {
+    'listener.name.sasl_ssl.plain.sasl.jaas.config': `${modules}.plain.PlainLoginModule required user_${user}="${password}";`,
+    'listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config': `${modules}.scram.ScramLoginModule required;`,
+  }
+}
+
+/** By our own command, which speaks to Kafka as well. */
+async function addUser(broker: string, { user, password }: Secured): Promise<void> {
+  const main = join(root, 'src/cli/main.ts')
+  const child = spawn(process.execPath, [main, 'user', 'add', user, '-b', broker], {
+    stdio: ['pipe', 'inherit', 'inherit'],
+  })
+  child.stdin.end(password)
+  const [code] = await once(child, 'close')
+  if (code !== 0) throw new Error(`millrace user add ended with ${code}`)
 }
 
 interface Place {
@@ -81,7 +160,7 @@ interface Place {
   readonly advertise: string
 }
 
-function millrace({ folder, port, advertise, config }: Place): Broker {
+function millrace({ folder, config }: Place): Broker {
   let running: ChildProcess | null = null
   const end = async (signal: NodeJS.Signals) => {
     if (running === null) return
@@ -93,8 +172,8 @@ function millrace({ folder, port, advertise, config }: Place): Broker {
   return {
     start: async () => {
       const main = join(root, 'src/cli/main.ts')
-      const args = ['start', '--config', config, '--data', folder, '--listen', `127.0.0.1:${port}`]
-      const child = spawn(process.execPath, [main, ...args, '--advertise', advertise], {
+      const args = ['start', '--config', config, '--data', folder]
+      const child = spawn(process.execPath, [main, ...args], {
         stdio: ['ignore', 'pipe', 'inherit'],
         // As often as members of classic groups beat here: a rebalance takes a few of them.
         env: {

@@ -426,7 +426,9 @@ export class Catalog {
   ): Promise<{ readonly user: string; readonly outcome: Outcome }[]> {
     return this.#exclusively(async () => {
       const outcomes = []
-      for (const { user, outcome } of decideCredentials(changes, this.#state.credentials)) {
+      const max = this.config.millraceMaxScramCredentials
+      for (const decision of decideCredentials(changes, this.#state.credentials, max)) {
+        const { user, outcome } = decision
         const isAllowed = outcome.kind === 'allowed'
         const written = isAllowed ? await this.#writeTogether(outcome.records) : outcome
         outcomes.push({ user, outcome: written })

@@ -4,6 +4,8 @@ import type { CredentialRecord, ScramCredential, ScramMechanism } from './creden
 
 export interface KnownCredentials {
   credential(user: string, mechanism: ScramMechanism): ScramCredential | undefined
+  /** Of all users and mechanisms. */
+  readonly size: number
 }
 
 export class CredentialState implements KnownCredentials {
@@ -19,6 +21,10 @@ export class CredentialState implements KnownCredentials {
 
   credential(user: string, mechanism: ScramMechanism): ScramCredential | undefined {
     return this.#byMechanism[mechanism].get(user)
+  }
+
+  get size(): number {
+    return Object.values(this.#byMechanism).reduce((sum, { size }) => sum + size, 0)
   }
 
   /** Everybody with a credential, in the order of the names. */

@@ -35,9 +35,30 @@ export interface CredentialDecision {
 export function decideCredentials(
   changes: readonly CredentialChange[],
   known: KnownCredentials,
+  maxCredentials: number,
 ): CredentialDecision[] {
+  let size = known.size
   const byUser = Map.groupBy(changes, ({ user }) => user)
-  return [...byUser].map(([user, ofUser]) => ({ user, outcome: decideUser(ofUser, known) }))
+  return [...byUser].map(([user, ofUser]) => {
+    const outcome = decideUser(ofUser, known)
+    if (outcome.kind === 'refused') return { user, outcome }
+    const growth = growthBy(outcome.records, known)
+    if (growth > 0 && size + growth > maxCredentials) {
+      const message = `There are ${size} credentials already, and millrace.max.scram.credentials allows no more.`
+      return { user, outcome: unacceptable(message) }
+    }
+    size += growth
+    return { user, outcome }
+  })
+}
+
+function growthBy(records: readonly CredentialRecord[], known: KnownCredentials): number {
+  let growth = 0
+  for (const { user, mechanism, credential } of records) {
+    const isThere = known.credential(user, mechanism) !== undefined
+    growth += Number(credential !== null) - Number(isThere)
+  }
+  return growth
 }
 
 function decideUser(

@@ -129,6 +129,12 @@ export const loginConfigRows = {
     about:
       'Connections that are in the middle of TLS or login, of all listeners; for one more, the oldest of them is closed.',
   },
+  'millrace.max.scram.credentials': {
+    type: 'int',
+    default: '20000',
+    check: atLeast(0),
+    about: 'Credentials of all users, one for each user and mechanism; no more are stored.',
+  },
   'millrace.queued.max.login.bytes': {
     type: 'int',
     default: '8388608',

@@ -38,14 +38,13 @@ export async function setUserPassword(
   name: string,
   password: string,
 ): Promise<void> {
-  const upsertions = await Promise.all(
-    scramMechanisms.map(async (mechanism) => {
-      const how = { salt: cluster.random.bytes(SALT_BYTES), iterations: USER_ITERATIONS }
-      const saltedPassword = await saltPassword(mechanism, password, how)
-      return { name, mechanism: scramMechanismCodes[mechanism], ...how, saltedPassword }
-    }),
-  )
-  await alter(cluster, name, { deletions: [], upsertions })
+  // One at a time: Kafka takes no user twice in one request.
+  for (const mechanism of scramMechanisms) {
+    const how = { salt: cluster.random.bytes(SALT_BYTES), iterations: USER_ITERATIONS }
+    const saltedPassword = await saltPassword(mechanism, password, how)
+    const upsertion = { name, mechanism: scramMechanismCodes[mechanism], ...how, saltedPassword }
+    await alter(cluster, name, { deletions: [], upsertions: [upsertion] })
+  }
 }
 
 /** @param mechanisms those that the user has credentials for */
@@ -54,10 +53,10 @@ export async function removeUser(
   name: string,
   mechanisms: readonly ScramMechanism[],
 ): Promise<void> {
-  const deletions = mechanisms.map((mechanism) => {
-    return { name, mechanism: scramMechanismCodes[mechanism] }
-  })
-  await alter(cluster, name, { deletions, upsertions: [] })
+  for (const mechanism of mechanisms) {
+    const deletion = { name, mechanism: scramMechanismCodes[mechanism] }
+    await alter(cluster, name, { deletions: [deletion], upsertions: [] })
+  }
 }
 
 async function alter(

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { JsonRecord, Position } from '../contract.ts'
+import type { ClientSecurity } from '../security.ts'
 
 /** The arguments of every verb; which of them a verb reads is in the contract. */
 export interface Command {
@@ -35,6 +36,22 @@ export interface Command {
 export type Verb = (command: Command) => Promise<object | undefined> | object | undefined
 
 export const bootstrap = process.argv[2] ?? ''
+
+const securityText = process.env['MILLRACE_CLIENT_SECURITY']
+
+/** What protects connections; undefined: nothing. */
+export const security: ClientSecurity | undefined =
+  securityText === undefined ? undefined : JSON.parse(securityText)
+
+/** Node's options of TLS. */
+export function tlsOptions({ caFile, certificateFile, keyFile }: ClientSecurity) {
+  const read = (path: string) => readFileSync(path, 'utf8')
+  return {
+    ca: read(caFile),
+    ...(certificateFile !== undefined && { cert: read(certificateFile) }),
+    ...(keyFile !== undefined && { key: read(keyFile) }),
+  }
+}
 
 export async function serve(verbs: Readonly<Record<string, Verb>>): Promise<void> {
   for await (const line of createInterface({ input: process.stdin })) {

@@ -1,8 +1,9 @@
 // The driver of kafkajs. It reads through groups only, so reading by assignment is a group of its
 // own that seeks; its codecs but gzip are packages of others, so it has none of them by itself.
 import { randomUUID } from 'node:crypto'
-import kafkajs, { type Consumer, type IHeaders, type Message } from 'kafkajs'
+import kafkajs, { type Consumer, type IHeaders, type KafkaConfig, type Message } from 'kafkajs'
 import type { JsonRecord, Position } from '../contract.ts'
+import type { ClientSecurity } from '../security.ts'
 import {
   base64,
   bootstrap,
@@ -10,7 +11,9 @@ import {
   type Command,
   partitionList,
   positionsFrom,
+  security,
   serve,
+  tlsOptions,
   versionOf,
   waitUntil,
 } from './contract.ts'
@@ -26,7 +29,24 @@ const codecs = {
 }
 
 function connect(clientId = 'kafkajs') {
-  return new Kafka({ clientId, brokers: [bootstrap], logLevel: logLevel.NOTHING })
+  return new Kafka({
+    clientId,
+    brokers: [bootstrap],
+    logLevel: logLevel.NOTHING,
+    ...(security !== undefined && protection(security)),
+  })
+}
+
+function protection(settings: ClientSecurity): Partial<KafkaConfig> {
+  const { mechanism, user = '', password = '' } = settings
+  const login = { username: user, password }
+  const ssl = tlsOptions(settings)
+  if (mechanism === undefined) return { ssl }
+  const isPlain = mechanism === 'PLAIN'
+  return {
+    ssl,
+    sasl: isPlain ? { mechanism: 'plain', ...login } : { mechanism: 'scram-sha-512', ...login },
+  }
 }
 
 async function produce(command: Command) {

@@ -13,6 +13,7 @@ import {
   Producer,
 } from '@platformatic/kafka'
 import type { JsonRecord, Position } from '../contract.ts'
+import type { ClientSecurity } from '../security.ts'
 import {
   base64,
   bootstrap,
@@ -20,12 +21,24 @@ import {
   type Command,
   partitionList,
   positionsFrom,
+  security,
   serve,
+  tlsOptions,
   versionOf,
   waitUntil,
 } from './contract.ts'
 
-const common = { bootstrapBrokers: [bootstrap], retryDelay: 200 }
+const common = {
+  bootstrapBrokers: [bootstrap],
+  retryDelay: 200,
+  ...(security !== undefined && protection(security)),
+}
+
+function protection(settings: ClientSecurity) {
+  const { mechanism, user = '', password = '' } = settings
+  const tls = tlsOptions(settings)
+  return mechanism === undefined ? { tls } : { tls, sasl: { mechanism, username: user, password } }
+}
 
 async function produce(command: Command) {
   const producer = new Producer({

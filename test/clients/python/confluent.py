@@ -19,6 +19,19 @@ import contract
 
 BOOTSTRAP = sys.argv[1]
 COMMON = {"bootstrap.servers": BOOTSTRAP, "reconnect.backoff.max.ms": 200}
+COMMON.update(
+    contract.security(
+        {
+            "protocol": "security.protocol",
+            "mechanism": "sasl.mechanism",
+            "user": "sasl.username",
+            "password": "sasl.password",
+            "caFile": "ssl.ca.location",
+            "certificateFile": "ssl.certificate.location",
+            "keyFile": "ssl.key.location",
+        }
+    )
+)
 
 
 def hello(arguments):

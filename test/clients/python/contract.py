@@ -5,9 +5,16 @@ The contract is test/clients/README.md. Nothing is judged here: every check is m
 
 import base64
 import json
+import os
 import queue
 import sys
 import threading
+
+
+def security(names):
+    """What protects connections, by the client's own names of settings."""
+    settings = json.loads(os.environ.get("MILLRACE_CLIENT_SECURITY", "{}"))
+    return {name: settings[key] for key, name in names.items() if key in settings}
 
 
 def to_base64(value):

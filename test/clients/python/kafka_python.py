@@ -11,6 +11,17 @@ from kafka.structs import OffsetAndMetadata
 import contract
 
 BOOTSTRAP = sys.argv[1]
+SECURITY = contract.security(
+    {
+        "protocol": "security_protocol",
+        "mechanism": "sasl_mechanism",
+        "user": "sasl_plain_username",
+        "password": "sasl_plain_password",
+        "caFile": "ssl_cafile",
+        "certificateFile": "ssl_certfile",
+        "keyFile": "ssl_keyfile",
+    }
+)
 IS_OLD = kafka.__version__.startswith("2.0.")
 
 
@@ -20,6 +31,7 @@ def hello(arguments):
 
 def produce(arguments):
     settings = {
+        **SECURITY,
         "bootstrap_servers": BOOTSTRAP,
         "client_id": arguments.get("clientId", "kafka-python"),
         "linger_ms": 20,
@@ -50,7 +62,9 @@ def produce(arguments):
 
 
 def reader():
-    return KafkaConsumer(bootstrap_servers=BOOTSTRAP, enable_auto_commit=False, auto_offset_reset="earliest")
+    return KafkaConsumer(
+        bootstrap_servers=BOOTSTRAP, enable_auto_commit=False, auto_offset_reset="earliest", **SECURITY
+    )
 
 
 def read(arguments):

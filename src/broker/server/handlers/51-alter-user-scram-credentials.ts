@@ -2,8 +2,8 @@
 // Behaviour  Sets and removes credentials, durably. The changes to one user are made together or not
 //            at all: 91 to remove what is not there, 92 for the same credential twice, 93 for an empty
 //            name or iterations below 4096 or above 16384, 33 for an unknown mechanism.
-// Differs    A salt has 1 to 1024 bytes and a name at most 1024, else 93.
-// from Kafka
+// Differs    A user may be given credentials for two mechanisms in one request, where Kafka says 92. A
+// from Kafka salt has 1 to 1024 bytes and a name at most 1024, else 93.
 
 import type { CredentialChange } from '../../catalog/decide-credentials.ts'
 import { alterUserScramCredentials } from '../../protocol/51-alter-user-scram-credentials.ts'

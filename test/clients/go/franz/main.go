@@ -9,6 +9,8 @@ import (
 	"millrace/clients/contract"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sasl/plain"
+	"github.com/twmb/franz-go/pkg/sasl/scram"
 )
 
 var bootstrap = os.Args[1]
@@ -37,7 +39,36 @@ func main() {
 }
 
 func newClient(options ...kgo.Opt) (*kgo.Client, error) {
-	return kgo.NewClient(append(options, kgo.SeedBrokers(bootstrap), kgo.MetadataMinAge(100*time.Millisecond))...)
+	options = append(options, kgo.SeedBrokers(bootstrap), kgo.MetadataMinAge(100*time.Millisecond))
+	security, err := contract.ReadSecurity()
+	if err != nil {
+		return nil, err
+	}
+	if security != nil {
+		protection, err := protect(security)
+		if err != nil {
+			return nil, err
+		}
+		options = append(options, protection...)
+	}
+	return kgo.NewClient(options...)
+}
+
+func protect(security *contract.Security) ([]kgo.Opt, error) {
+	config, err := security.TLS()
+	if err != nil {
+		return nil, err
+	}
+	options := []kgo.Opt{kgo.DialTLSConfig(config)}
+	switch security.Mechanism {
+	case "PLAIN":
+		user := plain.Auth{User: security.User, Pass: security.Password}
+		options = append(options, kgo.SASL(user.AsMechanism()))
+	case "SCRAM-SHA-512":
+		user := scram.Auth{User: security.User, Pass: security.Password}
+		options = append(options, kgo.SASL(user.AsSha512Mechanism()))
+	}
+	return options, nil
 }
 
 func produce(command *contract.Command) (contract.Result, error) {

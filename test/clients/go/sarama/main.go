@@ -39,7 +39,10 @@ func main() {
 }
 
 func produce(command *contract.Command) (contract.Result, error) {
-	config := sarama.NewConfig()
+	config, err := newConfig()
+	if err != nil {
+		return nil, err
+	}
 	config.ClientID = command.ClientID
 	config.Producer.RequiredAcks = sarama.WaitForAll
 	config.Producer.Return.Successes = true
@@ -109,7 +112,10 @@ func read(command *contract.Command) (contract.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	config := sarama.NewConfig()
+	config, err := newConfig()
+	if err != nil {
+		return nil, err
+	}
 	config.Consumer.MaxWaitTime = 100 * time.Millisecond
 	config.Consumer.Return.Errors = true
 	client, err := sarama.NewClient(bootstrap, config)

@@ -40,6 +40,7 @@ final class Records {
         settings.put("client.id", Json.text(arguments, "clientId", "java"));
         settings.put("compression.type", Json.text(arguments, "compression", "none"));
         settings.put("linger.ms", "20");
+        Security.addTo(settings);
         settings.put("reconnect.backoff.max.ms", "200");
         if (arguments.has("idempotent")) {
             settings.put("enable.idempotence", arguments.get("idempotent").getAsString());
@@ -129,6 +130,7 @@ final class Records {
         settings.put("bootstrap.servers", bootstrap);
         settings.put("enable.auto.commit", "false");
         settings.put("auto.offset.reset", "earliest");
+        Security.addTo(settings);
         return new KafkaConsumer<>(settings, new ByteArrayDeserializer(), new ByteArrayDeserializer());
     }
 }
