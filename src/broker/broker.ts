@@ -30,6 +30,7 @@ import { createDispatch } from './server/dispatch.ts'
 import { FetchSessions } from './server/fetch-sessions.ts'
 import { handlerFor, servedApis } from './server/handler-table.ts'
 import { Housekeeping } from './server/housekeeping.ts'
+import { inFlightBytes } from './server/in-flight-bytes.ts'
 import { Inspect } from './server/inspect.ts'
 import { createJsonLog, describeError, type JsonLog } from './server/json-log.ts'
 import type { ListenerAddress } from './server/listener-address.ts'
@@ -369,7 +370,11 @@ async function openRooms({
       onThrottle: (quota, delayMs) => metrics.throttled(quota, delayMs),
     }),
     metrics,
-    responses: new ResponseMemory(config.millraceQueuedMaxResponseBytes),
+    responses: new ResponseMemory(inFlightBytes(config).responses, {
+      ...{ clock, timers: host.timers, patienceMs: config.millraceSlowReaderTimeoutMs },
+      onWait: () => metrics.memoryWaited('responses'),
+      onClosed: () => metrics.slowReaderClosed(),
+    }),
     buffers: new BufferPool(IDLE_BUFFER_BYTES),
   }
 }

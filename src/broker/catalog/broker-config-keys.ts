@@ -126,18 +126,33 @@ const rows = {
     about:
       'Connections that wait for a place or for the rate; as many again may be held back before they are closed, and more are closed as they come.',
   },
+  'millrace.in.flight.bytes': {
+    type: 'long',
+    default: String(192 * MIB),
+    check: atLeast(MIB),
+    about:
+      'Bytes of requests and of answers, of all connections: what is arriving, waits, runs, or is not taken yet. Nobody is refused above it: sockets are not read from, and fetches wait.',
+  },
   'queued.max.request.bytes': {
     type: 'long',
-    default: String(64 * MIB),
-    about: 'Bytes of requests that wait or run, of all connections; above, none is read from.',
-    differs: { kafkaDefault: '-1', why: BOUNDED },
+    default: '-1',
+    check: atLeast(-1),
+    about:
+      'Of them, bytes of requests; above, no connection is read from. -1: a third of `millrace.in.flight.bytes`.',
   },
   'millrace.queued.max.response.bytes': {
     type: 'long',
-    default: String(128 * MIB),
-    check: atLeast(0),
+    default: '-1',
+    check: atLeast(-1),
     about:
-      'Bytes of answers that clients have not taken yet, of all connections; above, a fetch returns one batch.',
+      'Of them, bytes of answers that clients have not taken; above, fetches and lists wait. -1: two thirds of `millrace.in.flight.bytes`.',
+  },
+  'millrace.slow.reader.timeout.ms': {
+    type: 'int',
+    default: '10000',
+    check: atLeast(1),
+    about:
+      'While others wait for memory of answers: a connection whose peer has taken nothing for so long is closed.',
   },
   'millrace.connection.in.flight.bytes': {
     type: 'int',

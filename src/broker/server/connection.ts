@@ -14,6 +14,7 @@ import { FrameAssembly, type FrameBounds } from './frame-assembly.ts'
 import type { ClientConnection } from './handler.ts'
 import type { HostAndPort } from './host-and-port.ts'
 import { describeError, type JsonLog } from './json-log.ts'
+import { hasLargeAnswers } from './large-answers.ts'
 import { Mute } from './quotas/mute.ts'
 import type { MemoryWaiter, RequestMemory } from './request-memory.ts'
 import type { ResponseMemory } from './response-memory.ts'
@@ -39,6 +40,8 @@ interface Request {
   answer: readonly Buffer[] | undefined
   onSent: (() => void) | undefined
   isLast: boolean
+  /** Of the answer, until it is written: reserved in the memory of answers. */
+  heldBytes: number
   isDone: boolean
 }
 
@@ -76,6 +79,7 @@ export class Connection implements ClientConnection, MemoryWaiter, NetReceiver {
   #unsentBytes = 0
   #isFlushScheduled = false
   #isWriteBlocked = false
+  #isWaitingForRoom = false
   #isPaused = false
   /** Made when the client is above a quota for the first time. */
   #mute: Mute | undefined
@@ -217,6 +221,7 @@ export class Connection implements ClientConnection, MemoryWaiter, NetReceiver {
       mayOverlap,
       answer: undefined,
       onSent: undefined,
+      heldBytes: 0,
       isLast: false,
       isDone: false,
     })
@@ -243,6 +248,7 @@ export class Connection implements ClientConnection, MemoryWaiter, NetReceiver {
       const next = this.#waiting[0]!
       const last = this.#running[this.#running.length - 1]
       if (last !== undefined && !(last.mayOverlap && next.mayOverlap)) return
+      if (this.#mustWaitForRoom(next)) return
       this.#waiting.shift()
       this.#running.push(next)
       this.#dispatch(next.frame, this)
@@ -254,8 +260,33 @@ export class Connection implements ClientConnection, MemoryWaiter, NetReceiver {
     }
   }
 
+  /** Answers that can be large are not made while those that nobody takes fill the memory for them. */
+  #mustWaitForRoom({ frame, mayOverlap }: Request): boolean {
+    if (mayOverlap || !this.#responses.isFull) return false
+    // Of a login frames may be tokens, which are no requests.
+    if (this.login?.isPending === true || frame.length < 2) return false
+    if (!hasLargeAnswers(frame.readInt16BE(0))) return false
+    if (this.#isWaitingForRoom) return true
+    this.#isWaitingForRoom = true
+    const room = this.#responses.reserve({ bytes: 0, leastBytes: 0 }, this)
+    void Promise.resolve(room).then(() => {
+      this.#isWaitingForRoom = false
+      this.#start()
+    })
+    return true
+  }
+
   #finish(request: Request, dispatched: Dispatched): void {
-    const { chunks, onSent, isFrameFree, throttleMs = 0, isLast = false } = dispatched
+    const {
+      chunks,
+      onSent,
+      isFrameFree,
+      throttleMs = 0,
+      isLast = false,
+      heldBytes = 0,
+    } = dispatched
+    if (this.#isClosed) this.#responses.release(heldBytes)
+    else request.heldBytes = heldBytes
     request.isDone = true
     request.answer = chunks
     request.onSent = onSent
@@ -288,9 +319,12 @@ export class Connection implements ClientConnection, MemoryWaiter, NetReceiver {
     const chunks: Buffer[] = []
     const sent: (() => void)[] = []
     let done = 0
-    for (const { isDone, answer, onSent, isLast } of this.#running) {
+    let heldBytes = 0
+    for (const request of this.#running) {
+      const { isDone, answer, onSent, isLast } = request
       if (!isDone) break
       done++
+      heldBytes += request.heldBytes
       if (isLast) this.#isDraining = true
       for (const chunk of answer ?? []) chunks.push(chunk)
       if (onSent !== undefined) sent.push(onSent)
@@ -298,23 +332,27 @@ export class Connection implements ClientConnection, MemoryWaiter, NetReceiver {
     this.#running.splice(0, done)
     if (this.#running.length === 0 && this.login?.hasFailed) this.#dropWaiting()
     this.#progressed()
-    if (chunks.length > 0 && !this.#write(chunks, sent)) this.#isWriteBlocked = true
+    if (chunks.length > 0 && !this.#write(chunks, sent, heldBytes)) this.#isWriteBlocked = true
     this.#start()
     this.#updateReading()
     this.#endIfDrained()
   }
 
-  #write(chunks: readonly Buffer[], sent: readonly (() => void)[]): boolean {
+  /** @param heldBytes of them are counted already */
+  #write(chunks: readonly Buffer[], sent: readonly (() => void)[], heldBytes: number): boolean {
     let bytes = 0
     for (const chunk of chunks) bytes += chunk.length
-    if (bytes < COUNTED_ANSWER_BYTES && sent.length === 0) return this.#socket.write(chunks)
-    this.#responses.add(bytes)
+    const isCounted = bytes >= COUNTED_ANSWER_BYTES || sent.length > 0
+    this.#responses.add((isCounted ? bytes : 0) - heldBytes)
+    if (!isCounted) return this.#socket.write(chunks)
+    if (this.#unsentBytes === 0) this.#responses.addReader(this)
     this.#unsentBytes += bytes
     return this.#socket.write(chunks, () => {
       for (const onSent of sent) onSent()
       if (this.#isClosed) return
-      this.#responses.release(bytes)
       this.#unsentBytes -= bytes
+      if (this.#unsentBytes === 0) this.#responses.removeReader(this)
+      this.#responses.release(bytes)
     })
   }
 
@@ -389,7 +427,10 @@ export class Connection implements ClientConnection, MemoryWaiter, NetReceiver {
       reservedBytes: -this.#reservedBytes,
     })
     this.#memory.forget(this)
-    this.#responses.release(this.#unsentBytes)
+    this.#responses.removeReader(this)
+    let unsentBytes = this.#unsentBytes
+    for (const { isDone, heldBytes } of this.#running) if (isDone) unsentBytes += heldBytes
+    this.#responses.release(unsentBytes)
     for (const listener of [...this.#closeListeners]) listener()
     this.#closeListeners.clear()
   }

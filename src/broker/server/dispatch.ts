@@ -20,6 +20,8 @@ export interface Dispatched {
   readonly isFrameFree: boolean
   /** How long nothing more is to be read from the client. */
   readonly throttleMs?: number
+  /** Bytes of the memory of answers that are reserved for this one. */
+  readonly heldBytes?: number
   /** To be called when the chunks have been sent; not when the connection closed before. */
   readonly onSent?: (() => void) | undefined
   /** The connection ends once this is sent. */
@@ -96,6 +98,7 @@ export function createDispatch(
       access: broker.authorizer?.accessOf(connection, handler.api.name) ?? UNRESTRICTED,
       broker,
       throttleMs: 0,
+      heldAnswerBytes: 0,
       releaseFrame,
       onSent,
     }
@@ -106,11 +109,19 @@ export function createDispatch(
       if (result.kind === 'disconnect') throw refused(header, handler, result.reason)
       const bytes = { in: frame.length, out: result.kind === 'answer' ? bytesOf(result.chunks) : 0 }
       metrics.requests.answered(handler.api, host.clock.monotonicMs() - startMs, bytes)
-      const { throttleMs } = context
-      if (result.kind === 'none') return { chunks: undefined, isFrameFree, throttleMs }
+      const { throttleMs, heldAnswerBytes: heldBytes } = context
+      if (result.kind === 'none') return { chunks: undefined, isFrameFree, throttleMs, heldBytes }
       const isLast = connection.login?.hasFailed === true
-      return { chunks: result.chunks, isFrameFree, throttleMs, onSent: sentListener, isLast }
+      return {
+        chunks: result.chunks,
+        isFrameFree,
+        throttleMs,
+        heldBytes,
+        onSent: sentListener,
+        isLast,
+      }
     } catch (error) {
+      if (context.heldAnswerBytes > 0) broker.responses.release(context.heldAnswerBytes)
       if (error instanceof RequestRefused) throw error
       if (error instanceof DecodeError) throw refused(header, handler, error.message, error)
       broker.log.error('bug', { api: handler.api.name, error: describeError(error) })

@@ -162,7 +162,7 @@ export async function openHandlerWorld(
     producerIds,
     delayedFetches: new DelayedFetches(host.timers, authorizer),
     fetchSessions: new FetchSessions({ maxSessions, maxPartitions, clock, random }),
-    responses: new ResponseMemory(config.millraceQueuedMaxResponseBytes),
+    responses: new ResponseMemory(Number.MAX_SAFE_INTEGER),
     buffers: new BufferPool(0),
   }
   const findHandler = (apiKey: number): Handler | undefined => {
@@ -195,6 +195,7 @@ export async function openHandlerWorld(
         connection: as,
         access: watchAccess(authorizer?.accessOf(as, handler.api.name) ?? UNRESTRICTED),
         throttleMs: 0,
+        heldAnswerBytes: 0,
         releaseFrame: () => undefined,
         onSent: () => undefined,
         broker,

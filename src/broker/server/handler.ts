@@ -47,6 +47,8 @@ export interface HandlerContext {
   readonly broker: BrokerServices
   /** How long the client is to send nothing, because it is above a quota; the longest counts. */
   throttleMs: number
+  /** What is reserved in the memory of answers for this one, by whoever reads large ones. */
+  heldAnswerBytes: number
   /** Nothing of the request's bytes is needed any more once the answer is there: their memory may be
    * used again. Only for who is sure; by default it is left to the garbage collector. */
   releaseFrame(): void

@@ -9,6 +9,7 @@ import { mapPrincipal } from '../catalog/principal-mapping.ts'
 import { speaksSasl } from '../catalog/security-protocol.ts'
 import type { ConnectionLimits } from './connection.ts'
 import type { Dispatch } from './dispatch.ts'
+import { inFlightBytes } from './in-flight-bytes.ts'
 import { Listener, type ListenerEntry, type SecuredClient } from './listener.ts'
 import type { ListenerAddress } from './listener-address.ts'
 import type { ListenerFacts } from './metrics/metric-readings.ts'
@@ -45,11 +46,13 @@ export class Listeners {
   readonly #certificates: TlsCertificates[] = []
 
   private constructor(options: ListenersOptions) {
-    const { config, host } = options.services
+    const { config, host, metrics } = options.services
     this.#options = options
     let lastId = 0
     this.#shared = {
-      memory: new RequestMemory(config.queuedMaxRequestBytes),
+      memory: new RequestMemory(inFlightBytes(config).requests, () =>
+        metrics.memoryWaited('requests'),
+      ),
       loginMemory: new RequestMemory(config.millraceQueuedMaxLoginBytes),
       pending: new PendingLogins({
         timers: host.timers,

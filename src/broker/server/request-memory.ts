@@ -1,4 +1,5 @@
-// How many bytes of requests the whole broker holds at once (`queued.max.request.bytes`), and who
+// How many bytes of requests the whole broker holds at once (`queued.max.request.bytes`, else its
+// share of `millrace.in.flight.bytes`), and who
 // has to wait. A connection that must wait stops reading its socket: TCP pushes back on the client.
 // Invariant: someone can always go on. Complete requests free their bytes when they are answered;
 // when there are only unfinished frames left, the one that waits longest may read beyond the limit,
@@ -17,10 +18,13 @@ export class RequestMemory {
   #partialBytes = 0
   #reservedBytes = 0
   readonly #waiting = new Set<MemoryWaiter>()
+  readonly #onWait: () => void
   #privileged: MemoryWaiter | undefined
 
-  constructor(limitBytes: number) {
+  /** @param onWait a connection has to wait */
+  constructor(limitBytes: number, onWait: () => void = () => undefined) {
     this.limitBytes = limitBytes
+    this.#onWait = onWait
   }
 
   get usedBytes(): number {
@@ -30,6 +34,7 @@ export class RequestMemory {
   /** Whether this connection has to stop reading; it is called back when it may go on. */
   mustWait(waiter: MemoryWaiter): boolean {
     if (this.usedBytes <= this.limitBytes || waiter === this.#privileged) return false
+    if (!this.#waiting.has(waiter)) this.#onWait()
     this.#waiting.add(waiter)
     this.#wake()
     return this.#waiting.has(waiter)

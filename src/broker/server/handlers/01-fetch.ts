@@ -52,6 +52,7 @@ async function handle(request: FetchRequest, context: HandlerContext) {
     looks = lookAtAll(plan, broker)
   }
   const answers = await readWithinMemory(plan, looks, context)
+  if (context.connection.isClosed) return NO_ANSWER
   if (broker.quotas.isActive && mustWait(answers, context)) return throttled(session)
   countSent(answers, usesTopicIds, context)
 
@@ -60,9 +61,8 @@ async function handle(request: FetchRequest, context: HandlerContext) {
 
 /** Above the quota the answer is empty, and what was read is not counted (KIP-219). */
 function mustWait(answers: readonly PartitionAnswer[], context: HandlerContext): boolean {
-  let bytes = 0
-  for (const { records } of answers) bytes += records.length
-  context.throttleMs = context.broker.quotas.fetched(quotaClientOf(context), bytes)
+  const { quotas } = context.broker
+  context.throttleMs = quotas.fetched(quotaClientOf(context), recordBytesOf(answers))
   return context.throttleMs > 0
 }
 
@@ -158,20 +158,42 @@ async function waitForData(
   })
 }
 
-/** What slow clients have not taken bounds what is read for the next: at least one batch each. */
+/** What clients have not taken yet bounds what is read for the next: a batch, when there is room again. */
 async function readWithinMemory(
   plan: FetchPlan,
   looks: readonly Look[],
-  { broker: { responses } }: HandlerContext,
+  context: HandlerContext,
 ): Promise<PartitionAnswer[]> {
-  const wantedBytes = Math.min(plan.maxBytes, readableBytes(looks))
-  const roomBytes = responses.reserve(wantedBytes)
-  try {
-    const isTight = roomBytes < wantedBytes
-    return await readAll(isTight ? { ...plan, maxBytes: roomBytes } : plan, looks)
-  } finally {
-    responses.release(roomBytes)
+  const { responses } = context.broker
+  const leastBytes = firstBatchBytes(plan, looks)
+  const bytes = Math.max(leastBytes, Math.min(plan.maxBytes, readableBytes(looks)))
+  if (bytes === 0) return readAll(plan, looks)
+  const reserved = responses.reserve({ bytes, leastBytes }, context.connection)
+  const grantedBytes = typeof reserved === 'number' ? reserved : await reserved
+  context.heldAnswerBytes = grantedBytes
+  if (context.connection.isClosed) return []
+  const maxBytes = Math.min(plan.maxBytes, grantedBytes)
+  const answers = await readAll({ ...plan, maxBytes }, looks)
+  const readBytes = recordBytesOf(answers)
+  responses.add(readBytes - grantedBytes)
+  context.heldAnswerBytes = readBytes
+  return answers
+}
+
+/** At most: what the first partition with data returns whatever the limits say. */
+function firstBatchBytes({ upTo }: FetchPlan, looks: readonly Look[]): number {
+  for (const look of looks) {
+    if (look.kind !== 'readable' || look.bytes === 0) continue
+    const { log, wanted } = look
+    return Math.min(log.readableBytes(wanted.fetchOffset, upTo), log.config.maxMessageBytes)
   }
+  return 0
+}
+
+function recordBytesOf(answers: readonly PartitionAnswer[]): number {
+  let bytes = 0
+  for (const { records } of answers) bytes += records.length
+  return bytes
 }
 
 function toResponse(
