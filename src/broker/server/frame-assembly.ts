@@ -46,6 +46,7 @@ export interface FrameAssemblyOptions {
 
 export class FrameAssembly implements NetReceiver {
   readonly #options: FrameAssemblyOptions
+  readonly #usualBounds: FrameBounds
   /** Length bytes that came without the rest. */
   readonly #length = Buffer.alloc(LENGTH_BYTES)
   #lengthBytes = 0
@@ -56,6 +57,8 @@ export class FrameAssembly implements NetReceiver {
 
   constructor(options: FrameAssemblyOptions) {
     this.#options = options
+    const limitName = 'socket.request.max.bytes'
+    this.#usualBounds = { maxBytes: options.maxFrameBytes, limitName }
   }
 
   /** Bytes reserved for a frame that is not complete yet. */
@@ -88,10 +91,7 @@ export class FrameAssembly implements NetReceiver {
       if (this.#lengthBytes < LENGTH_BYTES) return
       this.#lengthBytes = 0
       const frameBytes = this.#length.readInt32BE(0)
-      const bounds = this.#options.boundsNow?.() ?? {
-        maxBytes: this.#options.maxFrameBytes,
-        limitName: 'socket.request.max.bytes',
-      }
+      const bounds = this.#options.boundsNow?.() ?? this.#usualBounds
       if (frameBytes < (bounds.minBytes ?? MIN_FRAME_BYTES) || frameBytes > bounds.maxBytes) {
         this.#options.onFault(describeFault(frameBytes, bounds))
         return
