@@ -26,7 +26,7 @@ export interface LoginRules {
   /** Waits before a failure is told. */
   readonly delayFailure: () => Promise<void>
   readonly nowMs: () => number
-  readonly onFailure: (failure: { mechanism: SaslMechanism; user?: string; why: string }) => void
+  readonly onFailure: (failure: { mechanism?: string; user?: string; why: string }) => void
 }
 
 interface Session {
@@ -120,12 +120,12 @@ export class Login {
       return { errorCode: ErrorCode.ILLEGAL_SASL_STATE, mechanisms: [] }
     }
     if (this.#choice !== undefined) {
-      this.#hasFailed = true
+      this.#fail({ mechanism, why: 'a second SaslHandshake in one login' })
       return { errorCode: ErrorCode.ILLEGAL_SASL_STATE, mechanisms: [] }
     }
     const known = mechanisms.find((one) => one === mechanism)
     if (known === undefined) {
-      this.#hasFailed = true
+      this.#fail({ mechanism, why: 'the mechanism is not allowed' })
       await this.#rules.delayFailure()
       return { errorCode: ErrorCode.UNSUPPORTED_SASL_MECHANISM, mechanisms }
     }
@@ -136,10 +136,10 @@ export class Login {
   async authenticate(token: Buffer): Promise<AuthenticateAnswer> {
     const choice = this.#choice
     if (choice === undefined) {
+      const why = 'SaslAuthenticate without SaslHandshake before it'
       // After a login Kafka says so and goes on; before one it has nothing to say.
-      this.#hasFailed = this.#session === undefined
-      const why = 'SaslAuthenticate without SaslHandshake before it.'
-      return refused(ErrorCode.ILLEGAL_SASL_STATE, why)
+      if (this.#session === undefined) this.#fail({ why })
+      return refused(ErrorCode.ILLEGAL_SASL_STATE, `${why}.`)
     }
     const step = this.#checkSame(choice, await choice.exchange.step(token))
     switch (step.kind) {
@@ -150,13 +150,17 @@ export class Login {
       case 'failed': {
         const { mechanism } = choice
         const { user, why } = step
-        this.#hasFailed = true
-        this.#rules.onFailure({ mechanism, why, ...(user !== undefined && { user }) })
+        this.#fail({ mechanism, why, ...(user !== undefined && { user }) })
         await this.#rules.delayFailure()
         const message = `Authentication failed: invalid credentials for SASL mechanism ${mechanism}.`
         return refused(ErrorCode.SASL_AUTHENTICATION_FAILED, message)
       }
     }
+  }
+
+  #fail(failure: Parameters<LoginRules['onFailure']>[0]): void {
+    this.#hasFailed = true
+    this.#rules.onFailure(failure)
   }
 
   #mayLogInAgain({ endsAtMs }: Session): boolean {
