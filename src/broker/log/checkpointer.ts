@@ -164,7 +164,7 @@ export class Checkpointer {
         writer.fail(error)
         return
       }
-      await segment.sync()
+      await segment.sync({ isRetry: true })
     }
     if (!segment.isDirty) this.forgetSegment(segment, writer)
   }

@@ -69,6 +69,9 @@ export class Segment {
   /** How many the index on disk has; -1 when it may have any. */
   #savedAborted = 0
   #indexWrites: Promise<void> = Promise.resolve()
+  /** Under way: a checkpoint's, a commit's, the one at sealing. */
+  readonly #syncs = new Set<Promise<void>>()
+  #failedSync: { readonly error: unknown } | undefined
 
   constructor(
     files: FileCache,
@@ -239,12 +242,35 @@ export class Segment {
     return read === length ? target : target.subarray(0, read)
   }
 
-  /** Makes all that is written now durable in this file. The caller never retries a failure. */
-  async sync(): Promise<void> {
+  /**
+   * Makes all that is written now durable in this file. The caller never retries a failure: the
+   * system tells one sync of lost pages, and then holds them for clean. So one that fails, fails all
+   * that run beside it and all that follow.
+   * @param options.isRetry believes the system instead: a planted mistake
+   */
+  async sync({ isRetry = false } = {}): Promise<void> {
+    if (isRetry) this.#failedSync = undefined
     const { sizeBytes, endOffset } = this
-    await this.file.use((file) => file.sync())
+    const running = this.file.use((file) => this.#syncFile(file))
+    this.#syncs.add(running)
+    try {
+      await running
+    } finally {
+      this.#syncs.delete(running)
+    }
+    await Promise.allSettled(this.#syncs)
+    if (this.#failedSync !== undefined) throw this.#failedSync.error
     this.syncedBytes = Math.max(this.syncedBytes, sizeBytes)
     this.syncedEndOffset = Math.max(this.syncedEndOffset, endOffset)
+  }
+
+  async #syncFile(file: DiskFile): Promise<void> {
+    try {
+      await file.sync()
+    } catch (error) {
+      this.#failedSync ??= { error }
+      throw error
+    }
   }
 
   /** No batch will follow: the time index gets its last entry. */
