@@ -637,6 +637,7 @@ export class PartitionLog {
     }
     this.#epochs.truncateEnd(first.baseOffset)
     this.#logEndOffset = first.baseOffset
+    this.#keeper.forgetFrom(first.baseOffset)
     this.#waiting.refuse(undone, storageError(reason))
   }
 

@@ -91,6 +91,11 @@ export class StateKeeper {
     if (!isCaptured) this.#captured = { offset: logEndOffset, entries: producers.entries() }
   }
 
+  /** Appends from an offset on are taken back: what was captured with them never was. */
+  forgetFrom(offset: number): void {
+    if (this.#captured !== undefined && this.#captured.offset > offset) this.#captured = undefined
+  }
+
   /** Writes what was captured, once the log is durable so far; until then it waits. */
   writeCaptured(): Promise<void> {
     return this.#exclusively(async () => {
