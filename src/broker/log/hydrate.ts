@@ -2,7 +2,7 @@
 // last snapshot and the batches behind it, and the indexes of the active segment.
 
 import { learnSegment } from './learn-segment.ts'
-import { loadLearningStart } from './learning-start.ts'
+import { learnGone, loadLearningStart } from './learning-start.ts'
 import { ProducerTable } from './producer-table.ts'
 import type { RecoveryOptions } from './recovered-log.ts'
 import type { Segment } from './segment.ts'
@@ -15,16 +15,24 @@ export async function hydrate(
   log: { segments: readonly Segment[]; logStartOffset: number; endOffset: number },
   options: Pick<RecoveryOptions, 'files' | 'timers' | 'folder' | 'config'>,
 ): Promise<{ producers: ProducerTable; offlineReason: string | undefined }> {
-  const range = { from: log.logStartOffset, upTo: log.endOffset }
+  const firstOffset = log.segments[0]?.baseOffset ?? log.logStartOffset
+  const range = { from: firstOffset, upTo: log.endOffset }
   const snapshot = await loadLearningStart(options.files.disk, options.folder, range, (offset) =>
     log.segments.findLast(({ baseOffset }) => baseOffset < offset),
   )
   let producers = new ProducerTable(snapshot?.entries)
   const fromOffset = snapshot?.offset ?? 0
+  /** Who wrote only below it is not known. */
+  let unknownBelow = snapshot === undefined ? firstOffset : undefined
+  const forgetOutOfDate = (nextOffset: number) => {
+    if (!isOutOfDate(learntTo, nextOffset, log)) return
+    producers = new ProducerTable()
+    unknownBelow = nextOffset
+  }
   const active = log.segments.at(-1)
   let learntTo = Math.max(fromOffset, log.segments[0]?.baseOffset ?? log.endOffset)
   for (const segment of log.segments) {
-    if (isOutOfDate(learntTo, segment.baseOffset, log)) producers = new ProducerTable()
+    forgetOutOfDate(segment.baseOffset)
     learntTo = Math.max(learntTo, segment.endOffset)
     if (segment.endOffset <= fromOffset && segment !== active) continue
     const twin = segment.twin()
@@ -35,7 +43,11 @@ export async function hydrate(
     }
     segment.adopt(twin)
   }
-  if (isOutOfDate(learntTo, log.endOffset, log)) producers = new ProducerTable()
+  forgetOutOfDate(log.endOffset)
+  if (unknownBelow !== undefined) {
+    const gone = { from: unknownBelow, upTo: log.endOffset }
+    await learnGone(producers, options.files.disk, options.folder, gone)
+  }
   return { producers, offlineReason: undefined }
 }
 

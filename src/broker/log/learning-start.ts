@@ -1,6 +1,7 @@
 // Where reading a log again may begin: at the newest producer snapshot, unless the aborted transactions
 // below it can be had only from the log itself. An offset or time index only hastens; a transaction
 // index that lacks one lets readers see what never happened, so a lost one is learnt anew.
+// What was learnt without a snapshot lacks who wrote before the first segment: `learnGone` adds it.
 
 import type { Disk } from '../../host/disk.ts'
 import {
@@ -8,6 +9,7 @@ import {
   loadNewestSnapshot,
   type SnapshotSearch,
 } from './producer-snapshots.ts'
+import type { ProducerTable } from './producer-table.ts'
 import { recoveryCounters as counters } from './recovery-counters.ts'
 import type { Segment } from './segment.ts'
 
@@ -30,4 +32,19 @@ export async function loadLearningStart(
     counters.indexesRefused += 1
     upTo = Math.min(segment.baseOffset, snapshot.offset - 1)
   }
+}
+
+/**
+ * Adds what only a snapshot knows: producers that wrote in segments that were removed.
+ * @param producers learnt from everything between `from` and `upTo`
+ */
+export async function learnGone(
+  producers: ProducerTable,
+  disk: Disk,
+  folder: string,
+  range: SnapshotSearch,
+): Promise<void> {
+  if (range.from === 0) return
+  const snapshot = await loadNewestSnapshot(disk, folder, range)
+  if (snapshot !== undefined) producers.learnEarlier(snapshot.entries)
 }

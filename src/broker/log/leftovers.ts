@@ -1,6 +1,7 @@
 // What a crash in the middle of a compaction left in a partition's folder. The endings are Kafka's:
 // `.cleaned` was being written and is of no use; a `.swap` log is complete, and takes the place of
 // every segment whose offsets it covers. Their index files are of no use either: indexes are rebuilt.
+// A `.tmp`, of a file that was to be replaced, goes as well.
 // Invariant: where a `.swap` log is found, the log of that name without the ending is not looked at.
 
 import type { Disk } from '../../host/disk.ts'
@@ -24,7 +25,7 @@ export async function settleLeftovers(
     const isSwap = name.endsWith(SWAP_SUFFIX)
     const base = isSwap ? baseOffsetOf(name.slice(0, -SWAP_SUFFIX.length), 'log') : undefined
     if (base !== undefined) swaps.add(base)
-    else if (isSwap || name.endsWith(CLEANED_SUFFIX)) {
+    else if (isSwap || name.endsWith(CLEANED_SUFFIX) || name.endsWith('.tmp')) {
       await disk.remove(`${folder}/${name}`)
       counters.leftoversRemoved += 1
     }

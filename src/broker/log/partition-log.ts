@@ -556,6 +556,18 @@ export class PartitionLog {
     this.#advanced()
   }
 
+  /** @returns false when it went offline meanwhile, or not all that is known is durable */
+  async #coverStart(offset: number): Promise<boolean> {
+    if (await this.#keeper.secureFrom(offset)) return true
+    if (this.#producers === undefined) await this.#hydrate()
+    if (this.#producers === undefined) return false
+    if (this.#producers.size === 0) return true
+    this.#keeper.capture(offset)
+    await this.#commit.settle(this.#writer)
+    await this.#keeper.writeCaptured()
+    return await this.#keeper.secureFrom(offset)
+  }
+
   #keptState(): KeptState {
     return {
       logStartOffset: this.#logStartOffset,
@@ -579,6 +591,7 @@ export class PartitionLog {
         return this.#producers
       },
       raiseLogStart: (offset) => this.#raiseLogStart(offset),
+      coverStart: (offset) => this.#commit.useReserve(() => this.#coverStart(offset)),
     }
   }
 
@@ -624,6 +637,7 @@ export class PartitionLog {
     }
     this.#epochs.truncateEnd(first.baseOffset)
     this.#logEndOffset = first.baseOffset
+    this.#keeper.forgetFrom(first.baseOffset)
     this.#waiting.refuse(undone, storageError(reason))
   }
 

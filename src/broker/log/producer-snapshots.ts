@@ -1,5 +1,6 @@
 // The `.snapshot` files of a partition's folder: written when a segment is sealed, at checkpoints and
-// at a clean stop; the newest good one is where reading the log again may begin.
+// at a clean stop; the newest good one is where reading the log again may begin. The log holds the same,
+// but for producers whose segments were removed: for them one of these files is synced.
 
 import type { Disk } from '../../host/disk.ts'
 import { decodeSnapshot, encodeSnapshot } from './producer-snapshot.ts'
@@ -28,9 +29,9 @@ export async function loadNewestSnapshot(
   folder: string,
   { from, upTo, names }: SnapshotSearch,
 ): Promise<LoadedSnapshot | undefined> {
-  const offsets = snapshotOffsets(names ?? (await disk.list(folder)))
-    .filter((offset) => offset >= from && offset <= upTo)
-    .sort((a, b) => b - a)
+  const offsets = newestFirst(names ?? (await disk.list(folder))).filter(
+    (offset) => offset >= from && offset <= upTo,
+  )
   for (const offset of offsets) {
     const content = await disk.readFile(segmentPath(folder, offset, 'snapshot'))
     const entries = content === undefined ? undefined : decodeSnapshot(content)
@@ -43,14 +44,20 @@ export async function loadNewestSnapshot(
   return undefined
 }
 
-/** Unsynced: its checksum tells whether all of it got there, and the log holds the same. */
+/**
+ * Unsynced: its checksum tells whether all of it got there. A good one of that offset stays as it is: it
+ * says the same, and may be one that a power cut must not take.
+ */
 export async function writeSnapshot(
   disk: Disk,
   folder: string,
   { offset, entries }: LoadedSnapshot,
 ): Promise<void> {
+  const path = segmentPath(folder, offset, 'snapshot')
+  const there = await disk.readFile(path)
+  if (there !== undefined && decodeSnapshot(there) !== undefined) return
   const bytes = encodeSnapshot(entries)
-  const file = await disk.open(segmentPath(folder, offset, 'snapshot'), { create: true })
+  const file = await disk.open(path, { create: true })
   try {
     await file.write([bytes], 0)
     await file.truncate(bytes.length)
@@ -59,12 +66,39 @@ export async function writeSnapshot(
   }
 }
 
-/** Keeps the newest few: should one be damaged, the one before it saves most of the reading. */
-export async function removeOldSnapshots(disk: Disk, folder: string): Promise<void> {
-  const offsets = snapshotOffsets(await disk.list(folder)).sort((a, b) => b - a)
-  for (const offset of offsets.slice(KEPT_SNAPSHOTS)) {
-    await disk.remove(segmentPath(folder, offset, 'snapshot'))
+/**
+ * Puts the newest good snapshot within the offsets where no power cut takes it, by content and name.
+ * One that knows no producer may as well get lost. @returns its offset; undefined when there is none
+ */
+export async function secureNewestSnapshot(
+  disk: Disk,
+  folder: string,
+  { from, upTo }: SnapshotSearch,
+): Promise<number | undefined> {
+  for (const offset of newestFirst(await disk.list(folder))) {
+    if (offset < from || offset > upTo) continue
+    const path = segmentPath(folder, offset, 'snapshot')
+    const content = await disk.readFile(path)
+    const entries = content === undefined ? undefined : decodeSnapshot(content)
+    if (content === undefined || entries === undefined) continue
+    // Written anew: after a sync that failed, what is read need not be what the disk has.
+    if (entries.length > 0) await disk.replaceFile(path, content)
+    return offset
   }
+  return undefined
+}
+
+/** All but the newest few: should one be damaged, the one before it saves most of the reading. */
+export async function oldSnapshots(disk: Disk, folder: string): Promise<number[]> {
+  return newestFirst(await disk.list(folder)).slice(KEPT_SNAPSHOTS)
+}
+
+export async function removeSnapshots(
+  disk: Disk,
+  folder: string,
+  offsets: readonly number[],
+): Promise<void> {
+  for (const offset of offsets) await disk.remove(segmentPath(folder, offset, 'snapshot'))
 }
 
 /**
@@ -77,8 +111,12 @@ export async function removeSnapshotsBeyond(
   { endOffset, names }: { readonly endOffset: number; readonly names: readonly string[] },
 ): Promise<boolean> {
   const beyond = snapshotOffsets(names).filter((offset) => offset > endOffset)
-  for (const offset of beyond) await disk.remove(segmentPath(folder, offset, 'snapshot'))
+  await removeSnapshots(disk, folder, beyond)
   return beyond.length > 0
+}
+
+function newestFirst(names: readonly string[]): number[] {
+  return snapshotOffsets(names).sort((a, b) => b - a)
 }
 
 function snapshotOffsets(names: readonly string[]): number[] {

@@ -147,6 +147,16 @@ export function afterMarker(
   }
 }
 
+/** The entry with the batches that it lacks of one from before, or another view of the same. Pure. */
+export function withEarlier(entry: ProducerEntry, earlier: ProducerEntry): ProducerEntry {
+  if (entry.producerEpoch !== earlier.producerEpoch) return entry
+  const { recentBatches } = entry
+  const firstKnown = recentBatches[0]?.baseOffset ?? Number.POSITIVE_INFINITY
+  const lacking = earlier.recentBatches.filter(({ baseOffset }) => baseOffset < firstKnown)
+  const all = [...lacking, ...recentBatches]
+  return { ...entry, recentBatches: all.slice(-MAX_RECENT_BATCHES) }
+}
+
 function findSameBatch(entry: ProducerEntry, batch: ProducerFields): RecentBatch | undefined {
   return entry.recentBatches.find(
     (recent) =>

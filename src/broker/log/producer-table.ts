@@ -12,6 +12,7 @@ import {
   NO_OPEN_TRANSACTION,
   type ProducerEntry,
   type TransactionMarker,
+  withEarlier,
 } from './producer-state.ts'
 
 /** A transaction that a marker ended. */
@@ -82,6 +83,15 @@ export class ProducerTable {
   restore(producerId: number, before: ProducerEntry | undefined): void {
     if (before === undefined) this.#entries.delete(producerId)
     else this.#entries.set(producerId, before)
+    this.#findOpenTransactions()
+  }
+
+  /** Adds what happened before everything that is known here, as far as it still matters. */
+  learnEarlier(entries: Iterable<ProducerEntry>): void {
+    for (const earlier of entries) {
+      const known = this.#entries.get(earlier.producerId)
+      this.#entries.set(earlier.producerId, known ? withEarlier(known, earlier) : earlier)
+    }
     this.#findOpenTransactions()
   }
 

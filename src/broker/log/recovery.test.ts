@@ -10,6 +10,8 @@ import { FileCache } from './file-cache.ts'
 import { hydrate } from './hydrate.ts'
 import type { ReplayEntry } from './journal.ts'
 import { DEFAULT_LOG_CONFIG, type LogConfig } from './log-config.ts'
+import { writeSnapshot } from './producer-snapshots.ts'
+import type { ProducerEntry } from './producer-state.ts'
 import type { RecoveredLog, RecoveryOptions } from './recovered-log.ts'
 import { recoverLog } from './recovery.ts'
 
@@ -150,6 +152,59 @@ describe('after a power cut, a log whose segments were not all synced', () => {
   })
 })
 
+describe('a producer whose records are gone with their segment', () => {
+  const batches = [batchOfProducer(0)]
+  const sent = { baseSequence: 0, lastSequence: 0, baseOffset: 0, lastOffset: 0, timestamp: 1 }
+  const snapshot = [
+    {
+      producerId: PRODUCER_ID,
+      producerEpoch: 0,
+      coordinatorEpoch: -1,
+      lastTimestamp: 1,
+      currentTxnFirstOffset: -1,
+      recentBatches: [sent],
+    },
+  ]
+  const stays = { 4: [batch(4), batch(5)] }
+
+  it('is known from a snapshot that was written behind the recovery point', async () => {
+    const note = { ...noteOf(4, stays), logStartOffset: 4 }
+
+    const log = await recover({ segments: stays, note, snapshots: { 5: snapshot } })
+    const beyond = await recover({ segments: stays, note, snapshots: { 7: snapshot } })
+
+    assert.deepEqual(log.producers?.get(PRODUCER_ID)?.recentBatches, [sent])
+    assert.equal(beyond.producers?.get(PRODUCER_ID), undefined)
+  })
+
+  it('is known when the log starts behind the snapshot, in the middle of a segment', async () => {
+    for (const wasCleanStop of [false, true]) {
+      const note = { ...noteOf(6, stays), logStartOffset: 6 }
+      const crashed = { segments: stays, note, snapshots: { 5: snapshot }, wasCleanStop }
+
+      const { log, hydrated } = await recoverAndHydrate(crashed)
+
+      const { recentBatches } = (log.producers ?? hydrated.producers).get(PRODUCER_ID)!
+      assert.deepEqual(recentBatches, [sent])
+    }
+  })
+
+  it('is not known from a snapshot that lacks what stood between it and the first segment', async () => {
+    const note = noteOf(6, { 0: batches, ...stays })
+
+    const log = await recover({
+      segments: stays,
+      deleted: { 0: batches },
+      note,
+      snapshots: { 2: snapshot },
+    })
+
+    assert.equal(log.offlineReason, undefined)
+    assert.equal(log.logStartOffset, 4)
+    assert.equal(log.producers?.get(PRODUCER_ID), undefined)
+  })
+})
+
 describe('after a crash in the middle of a compaction', () => {
   const old = { 0: [batch(0), batch(1)], 2: [batch(2)], 3: [batch(3)] }
 
@@ -226,6 +281,8 @@ interface Crashed {
   /** Compacted segments by how far they had come. */
   swaps?: Readonly<Record<number, readonly Buffer[]>>
   cleaned?: Readonly<Record<number, readonly Buffer[]>>
+  deleted?: Readonly<Record<number, readonly Buffer[]>>
+  snapshots?: Readonly<Record<number, readonly ProducerEntry[]>>
   journal?: readonly Buffer[]
   isBehindUnsynced?: boolean
   recoveryPoint?: number
@@ -249,13 +306,16 @@ async function recoverAndHydrate(crashed: Crashed) {
 async function optionsOf(crashed: Crashed): Promise<RecoveryOptions> {
   const disk = memoryDisk({ maxBytes: 16 * 1024 * 1024 })
   await disk.makeFolder(FOLDER)
-  const { segments, swaps = {}, cleaned = {} } = crashed
-  const files = { '': segments, '.swap': swaps, '.cleaned': cleaned }
+  const { segments, swaps = {}, cleaned = {}, deleted = {}, snapshots = {} } = crashed
+  const files = { '': segments, '.swap': swaps, '.cleaned': cleaned, '.deleted': deleted }
   for (const [ending, logs] of Object.entries(files)) {
     for (const [base, batches] of Object.entries(logs)) {
       const path = `${FOLDER}/${base.padStart(20, '0')}.log${ending}`
       await writeFile(disk, path, Buffer.concat(batches))
     }
+  }
+  for (const [offset, entries] of Object.entries(snapshots)) {
+    await writeSnapshot(disk, FOLDER, { offset: Number(offset), entries: [...entries] })
   }
   const { isBehindUnsynced = false } = crashed
   const replay = (crashed.journal ?? []).map((bytes): ReplayEntry => {

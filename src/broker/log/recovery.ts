@@ -12,7 +12,7 @@ import { isOutOfDate } from './hydrate.ts'
 import type { ReplayEntry } from './journal.ts'
 import { LeaderEpochs } from './leader-epochs.ts'
 import { learnBatch, learnSegment } from './learn-segment.ts'
-import { loadLearningStart } from './learning-start.ts'
+import { learnGone, loadLearningStart } from './learning-start.ts'
 import { SWAP_SUFFIX, settleLeftovers } from './leftovers.ts'
 import { isCompacted } from './log-config.ts'
 import { emptyLog, fromNote, isCovered, isUntouched, logBases } from './noted-log.ts'
@@ -47,11 +47,16 @@ class Recovery {
   readonly #swaps = new Map<Segment, Segment[]>()
   /** In the folder when the recovery began. */
   readonly #names: readonly string[]
+  /** 0 without a note. */
   readonly #recoveryPoint: number
+  /** Of the note's segments. */
+  readonly #notedBases: ReadonlySet<number>
   #producers = new ProducerTable()
   #epochs = new LeaderEpochs()
   readonly #logStartOffset: number
   #endOffset = 0
+  /** Who wrote only below it is not known; undefined when a snapshot has told. */
+  #unknownBelow: number | undefined
   #offlineReason: string | undefined
 
   constructor(options: RecoveryOptions, names: readonly string[]) {
@@ -59,13 +64,14 @@ class Recovery {
     this.#names = names
     this.#logStartOffset = options.note?.logStartOffset ?? options.leastLogStartOffset ?? 0
     this.#recoveryPoint = options.note?.recoveryPoint ?? 0
+    this.#notedBases = new Set(options.note?.segments.map(({ baseOffset }) => baseOffset))
   }
 
   async run(): Promise<RecoveredLog> {
     const { files, folder } = this.#options
     const names = this.#names
     const swapped = await settleLeftovers(files.disk, folder, names)
-    const fromOffset = await this.#loadProducers()
+    const fromOffset = await this.#loadProducers(swapped)
     await this.#findSegments(fromOffset, swapped)
     for (const segment of [...this.#segments]) {
       if (this.#offlineReason !== undefined) break
@@ -78,20 +84,18 @@ class Recovery {
       await this.#cutBehindGap(segment, isDamaged)
     }
     if (this.#offlineReason === undefined) {
-      const endOffset = this.#endOffset
-      if (await removeSnapshotsBeyond(files.disk, folder, { endOffset, names })) {
-        await files.disk.syncFolder(folder)
-      }
       this.#learnDeleted()
       await this.#replay()
     }
     const first = this.#segments[0]
     const logStartOffset = Math.max(this.#logStartOffset, first?.baseOffset ?? 0)
+    const endOffset = Math.max(this.#endOffset, logStartOffset)
+    if (this.#offlineReason === undefined) await this.#settleSnapshots(endOffset)
     return {
       segments: this.#segments,
       folderExists: names.length > 0,
       logStartOffset,
-      endOffset: Math.max(this.#endOffset, logStartOffset),
+      endOffset,
       epochs: this.#epochs,
       producers: this.#producers,
       firstOpenOffset: this.#producers.firstOpenOffset ?? -1,
@@ -105,10 +109,12 @@ class Recovery {
   }
 
   /** @returns from which offset on the batches must be read again */
-  async #loadProducers(): Promise<number> {
+  async #loadProducers(swapped: ReadonlySet<number>): Promise<number> {
     const { files, folder, note } = this.#options
+    const firstOffset = this.#firstBase(swapped) ?? this.#logStartOffset
+    this.#unknownBelow = firstOffset
     if (note === undefined) return 0
-    const search = { from: this.#logStartOffset, upTo: this.#recoveryPoint, names: this.#names }
+    const search = { from: firstOffset, upTo: this.#recoveryPoint, names: this.#names }
     const snapshot = await loadLearningStart(files.disk, folder, search, (offset) => {
       const noted = note.segments.findLast(({ baseOffset }) => baseOffset < offset)
       return noted === undefined ? undefined : this.#newSegment(noted.baseOffset)
@@ -117,9 +123,36 @@ class Recovery {
     this.#epochs = new LeaderEpochs(note.epochs)
     this.#epochs.truncateEnd(snapshot?.offset ?? this.#recoveryPoint)
     if (snapshot === undefined) return 0
+    this.#unknownBelow = undefined
     this.#producers = new ProducerTable(snapshot.entries)
     this.#endOffset = snapshot.offset
     return snapshot.offset
+  }
+
+  /** Where the first segment begins that counts: a snapshot from before it lacks what was between. */
+  #firstBase(swapped: ReadonlySet<number>): number | undefined {
+    const bases = logBases(this.#names).filter(
+      (base) => swapped.has(base) || !this.#isLeftover(base),
+    )
+    return [...bases, ...swapped].sort((a, b) => a - b)[0]
+  }
+
+  /** The note was durable without it: retention or compaction had removed it, its name came back. */
+  #isLeftover(base: number): boolean {
+    return base < this.#recoveryPoint && !this.#notedBases.has(base)
+  }
+
+  /** Snapshots of what is not there any more go; what only they know of producers is learnt. */
+  async #settleSnapshots(endOffset: number): Promise<void> {
+    const { disk } = this.#options.files
+    const { folder } = this.#options
+    const names = this.#names
+    if (await removeSnapshotsBeyond(disk, folder, { endOffset, names })) {
+      await disk.syncFolder(folder)
+    }
+    if (this.#unknownBelow === undefined) return
+    const gone = { from: this.#unknownBelow, upTo: endOffset, names }
+    await learnGone(this.#producers, disk, folder, gone)
   }
 
   /** Segments below the offset are taken as the note has them. */
@@ -140,8 +173,7 @@ class Recovery {
         this.#segments.push(swap)
         continue
       }
-      // The note was durable without it: retention or compaction had removed it, its name came back.
-      if (noted === undefined && base < this.#recoveryPoint && note !== undefined) {
+      if (this.#isLeftover(base)) {
         counters.leftoversRemoved += 1
         await segment.removeFiles()
         continue
@@ -320,7 +352,9 @@ class Recovery {
 
   #forgetOutOfDate(learntTo: number, nextOffset: number): void {
     const log = { logStartOffset: this.#logStartOffset }
-    if (isOutOfDate(learntTo, nextOffset, log)) this.#producers = new ProducerTable()
+    if (!isOutOfDate(learntTo, nextOffset, log)) return
+    this.#producers = new ProducerTable()
+    this.#unknownBelow = nextOffset
   }
 
   /** The batches that the journal holds of this log, in order. */

@@ -1,13 +1,21 @@
 // What a partition writes beside its batches, so that the next start has less to read: producer
-// snapshots, index files, the epoch file and its note for the checkpoint. All of it can be lost.
-// Invariant: a snapshot is written only once everything it speaks of is durable; else a crash could
-// leave it speaking of batches that never were.
+// snapshots, index files, the epoch file and its note for the checkpoint. All of it can be lost, but for
+// one snapshot once segments were removed: the producers that wrote there stand nowhere else.
+// Invariants: a snapshot is written only once everything it speaks of is durable; else a crash could
+// leave it speaking of batches that never were. What lies before the first segment is in a snapshot
+// that is synced, and not removed before there is another.
 
 import type { Disk } from '../../host/disk.ts'
 import { encodeNote, type LogNote } from './checkpoint-file.ts'
 import type { LeaderEpochs } from './leader-epochs.ts'
 import type { LogWriter } from './log-writer.ts'
-import { type LoadedSnapshot, removeOldSnapshots, writeSnapshot } from './producer-snapshots.ts'
+import {
+  type LoadedSnapshot,
+  oldSnapshots,
+  removeSnapshots,
+  secureNewestSnapshot,
+  writeSnapshot,
+} from './producer-snapshots.ts'
 import type { ProducerTable } from './producer-table.ts'
 
 const EPOCH_FILE = 'leader-epoch-checkpoint'
@@ -32,6 +40,10 @@ export class StateKeeper {
   readonly #state: () => KeptState
   #snapshotOffset = -1
   #captured: LoadedSnapshot | undefined
+  /** Of the newest snapshot that this run has made sure of. */
+  #securedOffset = -1
+  /** Writing, securing and removing of snapshots, one after the other. */
+  #lastChange: Promise<unknown> = Promise.resolve()
   #bytesAtSnapshot = 0
   #epochsWritten: string | undefined
   #line = ''
@@ -68,24 +80,42 @@ export class StateKeeper {
     return this.#line
   }
 
-  /** Remembers the producers as they are now, unless older ones still wait to be written. */
-  capture(): void {
+  /**
+   * Remembers the producers as they are now, unless older ones still wait to be written.
+   * @param fromOffset those from before it are of no use
+   */
+  capture(fromOffset = 0): void {
     const { producers, logEndOffset } = this.#state()
     if (producers === undefined || logEndOffset === this.#snapshotOffset) return
-    this.#captured ??= { offset: logEndOffset, entries: producers.entries() }
+    const isCaptured = this.#captured !== undefined && this.#captured.offset >= fromOffset
+    if (!isCaptured) this.#captured = { offset: logEndOffset, entries: producers.entries() }
+  }
+
+  /** Appends from an offset on are taken back: what was captured with them never was. */
+  forgetFrom(offset: number): void {
+    if (this.#captured !== undefined && this.#captured.offset > offset) this.#captured = undefined
   }
 
   /** Writes what was captured, once the log is durable so far; until then it waits. */
-  async writeCaptured(): Promise<void> {
-    const captured = this.#captured
-    if (captured === undefined || this.#writer.isOffline) return
-    if (this.#writer.durableEndOffset < captured.offset) return
-    this.#captured = undefined
-    const { path } = this.#writer.folder
-    await writeSnapshot(this.#disk, path, captured)
-    this.#snapshotOffset = captured.offset
-    this.#bytesAtSnapshot = this.#writer.bytesWritten
-    await removeOldSnapshots(this.#disk, path)
+  writeCaptured(): Promise<void> {
+    return this.#exclusively(async () => {
+      const captured = this.#captured
+      if (captured === undefined || this.#writer.isOffline) return
+      if (this.#writer.durableEndOffset < captured.offset) return
+      this.#captured = undefined
+      await writeSnapshot(this.#disk, this.#writer.folder.path, captured)
+      this.#snapshotOffset = captured.offset
+      this.#bytesAtSnapshot = this.#writer.bytesWritten
+      await this.#removeOld()
+    })
+  }
+
+  /**
+   * Makes sure that a power cut leaves a snapshot that knows who wrote below an offset.
+   * @returns false when none was written yet that could
+   */
+  secureFrom(offset: number): Promise<boolean> {
+    return this.#exclusively(() => this.#secureFrom(offset))
   }
 
   /** Whether enough was appended to be worth a snapshot, between seals. */
@@ -139,5 +169,30 @@ export class StateKeeper {
       await file.close()
     }
     this.#epochsWritten = text
+  }
+
+  async #secureFrom(offset: number): Promise<boolean> {
+    if (this.#securedOffset >= offset) return true
+    const { folder, durableEndOffset } = this.#writer
+    const range = { from: offset, upTo: durableEndOffset }
+    this.#securedOffset = (await secureNewestSnapshot(this.#disk, folder.path, range)) ?? -1
+    return this.#securedOffset >= offset
+  }
+
+  async #removeOld(): Promise<void> {
+    const { segments, folder } = this.#writer
+    const old = await oldSnapshots(this.#disk, folder.path)
+    if (old.length === 0) return
+    const startOffset = segments[0]?.baseOffset ?? this.#state().logStartOffset
+    // One of the old ones may be all that an earlier run has made sure of.
+    if (startOffset > 0 && !(await this.#secureFrom(startOffset))) return
+    const gone = old.filter((offset) => offset !== this.#securedOffset)
+    await removeSnapshots(this.#disk, folder.path, gone)
+  }
+
+  #exclusively<T>(change: () => Promise<T>): Promise<T> {
+    const changed = this.#lastChange.then(change)
+    this.#lastChange = changed.catch(() => undefined) // the caller is told
+    return changed
   }
 }

@@ -1,7 +1,8 @@
 // What becomes of a partition's old segments: retention and DeleteRecords take them away, compaction
 // writes them anew. Long work goes on beside appends and reads; the list of segments changes by one
 // hand at a time, and only when what the work began with is still there.
-// Invariant: a segment leaves the list before its files do, and what replaces it is durable by then.
+// Invariant: a segment leaves the list before its files do, and what replaces it is durable by then; so
+// is what is known of the producers that wrote in it.
 
 import { type Cleanable, decideCleanable, groupSegments, isRollDue } from './cleanable.ts'
 import { Compaction, CompactionStopped, discard } from './compaction.ts'
@@ -41,6 +42,11 @@ export interface UpkeepOwner {
   /** undefined when the partition went offline instead. */
   producers(): Promise<ProducerTable | undefined>
   raiseLogStart(offset: number): void
+  /**
+   * Who wrote below an offset will be known without what stands there, also after a power cut.
+   * @returns false when that is not so yet
+   */
+  coverStart(offset: number): Promise<boolean>
 }
 
 export interface CompactOptions {
@@ -222,6 +228,7 @@ export class Upkeep {
     }
     await this.#swap.finish()
     if (writer.isOffline || count === 0 || writer.segments.length <= count) return
+    if (!(await owner.coverStart(writer.segments[count]!.baseOffset))) return
     const removed = writer.segments.splice(0, count)
     for (const segment of removed) segment.isRetired = true
     owner.raiseLogStart(writer.segments[0]!.baseOffset)

@@ -104,6 +104,12 @@ describe('the checker finds', () => {
   }
 })
 
+it('a record that was deleted and comes again is a duplicate', () => {
+  const { found } = new Story().send('a').poll('0:a').deleteRecords(1).poll('5:a')
+
+  assert.ok(found.includes('duplicate'), `found ${found}`)
+})
+
 const allowed: Record<string, () => Story> = {
   'writes whose answers were lost, stored or not': () =>
     new Story().send('a').send('b').final('0:a'),
@@ -152,8 +158,6 @@ const allowed: Record<string, () => Story> = {
       .send('b', { at: 1 })
       .deleteRecords(1)
       .final('1:b', '1:b', { from: 1 }),
-  'a record that was deleted comes again': () =>
-    new Story().send('a').poll('0:a').deleteRecords(1).poll('5:a'),
   'a commit without an answer arrives late': () =>
     new Story().commitOffset(3, 'info').commitOffset(5).committed(3),
   'a commit that was refused does not count': () =>

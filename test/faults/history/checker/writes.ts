@@ -27,18 +27,12 @@ function* inconsistentOffsets({ places }: Facts): Generator<Anomaly> {
   }
 }
 
-/**
- * Records that were deleted do not count: nothing in the log tells any more who wrote them, and after a
- * power cut nobody may know. Kafka's partitions forget such a producer too.
- */
+/** Records that were deleted count: their producer is to be known, although the log says nothing of it. */
 function* duplicates(facts: Facts): Generator<Anomaly> {
   for (const [value, partitions] of facts.placesOf) {
-    const places = [...partitions].flatMap(([partition, offsets]) => {
-      const deletedBelow = offsets.size < 2 ? 0 : facts.deletedBelow(partition)
-      return [...offsets]
-        .filter((offset) => offset >= deletedBelow)
-        .map((offset) => ({ partition, offset }))
-    })
+    const places = [...partitions].flatMap(([partition, offsets]) =>
+      [...offsets].map((offset) => ({ partition, offset })),
+    )
     if (places.length < 2) continue
     const all = places.map(({ partition, offset }) => `${partition}@${offset}`).join(' and ')
     yield anomaly('duplicate', `${value} stands at ${all}`, {
