@@ -390,7 +390,15 @@ export function cliSuite(broker: () => string): void {
         const request = { groupId: group, memberId, memberEpoch, ...more }
         return await client.send(consumerGroupHeartbeat, 1, request)
       }
-      const { memberEpoch } = await beat('one', 0)
+      // Kafka has a coordinator once somebody has asked for it, and that one may hear of a new topic
+      // later than who made it.
+      await run(['group', 'describe', group])
+      let { memberEpoch, assignment } = await beat('one', 0)
+      await until(async () => {
+        if ((assignment?.topicPartitions.length ?? 0) > 0) return true
+        ;({ memberEpoch, assignment } = await beat('one', memberEpoch))
+        return false
+      })
       await ok(['produce', topic, '-p', '0', 'a'])
       const busy = await run(['group', 'seek', group, '--to', 'end', '-t', topic, '--yes'])
       assert.equal(busy.exitCode, 6)
@@ -403,7 +411,7 @@ export function cliSuite(broker: () => string): void {
       const member = { memberId: 'one', memberEpoch, assignment: reads, target: reads }
       assert.partialDeepStrictEqual(description.members, [member])
       const shown = await ok(['group', 'describe', group], { isTty: true })
-      assert.match(shown, /1 member, uniform, epoch 2/)
+      assert.match(shown, new RegExp(`1 member, uniform, epoch ${memberEpoch}\\b`))
       assert.match(shown, /EPOCH +READS +TARGET/)
 
       await beat('one', -1)

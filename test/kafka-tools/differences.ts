@@ -64,7 +64,7 @@ export const differences: readonly Difference[] = [
     ours: 'flush.ms=10 DEFAULT_CONFIG LONG [log.flush.interval.ms=10 DEFAULT_CONFIG]',
   },
   {
-    why: 'Features come with what they stand for: other group protocols, a quorum.',
+    why: 'Features come with what they stand for: share and streams groups, a quorum.',
     inCase: 'org.apache.kafka.tools.FeatureCommand --bootstrap-server BROKER describe',
     kafka: `Feature: eligible.leader.replicas.version          SupportedMinVersion: 0                SupportedMaxVersion: 1                FinalizedVersionLevel: 1                Epoch: ?
 Feature: group.version                             SupportedMinVersion: 0                SupportedMaxVersion: 1                FinalizedVersionLevel: 1                Epoch: ?
@@ -73,7 +73,8 @@ Feature: metadata.version                          SupportedMinVersion: 3.3-IV3 
 Feature: share.version                             SupportedMinVersion: 0                SupportedMaxVersion: 1                FinalizedVersionLevel: 1                Epoch: ?
 Feature: streams.version                           SupportedMinVersion: 0                SupportedMaxVersion: 1                FinalizedVersionLevel: 1                Epoch: ?
 `,
-    ours: '',
+    ours: `Feature: group.version                             SupportedMinVersion: 0                SupportedMaxVersion: 1                FinalizedVersionLevel: 1                Epoch: ?
+`,
   },
   {
     why: 'A wrong value has one code whatever it is for.',
