@@ -48,7 +48,7 @@ const librdkafka: Row = {
   id: 'suite-librdkafka',
   group,
   software: 'librdkafka 2.12.1 (its tests come with the crate rdkafka-sys 4.10.0)',
-  what: 'The whole suite as its `make quick` runs it (`test-runner -Q -E`), mock-broker and unit tests included',
+  what: 'The whole suite as its `make quick` runs it (`test-runner -Q -E`), mock-broker and unit tests included; with an authorizer and any replication factor taken, which the control has not',
   services: ['kafka', 'suite-librdkafka'],
   isQuick: false,
   // Some of its tests want topics with three copies, some make access rules where there were none.
