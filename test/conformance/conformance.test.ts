@@ -19,7 +19,12 @@ import { rows } from './rows.ts'
 const ROW_DEADLINE_MS = 3_600_000
 
 // A signal alone would end this process without its 'exit', where its children are taken along.
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    console.error(`ended by ${signal}`)
+    process.exit(1)
+  })
+}
 
 const { values: options } = parseArgs({
   options: {

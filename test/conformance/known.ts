@@ -21,7 +21,7 @@ export const knownFailures: readonly KnownFailure[] = [
     row: 'suite-librdkafka',
     check: /^0081_admin$/,
     why:
-      'It alters `sasl.kerberos.min.time.before.relogin` of a running broker. There is no Kerberos ' +
-      'here, and its keys are read at start only.',
+      'It alters `sasl.kerberos.min.time.before.relogin` of a running broker, which Apache Kafka ' +
+      'takes. There is no Kerberos here, and keys that do not act are not altered at run time.',
   },
 ]

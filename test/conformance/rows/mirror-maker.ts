@@ -6,7 +6,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { until } from '../../support/until.ts'
 import { freePort, startBrokerFor } from '../broker.ts'
-import { KafkaTools } from '../kafka-tool.ts'
+import { KafkaTools, type ToolName } from '../kafka-tool.ts'
 import { conformanceLibraries, java, Program } from '../program.ts'
 import { type Check, check, type Row, type Stage } from '../row.ts'
 
@@ -75,14 +75,16 @@ async function run(stage: Stage) {
 async function mirrored(from: Side, to: Side, maker: () => Program): Promise<Check[]> {
   const remote = `${from.name}.orders`
   const way = `${from.name} to ${to.name}`
-  const untilSaid = async (tool: Parameters<KafkaTools['run']>[0], args: string, what: RegExp) => {
-    await until(
-      async () => {
-        await delay()
-        return what.test(await to.tools.run(tool, args).catch(String))
-      },
-      { deadlineMs: DEADLINE_MS, what: `${tool} ${args}: ${what}\n${maker().lastWords()}` },
-    )
+  const untilSaid = async (tool: ToolName, args: string, what: RegExp) => {
+    let said = ''
+    const condition = async () => {
+      await delay()
+      said = await to.tools.run(tool, args).catch(String)
+      return what.test(said)
+    }
+    await until(condition, { deadlineMs: DEADLINE_MS }).catch(() => {
+      assert.match(said, what, `${tool} ${args}: ${said}\n${maker().lastWords()}`)
+    })
   }
   return [
     await check(`${way}: every record with its key and partition`, () =>
@@ -100,7 +102,7 @@ async function mirrored(from: Side, to: Side, maker: () => Program): Promise<Che
     }),
     await check(`${way}: offsets of a group, translated for every partition`, async () => {
       // What is left to read is markers of transactions.
-      const line = `^readers +${remote} +\\d +[1-9]\\d* +[1-9]\\d* +[01] `
+      const line = `^readers +${remote} +\\d +[1-9]\\d* +[1-9]\\d* +\\d `
       const lines = new RegExp(`(?:${line}[^]*?){3}`, 'm')
       await untilSaid('groups', '--describe --group readers', lines)
       const reading = '--group readers --isolation-level read_committed'
