@@ -21,7 +21,7 @@ export const mirrorMaker: Row = {
     'From Apache Kafka 4.3.1 into Millrace and from Millrace into it, exactly once: data, partitions, ' +
     'configurations, offsets of groups, checkpoints, heartbeats; MirrorMaker is killed on the way',
   services: ['kafka', 'platform-4.3'],
-  isQuick: true,
+  isQuick: false, // two minutes: more than .ci/run may spend on it
   run,
 }
 
