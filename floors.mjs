@@ -34,6 +34,16 @@ export const floors = {
     'broker/server',
   ],
 
+  'sdk/events': ['host'],
+  'sdk/transport': ['host', 'sdk/events'],
+  'sdk/messaging': ['host', 'sdk/events', 'sdk/transport'],
+  'sdk/app': ['host', 'sdk/events', 'sdk/transport', 'sdk/messaging'],
+  'sdk/testing': ['host', 'sdk/events', 'sdk/transport', 'sdk/messaging', 'sdk/app'],
+
+  'transports/embedded': ['host', 'sdk/events', 'sdk/transport', 'broker'],
+  'transports/kafka': ['host', 'sdk/events', 'sdk/transport'],
+  'transports/sqlite': ['host', 'sdk/events', 'sdk/transport'],
+
   cli: [
     'host',
     'broker',
@@ -44,9 +54,25 @@ export const floors = {
     'broker/coordinators',
     'broker/log',
     'broker/catalog',
+    'broker/streams',
     'broker/server',
+    'sdk/events',
+    'sdk/transport',
+    'transports/kafka',
   ],
-  public: ['host', 'broker', 'broker/catalog'],
+  public: [
+    'host',
+    'broker',
+    'broker/catalog',
+    'sdk/events',
+    'sdk/transport',
+    'sdk/messaging',
+    'sdk/app',
+    'sdk/testing',
+    'transports/embedded',
+    'transports/kafka',
+    'transports/sqlite',
+  ],
 }
 
 /**
@@ -58,6 +84,10 @@ export const drivers = {
   snappy: ['host'],
   'lz4-napi': ['host'],
   commander: ['cli'],
+  '@platformatic/kafka': ['transports/kafka'],
+  '@standard-schema/spec': ['sdk/events'],
+  // Optional: only loaded when the user has it.
+  '@opentelemetry/api': ['sdk/events', 'sdk/messaging'],
 }
 
 /** Node's own modules that reach the outside world: only host/ may import them. */

@@ -1,0 +1,134 @@
+// What can go wrong between the SDK and an engine, the same on every engine.
+
+import { MillraceError } from '../events/errors.ts'
+import type { ExpectedVersion } from './event-store.ts'
+
+/** @param outcome `unknown`: no answer came, and the records may have been written */
+export class SendError extends MillraceError {
+  readonly code = 'send-failed'
+  readonly retriable: boolean
+  readonly topic: string
+  readonly partition: number
+  readonly outcome: 'not-written' | 'unknown'
+
+  constructor(fields: {
+    message: string
+    topic: string
+    partition: number
+    retriable: boolean
+    outcome: 'not-written' | 'unknown'
+    cause?: unknown
+  }) {
+    super(fields.message, { cause: fields.cause })
+    this.topic = fields.topic
+    this.partition = fields.partition
+    this.retriable = fields.retriable
+    this.outcome = fields.outcome
+  }
+}
+
+export class UnknownTopicError extends MillraceError {
+  readonly code = 'unknown-topic'
+  readonly retriable = false
+  readonly topic: string
+
+  constructor(topic: string) {
+    super(`There is no topic ${topic}: create it, or let connect() know of it.`)
+    this.topic = topic
+  }
+}
+
+/** The member is not of the group's present generation: what it finished late is somebody else's now. */
+export class FencedMemberError extends MillraceError {
+  readonly code = 'fenced-member'
+  readonly retriable = false
+  readonly group: string
+
+  constructor(group: string, cause?: unknown) {
+    super(`This member is no longer part of group ${group}: its partitions belong to others.`, {
+      cause,
+    })
+    this.group = group
+  }
+}
+
+export class ProducerFencedError extends MillraceError {
+  readonly code = 'producer-fenced'
+  readonly retriable = false
+  readonly transactionalId: string
+
+  constructor(transactionalId: string, cause?: unknown) {
+    super(`Another producer has taken the transactional id ${transactionalId}.`, { cause })
+    this.transactionalId = transactionalId
+  }
+}
+
+/** The transaction may be committed or not: read before doing it again. */
+export class OutcomeUnknownError extends MillraceError {
+  readonly code = 'outcome-unknown'
+  readonly retriable = false
+}
+
+export class CapabilityMissingError extends MillraceError {
+  readonly code = 'capability-missing'
+  readonly retriable = false
+}
+
+export class WrongExpectedVersionError extends MillraceError {
+  readonly code = 'wrong-expected-version'
+  readonly retriable = false
+  readonly stream: string
+  readonly expectedVersion: ExpectedVersion
+  readonly actualVersion: number
+
+  constructor(fields: {
+    store: string
+    stream: string
+    expectedVersion: ExpectedVersion
+    actualVersion: number
+  }) {
+    const actual =
+      fields.actualVersion < 0 ? 'has no events' : `is at version ${fields.actualVersion}`
+    super(
+      `Stream ${fields.stream} of store ${fields.store} ${actual}, expected ` +
+        `${fields.expectedVersion}: read it again and decide anew.`,
+    )
+    this.stream = fields.stream
+    this.expectedVersion = fields.expectedVersion
+    this.actualVersion = fields.actualVersion
+  }
+}
+
+export class StreamDeletedError extends MillraceError {
+  readonly code = 'stream-deleted'
+  readonly retriable = false
+  readonly stream: string
+
+  constructor(store: string, stream: string) {
+    super(`Stream ${stream} of store ${store} was deleted for ever: use another name.`)
+    this.stream = stream
+  }
+}
+
+/** Some of the events stand in the stream already, but not as one append with these ids. */
+export class DuplicateEventError extends MillraceError {
+  readonly code = 'duplicate-event'
+  readonly retriable = false
+  readonly stream: string
+
+  constructor(store: string, stream: string, detail: string) {
+    super(`Stream ${stream} of store ${store} holds part of this append already: ${detail}`)
+    this.stream = stream
+  }
+}
+
+export class StreamBusyError extends MillraceError {
+  readonly code = 'stream-busy'
+  readonly retriable = true
+  readonly stream: string
+
+  constructor(store: string, stream: string) {
+    super(`An open transaction writes to stream ${stream} of store ${store}: try again.`)
+    this.stream = stream
+  }
+}
