@@ -1,32 +1,20 @@
 // Where the verbs of access rules find them: at a running broker, or with `--data` in the folder of one
 // that does not run, which is how the first rules come there.
 
-import type { Command } from 'commander'
 import { type Acl, type AclFilter, matchesFilter } from '../broker/catalog/acl.ts'
-import { addBrokerOptions, type BrokerOptions, withCluster } from './broker-options.ts'
+import { withCluster } from './broker-options.ts'
 import { findAcls, makeAcls, removeAcls } from './client/acls.ts'
 import { refusal } from './client/client-error.ts'
 import { Output } from './output.ts'
 import type { Session } from './session.ts'
 import { withStoppedCatalog } from './stopped-folder.ts'
-
-export interface StoreOptions extends BrokerOptions {
-  data?: string
-}
+import type { StoreOptions } from './store-options.ts'
 
 export interface AclStore {
   make(acls: readonly Acl[]): Promise<void>
   find(filter: AclFilter): Promise<Acl[]>
   /** @returns what was removed */
   remove(filter: AclFilter): Promise<Acl[]>
-}
-
-export function addStoreOptions(command: Command): Command {
-  const withFolder = command.option(
-    '--data <dir>',
-    'instead of a broker: the data folder of one that does not run',
-  )
-  return addBrokerOptions(withFolder)
 }
 
 /** @param options.mayMake a data folder that is not there is made */

@@ -3,13 +3,13 @@
 
 import { type UserFacts, Users } from '../broker/server/security/users.ts'
 import { nodeRandom } from '../host/node-host.ts'
-import type { StoreOptions } from './acl-store.ts'
 import { withCluster } from './broker-options.ts'
 import { listUsers, removeUser, setUserPassword } from './client/users.ts'
 import { CliError, ExitCode } from './exit-code.ts'
 import { Output } from './output.ts'
 import type { Session } from './session.ts'
 import { withStoppedCatalog } from './stopped-folder.ts'
+import type { StoreOptions } from './store-options.ts'
 
 export interface UserStore {
   list(): Promise<readonly UserFacts[]>

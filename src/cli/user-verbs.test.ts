@@ -8,6 +8,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
 import { type RunOptions, runCommand } from '../../test/cli/memory-terminal.ts'
 import { Authority, type Certificate } from '../../test/support/certificates.ts'
 import { type Broker, startBroker } from '../broker/broker.ts'
@@ -229,8 +230,9 @@ describe('a command at a broker that protects itself', () => {
           if (stdout.includes('second')) enough.abort('SIGINT')
         },
       })
-      // The session of the first connection ends meanwhile.
-      await new Promise((resolve) => setTimeout(resolve, 600))
+      await until(() => brief.inspect.waitingFetchCount === 1)
+      const opened = connectionsOpened(brief)
+      await until(() => connectionsOpened(brief) > opened && brief.inspect.waitingFetchCount === 1)
       await ok(['produce', 'orders', 'second', ...args])
 
       const { stdout, stderr } = await following
@@ -286,3 +288,17 @@ describe('a command at a broker that protects itself', () => {
     }
   })
 })
+
+async function until(condition: () => boolean): Promise<void> {
+  const deadlineMs = Date.now() + 30_000
+  while (!condition()) {
+    assert.ok(Date.now() < deadlineMs, 'nothing came of it in 30 s')
+    await setTimeout(10)
+  }
+}
+
+function connectionsOpened(broker: Broker): number {
+  const readings = broker.inspect.metrics()
+  const opened = readings.find(({ name }) => name === 'millrace_connections_opened_total')
+  return Number(opened?.value)
+}

@@ -2,8 +2,9 @@
 
 import type { Command } from 'commander'
 import { aclColumns, aclRows, addRuleOptions, type RuleOptions, rulesOf } from '../acl-options.ts'
-import { addStoreOptions, type StoreOptions, withAclStore } from '../acl-store.ts'
+import { withAclStore } from '../acl-store.ts'
 import type { Examples, Session } from '../session.ts'
+import { addStoreOptions, type StoreOptions } from '../store-options.ts'
 
 export const examples: Examples = [
   ['millrace acl add alice --producer --topic orders', 'what a producer needs'],

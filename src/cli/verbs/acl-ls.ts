@@ -8,8 +8,9 @@ import {
   type FilterOptions,
   filterOf,
 } from '../acl-options.ts'
-import { addStoreOptions, type StoreOptions, withAclStore } from '../acl-store.ts'
+import { withAclStore } from '../acl-store.ts'
 import type { Examples, Session } from '../session.ts'
+import { addStoreOptions, type StoreOptions } from '../store-options.ts'
 
 export const examples: Examples = [
   ['millrace acl ls', 'all of them'],

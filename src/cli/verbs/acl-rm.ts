@@ -8,10 +8,11 @@ import {
   type FilterOptions,
   filterOf,
 } from '../acl-options.ts'
-import { addStoreOptions, type StoreOptions, withAclStore } from '../acl-store.ts'
+import { withAclStore } from '../acl-store.ts'
 import { type ConfirmOptions, confirm } from '../confirm.ts'
 import { CliError, ExitCode, usageError } from '../exit-code.ts'
 import type { Examples, Session } from '../session.ts'
+import { addStoreOptions, type StoreOptions } from '../store-options.ts'
 import { count } from '../text.ts'
 
 interface Options extends FilterOptions, StoreOptions, ConfirmOptions {

@@ -1,10 +1,10 @@
 // `millrace user add`: makes a user who can log in by SCRAM and PLAIN.
 
 import type { Command } from 'commander'
-import { addStoreOptions, type StoreOptions } from '../acl-store.ts'
 import { CliError, ExitCode } from '../exit-code.ts'
 import { readPassword } from '../password.ts'
 import type { Examples, Session } from '../session.ts'
+import { addStoreOptions, type StoreOptions } from '../store-options.ts'
 import { withUsers } from '../user-store.ts'
 
 interface Options extends StoreOptions {

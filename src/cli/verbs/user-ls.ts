@@ -2,9 +2,9 @@
 
 import type { Command } from 'commander'
 import type { UserFacts } from '../../broker/server/security/users.ts'
-import { addStoreOptions, type StoreOptions } from '../acl-store.ts'
 import type { Column } from '../output.ts'
 import type { Examples, Session } from '../session.ts'
+import { addStoreOptions, type StoreOptions } from '../store-options.ts'
 import { withUsers } from '../user-store.ts'
 
 const columns: readonly Column<UserFacts>[] = [

@@ -2,9 +2,9 @@
 // are logged in stay so.
 
 import type { Command } from 'commander'
-import { addStoreOptions, type StoreOptions } from '../acl-store.ts'
 import { readPassword } from '../password.ts'
 import type { Examples, Session } from '../session.ts'
+import { addStoreOptions, type StoreOptions } from '../store-options.ts'
 import { userNamed, withUsers } from '../user-store.ts'
 
 interface Options extends StoreOptions {

@@ -1,10 +1,10 @@
 // `millrace user rm`: takes users away. Connections that are logged in stay so until they end.
 
 import type { Command } from 'commander'
-import { addStoreOptions, type StoreOptions } from '../acl-store.ts'
 import { type ConfirmOptions, confirm } from '../confirm.ts'
 import type { Column } from '../output.ts'
 import type { Examples, Session } from '../session.ts'
+import { addStoreOptions, type StoreOptions } from '../store-options.ts'
 import { count } from '../text.ts'
 import { userNamed, withUsers } from '../user-store.ts'
 
