@@ -4,8 +4,9 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
 import { ErrorCode } from '../../src/broker/wire/error-codes.ts'
+import { nodeHost } from '../../src/host/node-host.ts'
 import type { KafkaClient } from '../support/kafka-client.ts'
-import { batchOf, makeTopic, produceTo } from '../support/test-broker.ts'
+import { batchOf, makeTopic, produceTo, startTestBroker } from '../support/test-broker.ts'
 import { until } from '../support/until.ts'
 import { type FaultyBroker, startFaultyBroker } from './faulty-broker.ts'
 import { produceEach, readAll } from './requests.ts'
@@ -56,6 +57,27 @@ describe('what only the journal has', () => {
     assert.deepEqual(values, ['settled 0', 'settled 1', 'journaled'])
   })
 
+  it('is there after a start that could not sync the file, which then lost its pages', async (t) => {
+    const { client, disk, broker } = await startSettled(t)
+    const syncedBytes = await sizeOf(disk, FILE)
+    disk.inject({ on: 'write', path: SEGMENT, fails: 'no-space' })
+    await produceToAll(client, 'journaled')
+    await broker.close()
+    disk.healAll()
+
+    const failed = disk.inject({ on: 'sync', path: SEGMENT, fails: 'io' })
+    const second = await startOn(t, disk)
+    assert.equal(failed.hits, 1)
+    assert.ok(isOffline(second.broker))
+    await second.broker.close()
+    await losePages(disk, syncedBytes)
+    disk.healAll()
+    const third = await startOn(t, disk)
+
+    const values = await readAll(await third.connect())
+    assert.deepEqual(values, ['settled 0', 'settled 1', 'journaled'])
+  })
+
   it('outlives as many fillings of the journal as there come', async (t) => {
     const { client, disk, broker, restart } = await startSettled(t)
     disk.inject({ on: 'write', path: SEGMENT, fails: 'io' })
@@ -102,6 +124,10 @@ async function startSettled(t: TestContext) {
     assert.equal((await produceTo(client, 'orders', batchOf([value]))).errorCode, ErrorCode.NONE)
   }
   return { ...started, client }
+}
+
+function startOn(t: TestContext, disk: FaultyBroker['disk']) {
+  return startTestBroker(t, { host: nodeHost({ disk }) })
 }
 
 /** To more partitions than are synced directly: the journal makes them durable. */

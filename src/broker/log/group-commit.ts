@@ -179,6 +179,11 @@ export class GroupCommit {
    */
   async finishRecovery(): Promise<void> {
     await this.#checkpointer.syncAll()
+    for (const writer of this.#checkpointer.writers) {
+      const isReplayed = this.#replay.has(logKey(writer.topicId, writer.partition))
+      // What it took of the journal may not be on the disk.
+      if (writer.isOffline && isReplayed) this.keepJournal()
+    }
     this.#checkpointer.forgetUnopened()
     // Without space the one before stays: it is as true, and tells less.
     await this.saveCheckpoint().catch((error) => {
