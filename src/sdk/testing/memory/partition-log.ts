@@ -1,0 +1,134 @@
+// One partition in memory: records and the markers of transactions, offsets from 0 without a gap.
+// Readers see what is below the last stable offset and not aborted (read_committed, KIP-98).
+//
+// Invariant: lastStableOffset <= endOffset; a record never changes, only whether it is visible.
+
+import type { IncomingRecord, OutgoingRecord } from '../../events/record.ts'
+
+/** Shared by all records that one transaction wrote, in whatever partitions. */
+export interface TransactionState {
+  state: 'open' | 'committed' | 'aborted'
+}
+
+type Entry =
+  | {
+      readonly kind: 'record'
+      readonly record: IncomingRecord
+      readonly bytes: number
+      readonly transaction: TransactionState | undefined
+    }
+  | { readonly kind: 'marker' }
+
+export interface LogRead {
+  readonly records: readonly IncomingRecord[]
+  readonly nextOffset: number
+  readonly endOffset: number
+}
+
+export class PartitionLog {
+  readonly topic: string
+  readonly partition: number
+  readonly #entries: Entry[] = []
+  /** First offset that each open transaction wrote here. */
+  readonly #open = new Map<TransactionState, number>()
+  readonly #watchers = new Set<() => void>()
+
+  constructor(topic: string, partition: number) {
+    this.topic = topic
+    this.partition = partition
+  }
+
+  get endOffset(): number {
+    return this.#entries.length
+  }
+
+  /** End of what can be read, exclusive: everything below is decided. */
+  get lastStableOffset(): number {
+    let stable = this.endOffset
+    for (const firstOffset of this.#open.values()) stable = Math.min(stable, firstOffset)
+    return stable
+  }
+
+  /** @returns the offset of the first record */
+  append(
+    records: readonly OutgoingRecord[],
+    options: { nowMs: number; transaction?: TransactionState | undefined },
+  ): number {
+    const baseOffset = this.endOffset
+    const { transaction } = options
+    if (transaction !== undefined && !this.#open.has(transaction)) {
+      this.#open.set(transaction, baseOffset)
+    }
+    for (const record of records) {
+      this.#entries.push({
+        kind: 'record',
+        transaction,
+        bytes: recordBytes(record),
+        record: {
+          topic: this.topic,
+          partition: this.partition,
+          offset: this.endOffset,
+          key: copyOf(record.key),
+          value: copyOf(record.value),
+          headers: record.headers.map(([name, value]) => [name, copyOf(value)] as const),
+          timestampMs: record.timestampMs ?? options.nowMs,
+        },
+      })
+    }
+    this.#changed()
+    return baseOffset
+  }
+
+  /** The transaction has ended: its marker takes an offset, as in Kafka. */
+  mark(transaction: TransactionState): void {
+    this.#entries.push({ kind: 'marker' })
+    this.#open.delete(transaction)
+    this.#changed()
+  }
+
+  /** @param maxBytes soft limit: one record is returned even when it is larger */
+  read(fromOffset: number, maxBytes: number): LogRead {
+    const endOffset = this.lastStableOffset
+    const records: IncomingRecord[] = []
+    let bytes = 0
+    let nextOffset = Math.max(0, fromOffset)
+    for (; nextOffset < endOffset; nextOffset++) {
+      const entry = this.#entries[nextOffset]!
+      if (entry.kind === 'marker' || entry.transaction?.state === 'aborted') continue
+      if (records.length > 0 && bytes + entry.bytes > maxBytes) break
+      bytes += entry.bytes
+      records.push(entry.record)
+    }
+    return { records, nextOffset, endOffset }
+  }
+
+  /** First readable offset whose record is of that time or later; the end where there is none. */
+  offsetAt(timestampMs: number): number {
+    const endOffset = this.lastStableOffset
+    const found = this.#entries.findIndex(
+      (entry) => entry.kind === 'record' && entry.record.timestampMs >= timestampMs,
+    )
+    return found < 0 ? endOffset : Math.min(found, endOffset)
+  }
+
+  /** @returns how to stop being called */
+  watch(onChange: () => void): () => void {
+    this.#watchers.add(onChange)
+    return () => this.#watchers.delete(onChange)
+  }
+
+  #changed(): void {
+    for (const watcher of [...this.#watchers]) watcher()
+  }
+}
+
+export function recordBytes(record: Omit<OutgoingRecord, 'timestampMs'>): number {
+  let bytes = (record.key?.length ?? 0) + (record.value?.length ?? 0)
+  for (const [name, value] of record.headers) bytes += name.length + (value?.length ?? 0)
+  return bytes
+}
+
+/** What the caller does to its buffer afterwards does not reach the log. */
+function copyOf(bytes: Uint8Array | null): Uint8Array | null {
+  return bytes === null ? null : Uint8Array.from(bytes)
+}
