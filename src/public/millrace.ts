@@ -8,11 +8,13 @@ export {
   CapabilityMissingError,
   DuplicateEventError,
   FencedMemberError,
+  OffsetMetadataTooLargeError,
   OutcomeUnknownError,
   ProducerFencedError,
   SendError,
   StreamBusyError,
   StreamDeletedError,
+  TransportClosedError,
   UnknownTopicError,
   WrongExpectedVersionError,
 } from '../sdk/transport/errors.ts'

@@ -52,6 +52,34 @@ export class FencedMemberError extends MillraceError {
   }
 }
 
+/** What is committed along with an offset is kept by the engine, which has little room for it. */
+export class OffsetMetadataTooLargeError extends MillraceError {
+  readonly code = 'offset-metadata-too-large'
+  readonly retriable = false
+  readonly group: string
+  readonly bytes: number
+  readonly maxBytes: number
+
+  constructor(fields: { group: string; bytes: number; maxBytes: number }) {
+    super(
+      `Group ${fields.group} cannot commit ${fields.bytes} bytes of metadata with an offset: ` +
+        `${fields.maxBytes} are allowed. Nothing was committed.`,
+    )
+    this.group = fields.group
+    this.bytes = fields.bytes
+    this.maxBytes = fields.maxBytes
+  }
+}
+
+export class TransportClosedError extends MillraceError {
+  readonly code = 'transport-closed'
+  readonly retriable = false
+
+  constructor() {
+    super('The connection to the engine was closed by its application: open another one.')
+  }
+}
+
 export class ProducerFencedError extends MillraceError {
   readonly code = 'producer-fenced'
   readonly retriable = false

@@ -9,8 +9,10 @@ export interface TopicPartition {
   readonly partition: number
 }
 
+/** No callback comes before `join` has resolved; others may come while an `onRevoked` is under way. */
 export interface JoinOptions {
   readonly group: string
+  /** One that does not exist yet is taken up once it does. */
   readonly topics: readonly string[]
   /** Where a partition without a committed offset begins. */
   readonly startAt: 'earliest' | 'latest' | Date
@@ -22,10 +24,14 @@ export interface JoinOptions {
   onAssigned(partitions: readonly AssignedPartition[]): void
   /**
    * The partitions go to another member once this resolves or the rebalance timeout has passed; until
-   * then what is finished can still be committed. No more records of them are polled.
+   * then what is finished can still be committed. No more records of them are polled. When it
+   * rejects, the member fails.
    */
   onRevoked(partitions: readonly TopicPartition[]): Promise<void>
-  /** They are gone already: nothing of them can be committed any more. */
+  /**
+   * They are gone already: nothing of them can be committed any more. The member joins anew by itself,
+   * once what it was still revoking has resolved.
+   */
   onLost(partitions: readonly TopicPartition[]): void
   /** The member cannot go on, and has left. */
   onFailed(error: Error): void
@@ -59,7 +65,7 @@ export interface GroupMember extends AsyncDisposable {
    * The next records of the partitions that are assigned and not paused, in turns, so that no busy
    * partition starves another. Waits until there are some; empty once `signal` is aborted.
    * @param maxBytes soft limit: one batch is returned even when it is larger (KIP-74)
-   * @throws what `onFailed` was told
+   * @throws what `onFailed` was told; FencedMemberError once the member has left
    */
   poll(request: { maxBytes: number; signal: AbortSignal }): Promise<readonly FetchedPartition[]>
   /** Stops polling of these, and keeps them: no rebalance. Unknown ones are ignored. */
@@ -67,7 +73,11 @@ export interface GroupMember extends AsyncDisposable {
   resume(partitions: readonly TopicPartition[]): void
   /** The next poll of this partition begins at `offset`. */
   seek(partition: TopicPartition, offset: number): void
-  /** @throws FencedMemberError when the member is not of the group's present generation */
+  /**
+   * All of them or none.
+   * @throws FencedMemberError when the member does not hold one of them any more
+   * @throws OffsetMetadataTooLargeError
+   */
   commit(offsets: readonly OffsetCommit[]): Promise<void>
   /** Leaves without waiting for a session to time out. `onRevoked` is called first. Idempotent. */
   leave(): Promise<void>

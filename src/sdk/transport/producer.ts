@@ -21,6 +21,7 @@ export interface Producer extends AsyncDisposable {
    * Resolves once the records are as durable as the engine makes them. Several sends may be under
    * way; those to one partition keep the order of their calls, an earlier one's retries included.
    * @throws SendError says whether the records may have been written all the same
+   * @throws UnknownTopicError also for a partition that the topic has not
    */
   send(request: SendRequest): Promise<SentRecords>
   /** Waits for what is under way. Idempotent. */
@@ -29,8 +30,9 @@ export interface Producer extends AsyncDisposable {
 
 export interface TransactionalProducer extends AsyncDisposable {
   /**
-   * One at a time. Commits when `work` resolves; aborts, and rejects with the same error, when it
-   * rejects. What is sent becomes visible to readers together with the offsets, or never.
+   * One at a time: another waits for it. Commits when `work` resolves; aborts, and rejects with the
+   * same error, when it rejects. What is sent becomes visible to readers together with the offsets,
+   * or never.
    * @throws ProducerFencedError when another producer has taken the id: this one is of no more use
    * @throws OutcomeUnknownError when the commit was asked for and no answer came
    */
@@ -42,7 +44,8 @@ export interface Transaction {
   send(request: SendRequest): Promise<SentRecords>
   /**
    * The group's progress as part of the transaction (KIP-98, KIP-447).
-   * @throws FencedMemberError when the member is no longer of the generation that read the records
+   * @throws FencedMemberError when the member does not hold one of the partitions any more
+   * @throws OffsetMetadataTooLargeError
    */
   commitOffsets(member: GroupMember, offsets: readonly OffsetCommit[]): Promise<void>
 }

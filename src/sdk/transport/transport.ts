@@ -51,6 +51,9 @@ export interface Transport extends AsyncDisposable {
   join(options: JoinOptions): Promise<GroupMember>
   /** @throws CapabilityMissingError where the engine knows no expected version */
   eventStore(topic: string): EventStore
-  /** Closes what was opened through it. Idempotent. */
+  /**
+   * Closes what was opened through it; members leave. Idempotent. What is asked of it, or of what was
+   * opened through it, afterwards rejects with TransportClosedError; a poll with FencedMemberError.
+   */
   close(): Promise<void>
 }

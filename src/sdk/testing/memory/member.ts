@@ -1,7 +1,7 @@
 // A member of a group, as its application sees it: it is polled, and told what it holds. Being alive
 // does not depend on polling: a member is heard of as long as its transport is.
 
-import { FencedMemberError } from '../../transport/errors.ts'
+import { FencedMemberError, OffsetMetadataTooLargeError } from '../../transport/errors.ts'
 import type {
   AssignedPartition,
   FetchedPartition,
@@ -17,6 +17,8 @@ import { recordBytes } from './partition-log.ts'
 import type { OpenTransaction } from './transactions.ts'
 
 const DEFAULT_REBALANCE_TIMEOUT_MS = 60_000
+/** As Kafka's `offset.metadata.max.bytes`. */
+const MAX_METADATA_BYTES = 4096
 
 interface Reading extends TopicPartition {
   nextOffset: number
@@ -84,10 +86,12 @@ export class MemoryMember implements GroupMember, Participant {
   }
 
   async commit(offsets: readonly OffsetCommit[]): Promise<void> {
+    this.#checkMetadata(offsets)
     this.#coordinator.commit(this.#membership, offsets)
   }
 
   commitWith(transaction: OpenTransaction, offsets: readonly OffsetCommit[]): void {
+    this.#checkMetadata(offsets)
     this.#coordinator.commitWith(transaction, this.#membership, offsets)
   }
 
@@ -120,6 +124,18 @@ export class MemoryMember implements GroupMember, Participant {
     this.#forget(partitions)
     if (partitions.length > 0) this.#options.onLost(partitions)
     void Promise.all(this.#revoking).then(() => this.join())
+  }
+
+  #checkMetadata(offsets: readonly OffsetCommit[]): void {
+    for (const { metadata } of offsets) {
+      const bytes = Buffer.byteLength(metadata)
+      if (bytes <= MAX_METADATA_BYTES) continue
+      throw new OffsetMetadataTooLargeError({
+        group: this.group,
+        bytes,
+        maxBytes: MAX_METADATA_BYTES,
+      })
+    }
   }
 
   async #callRevoked(partitions: readonly TopicPartition[]): Promise<void> {
