@@ -1,7 +1,28 @@
 // `millrace`: the SDK, what an application is written against.
 
-export { MillraceError } from '../sdk/events/errors.ts'
+export { currentContext, type EventContext } from '../sdk/events/context.ts'
+export {
+  DefinitionError,
+  InvalidEventError,
+  InvalidKeyError,
+  type Issue,
+  MillraceError,
+  TwoOwnersError,
+  UnknownEventTypeError,
+} from '../sdk/events/errors.ts'
+export {
+  type EventDefinition,
+  event,
+  type Message,
+  type MessageOf,
+  type StoredEventOf,
+} from '../sdk/events/event.ts'
+export type { ForeignRecord } from '../sdk/events/foreign-record.ts'
+export type { Metadata } from '../sdk/events/headers.ts'
 export type { IncomingRecord, OutgoingRecord, Position } from '../sdk/events/record.ts'
+export type { Envelope, StoredEvent } from '../sdk/events/stored-event.ts'
+export { type ForeignTopic, type Topic, topic } from '../sdk/events/topic.ts'
+export { type Versions, versions } from '../sdk/events/versions.ts'
 export type { Administration } from '../sdk/transport/administration.ts'
 export type { Capabilities, Capability } from '../sdk/transport/capabilities.ts'
 export {

@@ -1,0 +1,247 @@
+// From a record to the event that a handler is given, or to the plain statement why it is none. Whoever
+// wrote the record, this never throws and never answers with nothing: what to do with a record that is
+// not understood is a policy of the consumer.
+
+import { isUtf8 } from 'node:buffer'
+import { describeIssues, type Issue } from './errors.ts'
+import type { EventFacts, Events, StoredEventOf } from './event.ts'
+import { ForeignRecord } from './foreign-record.ts'
+import { HEADER, headerOf, textOf } from './headers.ts'
+import type { IncomingRecord } from './record.ts'
+import { type Validation, validate } from './schema.ts'
+import { type Envelope, ReadEvent, UNKNOWN_TYPE } from './stored-event.ts'
+import type { AnyTopic, ForeignTopic } from './topic.ts'
+
+export type Decoded<E extends Events = Events> = DecodedEvent<E> | NotAnEvent
+
+/** `name` is what the topic's `events` call it, and handlers are found by. */
+export type DecodedEvent<E extends Events = Events> = {
+  [Name in keyof E & string]: {
+    readonly kind: 'event'
+    readonly name: Name
+    readonly event: StoredEventOf<E[Name]>
+  }
+}[keyof E & string]
+
+export type NotAnEvent =
+  /** The value is not what the topic holds: no JSON, no value at all, a broken header. */
+  | (Failure & { readonly kind: 'undecodable' })
+  /** Its type is known, its data does not fit any more or yet. */
+  | (Failure & { readonly kind: 'invalid'; readonly issues: readonly Issue[] })
+  /** Well formed, perhaps, but of no type that the topic declares. */
+  | (Failure & { readonly kind: 'unknown-type' })
+
+interface Failure {
+  readonly envelope: Envelope
+  /** One sentence for people, without a full stop. */
+  readonly reason: string
+  readonly cause?: unknown
+}
+
+interface Known {
+  readonly name: string
+  readonly event: EventFacts
+  readonly typeBytes: Buffer
+}
+
+const FIRST_DIGIT = 0x31
+const LAST_DIGIT = 0x39
+
+export class EventDecoder<E extends Events> {
+  readonly #topic: AnyTopic<E>
+  readonly #known: ReadonlyMap<string, Known>
+  /** Records of one type follow each other more often than not. */
+  #lastKnown: Known | undefined
+
+  constructor(topic: AnyTopic<E>) {
+    this.#topic = topic
+    this.#known = new Map(
+      Object.entries(topic.events).map(([name, event]) => [
+        event.type,
+        { name, event, typeBytes: Buffer.from(event.type) },
+      ]),
+    )
+  }
+
+  decode(record: IncomingRecord): Decoded<E> {
+    const decoded =
+      this.#topic.kind === 'topic'
+        ? this.#decodeOwn(record)
+        : this.#decodeForeign(this.#topic, record)
+    // Names and types come out of the topic's own events, which TypeScript cannot follow through a map.
+    return decoded as Decoded<E>
+  }
+
+  #decodeOwn(record: IncomingRecord): Decoded {
+    const type = headerOf(record.headers, HEADER.type)
+    const known = this.#find(type)
+    if (known === undefined) {
+      return unknownType(record, type === undefined ? UNKNOWN_TYPE : textOf(type), this.#topic.name)
+    }
+    const version = writtenVersion(record)
+    if (version === BROKEN_VERSION) {
+      return undecodable(record, known.event.type, `its header ${HEADER.schema} is no number`)
+    }
+    const { value } = record
+    if (value === null || value.length === 0) return this.#decodeEmpty(record, known)
+    const text = textOf(value)
+    // The replacement character stands in few texts; only then are the bytes looked at again.
+    if (text.includes('\ufffd') && !isUtf8(value)) {
+      return undecodable(record, known.event.type, 'its value is not UTF-8')
+    }
+    let data: unknown
+    try {
+      data = JSON.parse(text)
+    } catch (cause) {
+      return undecodable(
+        record,
+        known.event.type,
+        `its value is not JSON: ${messageOf(cause)}`,
+        cause,
+      )
+    }
+    return finish(record, known, raise(known.event, version, data))
+  }
+
+  /** CloudEvents without data have no value; for everything else that is a tombstone. */
+  #decodeEmpty(record: IncomingRecord, known: Known): Decoded {
+    if (known.event.versions.length === 0) {
+      return finish(record, known, { kind: 'valid', output: {} })
+    }
+    return undecodable(
+      record,
+      known.event.type,
+      'it has no value: a tombstone, or an event without data',
+    )
+  }
+
+  #find(type: Uint8Array | undefined): Known | undefined {
+    if (type === undefined) return undefined
+    const last = this.#lastKnown
+    if (last?.typeBytes.equals(type)) return last
+    const known = this.#known.get(textOf(type))
+    if (known !== undefined) this.#lastKnown = known
+    return known
+  }
+
+  #decodeForeign(topic: ForeignTopic<E>, record: IncomingRecord): Decoded {
+    const foreign = new ForeignRecord(record)
+    let type: unknown
+    try {
+      type = topic.typeOf(foreign)
+    } catch (cause) {
+      return undecodable(record, UNKNOWN_TYPE, `typeOf threw ${messageOf(cause)}`, cause)
+    }
+    const known = typeof type === 'string' ? this.#known.get(type) : undefined
+    if (known === undefined) {
+      return unknownType(record, typeof type === 'string' ? type : UNKNOWN_TYPE, topic.name)
+    }
+    try {
+      const data = topic.decode(foreign)
+      const key = topic.key?.({ type: known.event.type, data } as never)
+      return finish(record, known, raise(known.event, undefined, data), key)
+    } catch (cause) {
+      return undecodable(record, known.event.type, `decode or key threw ${messageOf(cause)}`, cause)
+    }
+  }
+}
+
+const BROKEN_VERSION = 0
+
+/** Undefined when the writer named none. */
+function writtenVersion({ headers }: IncomingRecord): number | undefined {
+  const bytes = headerOf(headers, HEADER.schema)
+  if (bytes === undefined) return undefined
+  const [first = 0] = bytes
+  if (bytes.length === 1 && first >= FIRST_DIGIT && first <= LAST_DIGIT)
+    return first - FIRST_DIGIT + 1
+  const version = Number(textOf(bytes))
+  return Number.isSafeInteger(version) && version > 0 ? version : BROKEN_VERSION
+}
+
+/** From the version that was written to what the newest one gives. */
+function raise(event: EventFacts, written: number | undefined, data: unknown): Validation {
+  const newest = event.versions.length
+  if (newest === 0) return { kind: 'valid', output: {} }
+  if (written === undefined) return raiseUnversioned(event, data)
+  if (written > newest) {
+    return invalid(
+      `it was written under version ${written}, and this code knows ${newest}: bring the newer schema here first`,
+    )
+  }
+  return raiseFrom(event, written, data)
+}
+
+/** Others name no version: the newest schema that takes the data is theirs. */
+function raiseUnversioned(event: EventFacts, data: unknown): Validation {
+  const newest = event.versions.length
+  const first = raiseFrom(event, newest, data)
+  if (first.kind === 'valid') return first
+  for (let version = newest - 1; version > 0; version--) {
+    const older = raiseFrom(event, version, data)
+    if (older.kind === 'valid') return older
+  }
+  return first
+}
+
+function raiseFrom(event: EventFacts, written: number, data: unknown): Validation {
+  let validation = validate(event.versions[written - 1]!.schema, data)
+  for (let at = written; at < event.versions.length; at++) {
+    if (validation.kind === 'invalid') return validation
+    const { schema, upcast } = event.versions[at]!
+    try {
+      data = upcast!(validation.output)
+    } catch (cause) {
+      return invalid(`the upcast to version ${at + 1} threw ${messageOf(cause)}`, cause)
+    }
+    validation = validate(schema, data)
+    if (validation.kind === 'invalid') {
+      const message = `the upcast to version ${at + 1} made what that version does not take`
+      return { ...validation, issues: [{ path: '', message }, ...validation.issues] }
+    }
+  }
+  return validation
+}
+
+function invalid(message: string, cause?: unknown): Validation {
+  return { kind: 'invalid', issues: [{ path: '', message }], cause }
+}
+
+function finish(
+  record: IncomingRecord,
+  known: Known,
+  validation: Validation,
+  key?: string,
+): Decoded {
+  const { type } = known.event
+  if (validation.kind === 'valid') {
+    const event = new ReadEvent(record, type, validation.output, key)
+    return { kind: 'event', name: known.name, event }
+  }
+  const { issues, cause } = validation
+  const envelope = new ReadEvent(record, type, undefined, key)
+  const reason = `its data does not fit ${type}: ${describeIssues(issues)}`
+  return { kind: 'invalid', envelope, issues, reason, cause }
+}
+
+function undecodable(
+  record: IncomingRecord,
+  type: string,
+  reason: string,
+  cause?: unknown,
+): Decoded {
+  return { kind: 'undecodable', envelope: new ReadEvent(record, type, undefined), reason, cause }
+}
+
+function unknownType(record: IncomingRecord, type: string, topic: string): Decoded {
+  const envelope = new ReadEvent(record, type, undefined)
+  const reason =
+    type === UNKNOWN_TYPE
+      ? `it has no header ${HEADER.type} that says what it is`
+      : `topic ${topic} declares no event ${type}`
+  return { kind: 'unknown-type', envelope, reason }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
