@@ -28,8 +28,16 @@ export function currentContext(): EventContext | undefined {
  * @throws DefinitionError when metadata would overwrite what the event itself says
  */
 export function withContext<Result>(context: EventContext, work: () => Result): Result {
-  checkContext(context)
-  return storage.run(within(storage.getStore(), context), work)
+  return storage.run(contextWith(context), work)
+}
+
+/**
+ * What is around, changed by what is given.
+ * @throws DefinitionError as `withContext`
+ */
+export function contextWith(given: EventContext): EventContext {
+  checkContext(given)
+  return within(storage.getStore(), given)
 }
 
 /** Everything published beneath `work` was caused by `cause`. Takes arguments, so that no closure is needed for each event. */
@@ -38,7 +46,12 @@ export function runCausedBy<Arguments extends readonly unknown[], Result>(
   work: (...args: Arguments) => Result,
   ...args: Arguments
 ): Result {
-  return storage.run(new Caused(cause), work, ...args)
+  return storage.run(causedBy(cause), work, ...args)
+}
+
+/** For what is published on behalf of a handler, from wherever it is called. */
+export function causedBy(cause: Envelope): EventContext {
+  return new Caused(cause)
 }
 
 /** Asks the cause only when something is published: most handlers publish nothing. */
@@ -82,7 +95,7 @@ function within(outer: EventContext | undefined, inner: EventContext): EventCont
   }
 }
 
-export function checkContext({ correlationId, causationId, metadata }: EventContext): void {
+function checkContext({ correlationId, causationId, metadata }: EventContext): void {
   if (correlationId === '' || causationId === '') {
     throw new DefinitionError(
       'A correlationId or causationId cannot be empty: leave it out, and the event begins its own.',

@@ -6,7 +6,7 @@ import { isUtf8 } from 'node:buffer'
 import { describeIssues, type Issue } from './errors.ts'
 import type { EventFacts, Events, StoredEventOf } from './event.ts'
 import { ForeignRecord } from './foreign-record.ts'
-import { HEADER, headerOf, textOf } from './headers.ts'
+import { HEADER, headerOf, headerTextOf, textOf } from './headers.ts'
 import type { IncomingRecord } from './record.ts'
 import { type Validation, validate } from './schema.ts'
 import { type Envelope, ReadEvent, UNKNOWN_TYPE } from './stored-event.ts'
@@ -30,6 +30,8 @@ export type NotAnEvent =
   | (Failure & { readonly kind: 'invalid'; readonly issues: readonly Issue[] })
   /** Well formed, perhaps, but of no type that the topic declares. */
   | (Failure & { readonly kind: 'unknown-type' })
+  /** Millrace's own record in an event store, as of a stream's deletion: not the application's concern. */
+  | (Failure & { readonly kind: 'internal' })
 
 interface Failure {
   readonly envelope: Envelope
@@ -44,6 +46,8 @@ interface Known {
   readonly typeBytes: Buffer
 }
 
+const INTERNAL_TYPES = 'millrace.'
+const STRUCTURED = 'application/cloudevents'
 const FIRST_DIGIT = 0x31
 const LAST_DIGIT = 0x39
 
@@ -75,9 +79,7 @@ export class EventDecoder<E extends Events> {
   #decodeOwn(record: IncomingRecord): Decoded {
     const type = headerOf(record.headers, HEADER.type)
     const known = this.#find(type)
-    if (known === undefined) {
-      return unknownType(record, type === undefined ? UNKNOWN_TYPE : textOf(type), this.#topic.name)
-    }
+    if (known === undefined) return this.#decodeUnknown(record, type)
     const version = writtenVersion(record)
     if (version === BROKEN_VERSION) {
       return undecodable(record, known.event.type, `its header ${HEADER.schema} is no number`)
@@ -93,12 +95,7 @@ export class EventDecoder<E extends Events> {
     try {
       data = JSON.parse(text)
     } catch (cause) {
-      return undecodable(
-        record,
-        known.event.type,
-        `its value is not JSON: ${messageOf(cause)}`,
-        cause,
-      )
+      return undecodable(record, known.event.type, notJson(record, cause), cause)
     }
     return finish(record, known, raise(known.event, version, data))
   }
@@ -113,6 +110,15 @@ export class EventDecoder<E extends Events> {
       known.event.type,
       'it has no value: a tombstone, or an event without data',
     )
+  }
+
+  #decodeUnknown(record: IncomingRecord, typeBytes: Uint8Array | undefined): Decoded {
+    const type = typeBytes === undefined ? UNKNOWN_TYPE : textOf(typeBytes)
+    const isStore = this.#topic.kind === 'topic' && this.#topic.store
+    if (!isStore || !type.startsWith(INTERNAL_TYPES))
+      return unknownType(record, type, this.#topic.name)
+    const envelope = new ReadEvent(record, type, undefined)
+    return { kind: 'internal', envelope, reason: `${type} is a record of the event store itself` }
   }
 
   #find(type: Uint8Array | undefined): Known | undefined {
@@ -138,8 +144,10 @@ export class EventDecoder<E extends Events> {
     }
     try {
       const data = topic.decode(foreign)
+      const validation = raise(known.event, undefined, data)
+      if (validation.kind === 'invalid') return finish(record, known, validation)
       const key = topic.key?.({ type: known.event.type, data } as never)
-      return finish(record, known, raise(known.event, undefined, data), key)
+      return finish(record, known, validation, key)
     } catch (cause) {
       return undecodable(record, known.event.type, `decode or key threw ${messageOf(cause)}`, cause)
     }
@@ -236,10 +244,20 @@ function undecodable(
 function unknownType(record: IncomingRecord, type: string, topic: string): Decoded {
   const envelope = new ReadEvent(record, type, undefined)
   const reason =
-    type === UNKNOWN_TYPE
-      ? `it has no header ${HEADER.type} that says what it is`
-      : `topic ${topic} declares no event ${type}`
+    type === UNKNOWN_TYPE ? untyped(record) : `topic ${topic} declares no event ${type}`
   return { kind: 'unknown-type', envelope, reason }
+}
+
+function untyped({ headers }: IncomingRecord): string {
+  const isStructured = headerTextOf(headers, HEADER.contentType)?.startsWith(STRUCTURED)
+  return isStructured
+    ? 'it is a CloudEvent in structured mode: read it by topic(name, { events, typeOf, decode })'
+    : 'nothing says what it is: a header ce_type, or what typeOf finds'
+}
+
+function notJson({ headers }: IncomingRecord, cause: unknown): string {
+  const contentType = headerTextOf(headers, HEADER.contentType) ?? 'none'
+  return `its value is not JSON (content-type: ${contentType}): ${messageOf(cause)}`
 }
 
 function messageOf(error: unknown): string {

@@ -3,10 +3,10 @@
 // protocol binding, binary mode. An event without data is `{}`: an empty value would be a tombstone.
 
 import type { Clock } from '../../host/clock.ts'
-import { checkContext, currentContext, type EventContext } from './context.ts'
-import { InvalidEventError, InvalidKeyError, UnknownEventTypeError } from './errors.ts'
+import { currentContext, type EventContext } from './context.ts'
+import { DefinitionError, InvalidEventError, InvalidKeyError } from './errors.ts'
 import type { EventFacts, Message } from './event.ts'
-import { HEADER, type Metadata, metadataHeader } from './headers.ts'
+import { checkMetadata, HEADER, type Metadata, metadataHeader } from './headers.ts'
 import type { EventIds } from './ids.ts'
 import { whatJsonCannotCarry } from './json-value.ts'
 import type { Owner } from './owners.ts'
@@ -64,14 +64,16 @@ export class EventEncoder {
    * @param metadata what every event of this application carries, unless its cause says otherwise
    */
   constructor(options: { service: string; clock: Clock; ids: EventIds; metadata?: Metadata }) {
-    checkContext(options)
+    const { service, metadata = {} } = options
+    checkService(service)
+    checkMetadata(metadata)
     this.#clock = options.clock
     this.#ids = options.ids
-    this.#source = [HEADER.source, Buffer.from(options.service)]
-    this.#metadata = options.metadata ?? {}
+    this.#source = [HEADER.source, Buffer.from(service)]
+    this.#metadata = metadata
   }
 
-  /** @throws InvalidEventError, InvalidKeyError; nothing has happened then */
+  /** @throws InvalidEventError, InvalidKeyError, DefinitionError (an empty id) */
   encode(
     { topic, event }: Owner,
     message: Message,
@@ -79,7 +81,7 @@ export class EventEncoder {
   ): EncodedEvent {
     const value = payloadOf(event, message.data)
     const key = keyOf(topic, message)
-    const id = options.id ?? this.#ids.next()
+    const id = idOf(options) ?? this.#ids.next()
     const context = options.context ?? currentContext() ?? NO_CONTEXT
     const correlationId = context.correlationId ?? id
     const timeMs = options.timeMs ?? this.#clock.nowMs()
@@ -123,7 +125,8 @@ export class EventEncoder {
 
   #addMetadata(headers: Header[], caused: Metadata | undefined): void {
     for (const name in this.#metadata) {
-      if (caused?.[name] === undefined) add(headers, metadataHeader(name), this.#metadata[name])
+      if (caused === undefined || !Object.hasOwn(caused, name))
+        add(headers, metadataHeader(name), this.#metadata[name])
     }
     for (const name in caused) add(headers, metadataHeader(name), caused[name])
   }
@@ -151,12 +154,19 @@ export class EventEncoder {
   }
 }
 
-/** @throws UnknownEventTypeError */
-export function ownerOf(owners: ReadonlyMap<string, Owner>, message: Message): Owner {
-  const owner = owners.get(message.type)
-  if (owner === undefined)
-    throw new UnknownEventTypeError(message.type, 'among the topics given to connect()')
-  return owner
+/** CloudEvents asks for a URI reference, which a plain name is. */
+function checkService(service: string): void {
+  if (/^[^\s\p{Cc}]+$/u.test(service)) return
+  throw new DefinitionError(
+    `The service name ${JSON.stringify(service)} cannot be an event's source: give at least one character, no spaces.`,
+  )
+}
+
+function idOf({ id }: EncodeOptions): string | undefined {
+  if (id !== '') return id
+  throw new DefinitionError(
+    'The id of an event cannot be empty: leave it out, and it is given one.',
+  )
 }
 
 function add(headers: Header[], name: string, text: string | undefined): void {

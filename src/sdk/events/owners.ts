@@ -1,8 +1,8 @@
 // Which topic an event type belongs to. Publishing goes by it, so it has one answer or the
 // application does not start.
 
-import { DefinitionError, TwoOwnersError } from './errors.ts'
-import type { EventFacts } from './event.ts'
+import { DefinitionError, TwoOwnersError, UnknownEventTypeError } from './errors.ts'
+import type { EventFacts, Message } from './event.ts'
 import type { AnyTopic, Topic } from './topic.ts'
 
 export interface Owner {
@@ -33,4 +33,12 @@ export function ownersOf(topics: Iterable<AnyTopic>): ReadonlyMap<string, Owner>
     }
   }
   return owners
+}
+
+/** @throws UnknownEventTypeError */
+export function ownerOf(owners: ReadonlyMap<string, Owner>, message: Message): Owner {
+  const owner = owners.get(message.type)
+  if (owner === undefined)
+    throw new UnknownEventTypeError(message.type, 'among the topics given to connect()')
+  return owner
 }

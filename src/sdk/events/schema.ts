@@ -35,8 +35,8 @@ export function validate(schema: Schema, input: unknown): Validation {
 function refuseAsynchronous(result: Promise<unknown>): Validation {
   result.catch((error: unknown) => error)
   const message =
-    'the schema is asynchronous, and events are validated in the order of the log: ' +
-    'do asynchronous checks in the handler, or before publishing'
+    'the schema is asynchronous (or something in it threw, which zod takes for the same), and events ' +
+    'are validated in the order of the log: do asynchronous checks in the handler, or before publishing'
   return { kind: 'invalid', issues: [{ path: '', message }] }
 }
 
@@ -72,7 +72,10 @@ export function jsonSchemaOf(type: string, schema: Schema): JsonSchema {
     )
   }
   try {
-    return standard.jsonSchema.input({ target: 'draft-2020-12' })
+    return standard.jsonSchema.input({
+      target: 'draft-2020-12',
+      libraryOptions: standard.vendor === 'arktype' ? ARKTYPE_OPTIONS : undefined,
+    })
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
     throw new DefinitionError(
@@ -83,6 +86,17 @@ export function jsonSchemaOf(type: string, schema: Schema): JsonSchema {
       { cause: error },
     )
   }
+}
+
+/** By itself arktype leaves out of the JSON Schema what JSON has not, and says nothing. */
+const ARKTYPE_OPTIONS = {
+  fallback: Object.fromEntries(
+    ['date', 'domain', 'proto', 'symbolKey', 'unit'].map((kind) => [kind, refuseArktype]),
+  ),
+}
+
+function refuseArktype({ code }: { code: string }): never {
+  throw new TypeError(`JSON cannot represent this ${code === 'date' ? 'Date' : code}.`)
 }
 
 function hasJsonSchema(

@@ -57,11 +57,11 @@ export interface ForeignTopicOptions<E extends Events> {
 }
 
 /** @throws DefinitionError */
-export function topic<E extends Events>(name: string, options: TopicOptions<E>): Topic<E>
 export function topic<E extends Events>(
   name: string,
   options: ForeignTopicOptions<E>,
 ): ForeignTopic<E>
+export function topic<E extends Events>(name: string, options: TopicOptions<E>): Topic<E>
 export function topic<E extends Events>(
   name: string,
   options: TopicOptions<E> | ForeignTopicOptions<E>,
