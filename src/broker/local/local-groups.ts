@@ -4,8 +4,14 @@
 import { ZERO_UUID } from '../bytes/uuid.ts'
 import type { BrokerServices } from '../server/services.ts'
 import { ErrorCode } from '../wire/error-codes.ts'
-import type { GroupClaim } from './local-producing.ts'
 import { type LocalRefusal, refusal } from './local-refusal.ts'
+
+/** Who speaks for a group. */
+export interface GroupClaim {
+  readonly groupId: string
+  readonly memberId: string
+  readonly memberEpoch: number
+}
 
 export interface LocalPartition {
   readonly topic: string

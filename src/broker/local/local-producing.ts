@@ -10,7 +10,7 @@ import type { BrokerServices } from '../server/services.ts'
 import { stageOffsets } from '../server/staged-offsets.ts'
 import { TransactionalProduce } from '../server/transactional-produce.ts'
 import { ErrorCode } from '../wire/error-codes.ts'
-import type { LocalOffset } from './local-groups.ts'
+import type { GroupClaim, LocalOffset } from './local-groups.ts'
 import { type LocalRefusal, refusal } from './local-refusal.ts'
 
 export interface LocalRecord {
@@ -44,12 +44,6 @@ export interface LocalBatch {
 export interface WrittenBatch {
   readonly kind: 'written'
   readonly baseOffset: number
-}
-
-export interface GroupClaim {
-  readonly groupId: string
-  readonly memberId: string
-  readonly memberEpoch: number
 }
 
 type Services = Pick<

@@ -4,8 +4,7 @@
 // that retention took away is passed over without a word.
 
 import type { LocalClient } from '../../broker/local/local-client.ts'
-import type { LocalOffset, LocalPartition } from '../../broker/local/local-groups.ts'
-import type { GroupClaim } from '../../broker/local/local-producing.ts'
+import type { GroupClaim, LocalOffset, LocalPartition } from '../../broker/local/local-groups.ts'
 import type { LocalAnswer, LocalRecords } from '../../broker/local/local-reading.ts'
 import { FencedMemberError } from '../../sdk/transport/errors.ts'
 import type {

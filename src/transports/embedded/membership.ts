@@ -4,12 +4,12 @@
 // partition counts as given up only once the application has let go of it.
 
 import type { LocalClient } from '../../broker/local/local-client.ts'
+import type { GroupClaim } from '../../broker/local/local-groups.ts'
 import {
   JOINING_EPOCH,
   type LocalHeartbeatReply,
   type LocalPartition,
 } from '../../broker/local/local-groups.ts'
-import type { GroupClaim } from '../../broker/local/local-producing.ts'
 import type { LocalRefusal } from '../../broker/local/local-refusal.ts'
 import type { Timer } from '../../host/clock.ts'
 import { FencedMemberError } from '../../sdk/transport/errors.ts'
