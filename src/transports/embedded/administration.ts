@@ -1,6 +1,5 @@
 // Topics and groups over direct calls.
 
-import type { LocalClient } from '../../broker/local/local-client.ts'
 import type {
   Administration,
   TopicDescription,
@@ -8,18 +7,19 @@ import type {
 } from '../../sdk/transport/administration.ts'
 import type { OffsetCommit, TopicPartition } from '../../sdk/transport/group-member.ts'
 import { BrokerRefusedError } from './broker-refused.ts'
+import type { Lease } from './lease.ts'
 import { isRefusal } from './refusals.ts'
 import { committedOffsets } from './start-offsets.ts'
 
 export class EmbeddedAdministration implements Administration {
-  readonly #client: LocalClient
+  readonly #lease: Lease
 
-  constructor(client: LocalClient) {
-    this.#client = client
+  constructor(lease: Lease) {
+    this.#lease = lease
   }
 
   async ensureTopics(topics: readonly TopicSpec[]): Promise<readonly TopicDescription[]> {
-    const ensured = await this.#client.topics.ensure(
+    const ensured = await this.#lease.client.topics.ensure(
       topics.map(({ name, partitions, config = {} }) => ({ name, partitions, config })),
     )
     return ensured.map((topic, index) => {
@@ -32,7 +32,7 @@ export class EmbeddedAdministration implements Administration {
 
   async describeTopics(names: readonly string[]): Promise<readonly TopicDescription[]> {
     return names.flatMap((name) => {
-      const topic = this.#client.topics.find(name)
+      const topic = this.#lease.client.topics.find(name)
       return topic === undefined ? [] : [{ name, partitions: topic.partitions }]
     })
   }
@@ -41,12 +41,12 @@ export class EmbeddedAdministration implements Administration {
     group: string,
     partitions: readonly TopicPartition[],
   ): Promise<readonly OffsetCommit[]> {
-    const committed = await committedOffsets(this.#client, group, partitions)
+    const committed = await committedOffsets(this.#lease.client, group, partitions)
     return [...committed.values()]
   }
 
   async groups(): Promise<readonly string[]> {
-    const names = this.#client.groups.names()
+    const names = this.#lease.client.groups.names()
     if ('error' in names) throw new BrokerRefusedError('Listing groups', names)
     return names
   }

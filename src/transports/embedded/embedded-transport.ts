@@ -7,6 +7,7 @@ import type { JoinOptions } from '../../sdk/transport/group-member.ts'
 import type { OpenOptions, Transport, World } from '../../sdk/transport/transport.ts'
 import { EmbeddedAdministration } from './administration.ts'
 import { capabilities, name } from './capabilities.ts'
+import { Lease } from './lease.ts'
 import { EmbeddedMember } from './member.ts'
 import { EmbeddedProducer } from './producer.ts'
 import { EmbeddedReader } from './topic-reader.ts'
@@ -18,7 +19,7 @@ export class EmbeddedTransport implements Transport {
   readonly world: World
   readonly administration: EmbeddedAdministration
   readonly reader: EmbeddedReader
-  readonly #broker: LocalBroker
+  readonly #lease: Lease
   readonly #options: OpenOptions
   readonly #release: () => Promise<void>
   readonly #members = new Set<EmbeddedMember>()
@@ -29,9 +30,9 @@ export class EmbeddedTransport implements Transport {
   constructor(broker: LocalBroker, options: OpenOptions, release: () => Promise<void>) {
     const { local } = broker
     this.world = local.world
-    this.administration = new EmbeddedAdministration(local)
-    this.reader = new EmbeddedReader(local)
-    this.#broker = broker
+    this.#lease = new Lease(local)
+    this.administration = new EmbeddedAdministration(this.#lease)
+    this.reader = new EmbeddedReader(this.#lease)
     this.#options = options
     this.#release = release
     void broker.failed.then((error) => {
@@ -41,18 +42,17 @@ export class EmbeddedTransport implements Transport {
   }
 
   async producer(): Promise<EmbeddedProducer> {
-    const { local } = this.#broker
-    return this.#keep(new EmbeddedProducer(local, await local.producing.newProducer()))
+    const { client } = this.#lease
+    return this.#keep(new EmbeddedProducer(client, await client.producing.newProducer()))
   }
 
   async transactionalProducer(transactionalId: string): Promise<EmbeddedTransactionalProducer> {
-    const { local } = this.#broker
-    return this.#keep(await EmbeddedTransactionalProducer.open(local, transactionalId))
+    return this.#keep(await EmbeddedTransactionalProducer.open(this.#lease.client, transactionalId))
   }
 
   async join(options: JoinOptions): Promise<EmbeddedMember> {
     const { service, onWarning } = this.#options
-    const context = { client: this.#broker.local, clientId: service, onWarning }
+    const context = { lease: this.#lease, clientId: service, onWarning }
     const member = await EmbeddedMember.join(context, options)
     this.#members.add(member)
     return member
@@ -76,6 +76,7 @@ export class EmbeddedTransport implements Transport {
   async #close(): Promise<void> {
     await Promise.all([...this.#members].map((member) => member.leave()))
     await Promise.all([...this.#producers].map((producer) => producer.close()))
+    this.#lease.close()
     await this.#release()
   }
 

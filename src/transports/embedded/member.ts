@@ -6,7 +6,7 @@
 import type { LocalClient } from '../../broker/local/local-client.ts'
 import type { GroupClaim, LocalOffset, LocalPartition } from '../../broker/local/local-groups.ts'
 import type { LocalAnswer, LocalRecords } from '../../broker/local/local-reading.ts'
-import { FencedMemberError } from '../../sdk/transport/errors.ts'
+import { FencedMemberError, OffsetMetadataTooLargeError } from '../../sdk/transport/errors.ts'
 import type {
   FetchedPartition,
   GroupMember,
@@ -16,13 +16,14 @@ import type {
 } from '../../sdk/transport/group-member.ts'
 import { BrokerRefusedError } from './broker-refused.ts'
 import { Interrupt } from './interrupt.ts'
+import type { Lease } from './lease.ts'
 import { type Holder, keyOf, Membership } from './membership.ts'
 import { persist } from './persist.ts'
 import { isFencedMember } from './refusals.ts'
 import { startOffsets } from './start-offsets.ts'
 
 export interface MemberContext {
-  readonly client: LocalClient
+  readonly lease: Lease
   readonly clientId: string
   onWarning(message: string, cause?: unknown): void
 }
@@ -34,6 +35,8 @@ const LONGEST_WAIT_MS = 30_000
 const REST_MS = 1_000
 /** So that one answer is shared by several partitions. */
 const MAX_PARTITION_BYTES = 1024 * 1024
+/** offset.metadata.max.bytes, as it is unless somebody changed it. */
+const MAX_METADATA_BYTES = 4096
 const NO_EPOCH = -1
 
 interface Reading extends LocalPartition {
@@ -46,6 +49,7 @@ export class EmbeddedMember implements GroupMember {
   readonly group: string
   readonly #options: JoinOptions
   readonly #context: MemberContext
+  readonly #client: LocalClient
   readonly #membership: Membership
   /** In the order of their turns: who has just given records goes to the end. */
   #reading: Reading[] = []
@@ -65,9 +69,9 @@ export class EmbeddedMember implements GroupMember {
     this.#options = options
     this.#context = context
     const { group, topics, rebalanceTimeoutMs = DEFAULT_REBALANCE_TIMEOUT_MS } = options
-    const { client, clientId } = context
-    const membership = { group, topics, rebalanceTimeoutMs, clientId }
-    this.#membership = new Membership(client, membership, this.#asHolder())
+    this.#client = context.lease.client
+    const membership = { group, topics, rebalanceTimeoutMs, clientId: context.clientId }
+    this.#membership = new Membership(this.#client, membership, this.#asHolder())
   }
 
   async poll(request: {
@@ -108,10 +112,12 @@ export class EmbeddedMember implements GroupMember {
   }
 
   async commit(offsets: readonly OffsetCommit[]): Promise<void> {
-    const refusal = await persist<undefined>(this.#context.client.world, async () => {
+    checkMetadata(this.group, offsets)
+    const { client } = this.#context.lease
+    const refusal = await persist<undefined>(client.world, async () => {
       // Anew each time: the member may have moved on to its next epoch.
       const { claim, places } = this.claimFor(offsets)
-      return await this.#context.client.groups.commit(claim, places)
+      return await client.groups.commit(claim, places)
     })
     if (refusal === undefined) return
     const error = new BrokerRefusedError(`Committing for group ${this.group}`, refusal)
@@ -151,10 +157,9 @@ export class EmbeddedMember implements GroupMember {
   }
 
   #asHolder(): Holder {
-    const { client } = this.#context
     return {
       locate: async (partitions) => {
-        const assigned = await startOffsets(client, this.#options, partitions)
+        const assigned = await startOffsets(this.#client, this.#options, partitions)
         return () => {
           for (const [index, { offset }] of assigned.entries()) {
             const place = { ...partitions[index]!, nextOffset: offset }
@@ -191,7 +196,7 @@ export class EmbeddedMember implements GroupMember {
       return []
     }
     try {
-      return await this.#context.client.reading.fetch({
+      return await this.#client.reading.fetch({
         partitions: wanted.map(({ topic, topicId, partition, nextOffset: fromOffset }) => {
           return { topic, topicId, partition, fromOffset }
         }),
@@ -224,7 +229,7 @@ export class EmbeddedMember implements GroupMember {
 
   #handleRefusal(reading: Reading, refusal: LocalAnswer & { kind: 'refused' }): void {
     const { topic, partition, nextOffset } = reading
-    const bounds = this.#context.client.reading.bounds(topic, partition)
+    const bounds = this.#client.reading.bounds(topic, partition)
     if (refusal.error === 'OFFSET_OUT_OF_RANGE' && bounds !== undefined) {
       const { startOffset, endOffset } = bounds
       if (nextOffset < startOffset) {
@@ -247,7 +252,7 @@ export class EmbeddedMember implements GroupMember {
       this.#warn(new BrokerRefusedError(`Reading ${topic} partition ${partition}`, refusal).message)
     }
     reading.isResting = true
-    this.#context.client.world.timers.after(REST_MS, () => {
+    this.#client.world.timers.after(REST_MS, () => {
       reading.isResting = false
       this.#wake()
     })
@@ -270,6 +275,15 @@ export class EmbeddedMember implements GroupMember {
     const gone = new Set(this.#find(partitions))
     this.#reading = this.#reading.filter((reading) => !gone.has(reading))
     this.#wake()
+  }
+}
+
+/** @throws OffsetMetadataTooLargeError */
+export function checkMetadata(group: string, offsets: readonly OffsetCommit[]): void {
+  for (const { metadata } of offsets) {
+    const bytes = Buffer.byteLength(metadata)
+    const maxBytes = MAX_METADATA_BYTES
+    if (bytes > maxBytes) throw new OffsetMetadataTooLargeError({ group, bytes, maxBytes })
   }
 }
 

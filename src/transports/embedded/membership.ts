@@ -148,9 +148,10 @@ export class Membership {
   #accepted({ memberEpoch, heartbeatIntervalMs, assignment }: LocalHeartbeatReply): void {
     this.#epoch = memberEpoch
     this.#mustSayAll = false
-    this.#joined.resolve()
     if (assignment !== undefined) this.#target = assignment
-    this.#reconcile()
+    this.#joined.resolve()
+    // Nothing is told before whoever waits for `join` has the member.
+    void this.#client.world.timers.yield().then(() => this.#reconcile())
     this.#beatAfter(Math.min(heartbeatIntervalMs, LONGEST_HEARTBEAT_MS))
   }
 

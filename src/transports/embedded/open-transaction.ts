@@ -7,9 +7,9 @@ import type { LocalRefusal } from '../../broker/local/local-refusal.ts'
 import { FencedMemberError } from '../../sdk/transport/errors.ts'
 import type { GroupMember, OffsetCommit } from '../../sdk/transport/group-member.ts'
 import type { SendRequest, SentRecords, Transaction } from '../../sdk/transport/producer.ts'
-import { EmbeddedMember } from './member.ts'
+import { checkMetadata, EmbeddedMember } from './member.ts'
 import { persist } from './persist.ts'
-import { closedError, DELIVERY_TIMEOUT_MS, sendError, stamped } from './producer.ts'
+import { DELIVERY_TIMEOUT_MS, sendError, stamped } from './producer.ts'
 import { isFencedMember, isFencedProducer, isRefusal } from './refusals.ts'
 
 interface Lane {
@@ -45,12 +45,12 @@ export class OpenTransaction implements Transaction {
   }
 
   send(request: SendRequest): Promise<SentRecords> {
-    if (this.#isClosed) return Promise.reject(closedError(request))
+    if (this.#isClosed) return Promise.reject(endedError())
     return this.#track(this.#send(request))
   }
 
   commitOffsets(member: GroupMember, offsets: readonly OffsetCommit[]): Promise<void> {
-    if (this.#isClosed) return Promise.reject(new Error('This transaction has ended.'))
+    if (this.#isClosed) return Promise.reject(endedError())
     return this.#track(this.#commitOffsets(member, offsets))
   }
 
@@ -83,6 +83,7 @@ export class OpenTransaction implements Transaction {
     if (!(member instanceof EmbeddedMember)) {
       throw new TypeError('The member is of another engine: only its own can be committed for.')
     }
+    checkMetadata(member.group, offsets)
     this.#hasBegun = true
     const refusal = await persist<undefined>(this.#client.world, async () => {
       // Anew each time: the member may have moved on to its next epoch.
@@ -120,4 +121,8 @@ export class OpenTransaction implements Transaction {
       .finally(() => this.#underWay.delete(work))
     return work
   }
+}
+
+function endedError(): Error {
+  return new Error('This transaction has ended: what belongs to it must be awaited inside it.')
 }

@@ -4,7 +4,7 @@
 import type { LocalClient } from '../../broker/local/local-client.ts'
 import type { LocalProducer } from '../../broker/local/local-producing.ts'
 import type { LocalRefusal } from '../../broker/local/local-refusal.ts'
-import { SendError, UnknownTopicError } from '../../sdk/transport/errors.ts'
+import { SendError, TransportClosedError, UnknownTopicError } from '../../sdk/transport/errors.ts'
 import type { Producer, SendRequest, SentRecords } from '../../sdk/transport/producer.ts'
 import { BrokerRefusedError } from './broker-refused.ts'
 import { PartitionLane } from './partition-lane.ts'
@@ -27,7 +27,7 @@ export class EmbeddedProducer implements Producer {
   }
 
   send(request: SendRequest): Promise<SentRecords> {
-    if (this.#isClosed) return Promise.reject(closedError(request))
+    if (this.#isClosed) return Promise.reject(new TransportClosedError())
     const sending = this.#send(request)
     this.#underWay.add(sending)
     const done = () => this.#underWay.delete(sending)
@@ -71,11 +71,6 @@ export class EmbeddedProducer implements Producer {
 export function stamped(records: SendRequest['records'], { world }: LocalClient) {
   const nowMs = world.clock.nowMs()
   return records.map((record) => ({ ...record, timestampMs: record.timestampMs ?? nowMs }))
-}
-
-export function closedError(place: { topic: string; partition: number }): SendError {
-  const message = `The producer is closed: nothing was written to ${place.topic}.`
-  return new SendError({ ...place, message, retriable: false, outcome: 'not-written' })
 }
 
 /** REQUEST_TIMED_OUT alone leaves the batch in the log. */

@@ -4,7 +4,11 @@
 import type { LocalClient } from '../../broker/local/local-client.ts'
 import type { LocalTransaction } from '../../broker/local/local-producing.ts'
 import type { LocalRefusal } from '../../broker/local/local-refusal.ts'
-import { OutcomeUnknownError, ProducerFencedError } from '../../sdk/transport/errors.ts'
+import {
+  OutcomeUnknownError,
+  ProducerFencedError,
+  TransportClosedError,
+} from '../../sdk/transport/errors.ts'
 import type { Transaction, TransactionalProducer } from '../../sdk/transport/producer.ts'
 import { BrokerRefusedError } from './broker-refused.ts'
 import { OpenTransaction } from './open-transaction.ts'
@@ -36,10 +40,7 @@ export class EmbeddedTransactionalProducer implements TransactionalProducer {
   }
 
   transaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
-    if (this.#isClosed) {
-      const name = this.#transactionalId
-      return Promise.reject(new Error(`The producer of transactional id ${name} is closed.`))
-    }
+    if (this.#isClosed) return Promise.reject(new TransportClosedError())
     const running = this.#last.then(() => this.#run(work))
     this.#last = running.catch(() => undefined)
     return running
