@@ -77,6 +77,8 @@ export class LocalReading {
     if (!isReady(plan, looks)) {
       await waitForMore(plan, looks, { broker: this.#broker, connection: interrupt })
       looks = lookAtAll(plan, this.#broker)
+      // A broker that stops lets nobody wait: whoever asks again must not keep others from their turn.
+      if (!isReady(plan, looks)) await this.#broker.host.timers.yield()
     }
     const answers = await readAll(plan, looks)
     const decoded: LocalAnswer[] = []

@@ -1,5 +1,7 @@
 // The broker in the application's own process: no sockets between them, one folder for both. A Kafka
-// listener on loopback is opened beside, so that the CLI and other clients see what goes on.
+// listener on loopback is opened beside, so that the CLI and other clients see what goes on. How long a
+// member may be silent is a matter of the group, as KIP-848 has it (`consumer.session.timeout.ms`):
+// here none falls silent by itself.
 
 import type { BrokerOptions } from '../../broker/broker.ts'
 import type { Engine } from '../../sdk/transport/transport.ts'

@@ -56,6 +56,7 @@ export class EmbeddedMember implements GroupMember {
   readonly #waits = new Set<Interrupt>()
   #failure: Error | undefined
   #leaving: Promise<void> | undefined
+  #hasLeft = false
 
   /** @throws BrokerRefusedError when the group does not take it */
   static async join(context: MemberContext, options: JoinOptions): Promise<EmbeddedMember> {
@@ -81,7 +82,7 @@ export class EmbeddedMember implements GroupMember {
     const { maxBytes, signal } = request
     for (;;) {
       if (this.#failure !== undefined) throw this.#failure
-      if (this.#leaving !== undefined) throw new FencedMemberError(this.group)
+      if (this.#hasLeft) throw new FencedMemberError(this.group)
       if (signal.aborted) return []
       const wait = new Interrupt()
       const end = () => wait.close()
@@ -151,9 +152,10 @@ export class EmbeddedMember implements GroupMember {
   }
 
   async #leave(): Promise<void> {
-    this.#wake()
     await this.#membership.leave()
+    this.#hasLeft = true
     this.#reading = []
+    this.#wake()
   }
 
   #asHolder(): Holder {
