@@ -17,6 +17,7 @@ import { checkFormatVersion } from './catalog/format-version.ts'
 import { checkListenerKeys } from './catalog/listener-security.ts'
 import { planListeners } from './catalog/listeners.ts'
 import { resolveSettings, type StaticSettings } from './catalog/static-settings.ts'
+import { createLocalClient, type LocalClient } from './local/local-client.ts'
 import type { LogFaults } from './log/faults.ts'
 import { FileCache } from './log/file-cache.ts'
 import { GroupCommit, type GroupCommitConfig } from './log/group-commit.ts'
@@ -105,6 +106,16 @@ export function startBroker(options: BrokerOptions): Promise<Broker> {
   return startBrokerWith(options, {})
 }
 
+/** @internal A broker that a program in this process calls directly. */
+export interface LocalBroker extends Broker {
+  readonly local: LocalClient
+}
+
+/** @internal As `startBroker`. */
+export function startLocalBroker(options: BrokerOptions): Promise<LocalBroker> {
+  return opened(options, {}, start)
+}
+
 /**
  * @internal The catalogue of a folder whose broker does not run, for commands that write to it. The
  * folder is made, locked, recovered and marked as by a broker that starts and stops.
@@ -160,7 +171,7 @@ interface Opening {
   readonly closing: AsyncDisposableStack
 }
 
-async function start(options: BrokerOptions, opening: Opening): Promise<Broker> {
+async function start(options: BrokerOptions, opening: Opening): Promise<LocalBroker> {
   const { services, health, closing } = await openFolder(options, opening)
   const listeners = options.listen === false ? undefined : await listen(services, closing)
   const inspect = new Inspect(services, listeners)
@@ -210,11 +221,12 @@ class Health {
   }
 }
 
-class RunningBroker implements Broker {
+class RunningBroker implements LocalBroker {
   readonly addresses: readonly ListenerAddress[]
   readonly clusterId: string
   readonly inspect: Inspect
   readonly users: Users
+  readonly local: LocalClient
   readonly failed: Promise<Error>
   readonly #rooms: AsyncDisposableStack
   #closing: Promise<void> | undefined
@@ -236,6 +248,7 @@ class RunningBroker implements Broker {
     this.clusterId = services.catalog.clusterId
     this.inspect = inspect
     this.users = new Users(services.catalog, services.host.random)
+    this.local = createLocalClient(services)
     this.#rooms = rooms
     this.failed = health.failed.then(async (error) => {
       listeners?.closeNow()

@@ -45,3 +45,9 @@ export type { Producer, Transaction, TransactionalProducer } from '../sdk/transp
 export type { SqlTransaction, Tables } from '../sdk/transport/tables.ts'
 export type { TopicReader } from '../sdk/transport/topic-reader.ts'
 export type { Engine, OpenOptions, Transport, World } from '../sdk/transport/transport.ts'
+export { BrokerRefusedError } from '../transports/embedded/broker-refused.ts'
+export {
+  type EmbeddedEngine,
+  type EmbeddedOptions,
+  embedded,
+} from '../transports/embedded/embedded.ts'

@@ -6,7 +6,7 @@
 
 import type { PartitionLog } from '../log/partition-log.ts'
 import { ErrorCode } from '../wire/error-codes.ts'
-import type { ReadLimit } from './delayed-fetch.ts'
+import type { AwaitedPartition, FetchWait, ReadLimit } from './delayed-fetch.ts'
 import type { FetchPartition } from './fetch-sessions.ts'
 import type { BrokerServices } from './services.ts'
 
@@ -69,6 +69,22 @@ export function isReady(plan: FetchPlan, looks: readonly Look[]): boolean {
   if (plan.maxWaitMs <= 0 || looks.length === 0) return true
   if (looks.some((look) => look.kind !== 'readable')) return true
   return readableBytes(looks) >= Math.min(plan.minBytes, plan.maxBytes)
+}
+
+/** Resolves when there is something to look at anew, or time is up. */
+export async function waitForMore(
+  { upTo, minBytes, maxBytes, maxWaitMs }: FetchPlan,
+  looks: readonly Look[],
+  { broker, connection }: { broker: BrokerServices; connection: FetchWait['connection'] },
+): Promise<void> {
+  const partitions: AwaitedPartition[] = []
+  for (const look of looks) {
+    if (look.kind !== 'readable') continue
+    const { fetchOffset, partitionMaxBytes } = look.wanted
+    partitions.push({ log: look.log, fromOffset: fetchOffset, maxBytes: partitionMaxBytes })
+  }
+  const least = Math.min(minBytes, maxBytes)
+  await broker.delayedFetches.wait({ partitions, upTo, minBytes: least, maxWaitMs, connection })
 }
 
 /** Of all partitions together, each within its own limit. */

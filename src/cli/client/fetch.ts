@@ -4,6 +4,7 @@
 // records never are, records of aborted transactions not with `read_committed`.
 // Source: KIP-74 (a batch that contains the offset may begin before it), KIP-98 (aborted list).
 
+import { abortedFilter } from '../../broker/batch/aborted-filter.ts'
 import {
   BATCH_OVERHEAD_BYTES,
   type BatchHeader,
@@ -16,7 +17,6 @@ import { ZERO_UUID } from '../../broker/bytes/uuid.ts'
 import { fetch } from '../../broker/protocol/01-fetch.ts'
 import type { DecodedResponseOf } from '../../broker/protocol/api.ts'
 import { CodecError } from '../../host/codec-block.ts'
-import { abortedFilter } from './aborted-filter.ts'
 import { assertAccepted, ClientError } from './client-error.ts'
 import type { Cluster, TopicPartition } from './cluster.ts'
 import { byTopic, type Isolation, isolationLevels } from './offsets.ts'

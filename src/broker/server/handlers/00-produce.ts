@@ -21,18 +21,18 @@ import {
   readMagic,
 } from '../../batch/header.ts'
 import { isInternalTopic } from '../../catalog/topic-name.ts'
-import type { AppendOutcome } from '../../log/partition-log.ts'
+import type { AppendOutcome, AppendRequest } from '../../log/partition-log.ts'
 import { type ProduceRequest, produce } from '../../protocol/00-produce.ts'
 import { AclOperation, AclResource } from '../../wire/acl-codes.ts'
 import { ErrorCode, errorName } from '../../wire/error-codes.ts'
 import { defineHandler, disconnect, type HandlerContext, NO_ANSWER } from '../handler.ts'
-import { describeError } from '../json-log.ts'
+import { appendProduced, type BegunTransaction } from '../produced-batch.ts'
 import { asks } from '../security/access-rule.ts'
 import { isTransactional, TransactionalProduce } from '../transactional-produce.ts'
 
 type TopicData = ProduceRequest['topicData'][number]
 type PartitionData = TopicData['partitionData'][number]
-type Acks = -1 | 0 | 1
+type Acks = AppendRequest['acks']
 type Refusal = Extract<AppendOutcome, { kind: 'refused' }>
 
 const FIRST_VERSION_WITH_TOPIC_IDS = 13
@@ -102,16 +102,10 @@ function explainForbidden(topic: TopicData, context: HandlerContext): Refusal | 
 
 interface Produced {
   readonly request: ProduceRequest
-  readonly transaction: Transaction | undefined
+  readonly transaction: BegunTransaction | undefined
 }
 
-interface Transaction {
-  readonly produce: TransactionalProduce
-  /** Why no batch of it may be appended. */
-  readonly errorCode: ErrorCode
-}
-
-async function begin(request: ProduceRequest, context: HandlerContext): Promise<Transaction> {
+async function begin(request: ProduceRequest, context: HandlerContext): Promise<BegunTransaction> {
   const { apiVersion, broker } = context
   const transactionalId = request.transactionalId ?? ''
   const produce = new TransactionalProduce(broker.transactions, { transactionalId, apiVersion })
@@ -137,53 +131,19 @@ function firstFailure(
   return undefined
 }
 
-async function append(
+function append(
   topic: TopicData,
   { index, records }: PartitionData,
   { request: { acks, timeoutMs }, transaction }: Produced,
   context: HandlerContext,
-): Promise<AppendOutcome> {
+): AppendOutcome | Promise<AppendOutcome> {
   if (!isAcks(acks)) return refuse(ErrorCode.INVALID_REQUIRED_ACKS)
   const log = findLog(topic, index, context)
   if (log === undefined) return refuse(unknownPartition(context.apiVersion, topic, context))
-  if (isInternalTopic(log.topic)) return refuse(ErrorCode.INVALID_TOPIC_EXCEPTION)
-  // One node holds every partition: more than one replica in sync can never be had.
-  if (acks === -1 && log.config.minInsyncReplicas > 1) {
-    return refuse(ErrorCode.NOT_ENOUGH_REPLICAS)
-  }
-  if (records === null || records.length === 0) {
-    return refuse(ErrorCode.INVALID_RECORD, 'A produce request must carry one batch per partition.')
-  }
-  if (context.apiVersion < FIRST_VERSION_WITH_ZSTD && isZstd(records)) {
+  if (records !== null && context.apiVersion < FIRST_VERSION_WITH_ZSTD && isZstd(records)) {
     return refuse(ErrorCode.UNSUPPORTED_COMPRESSION_TYPE)
   }
-  try {
-    const request = { acks, origin: 'client', timeoutMs } as const
-    if (transaction === undefined || !isTransactional(records)) {
-      return counted(await log.append(records, request), log.topic, records, context)
-    }
-    if (transaction.errorCode !== ErrorCode.NONE) return refuse(transaction.errorCode)
-    const batch = { topic: log.topic, partition: index, records }
-    const outcome = await log.append(records, {
-      ...request,
-      isTransactionsV2: transaction.produce.hasEpochPerTransaction,
-      transactionCheck: () => transaction.produce.check(batch),
-    })
-    return counted(outcome, log.topic, records, context)
-  } catch (error) {
-    context.broker.log.error('bug', { where: 'append', error: describeError(error) })
-    return refuse(ErrorCode.UNKNOWN_SERVER_ERROR)
-  }
-}
-
-function counted(
-  outcome: AppendOutcome,
-  topic: string,
-  { length }: Buffer,
-  { broker }: HandlerContext,
-): AppendOutcome {
-  if (outcome.kind === 'appended') broker.metrics.appended(topic, length)
-  return outcome
+  return appendProduced({ log, records, acks, timeoutMs, transaction }, context.broker)
 }
 
 function findLog(topic: TopicData, index: number, context: HandlerContext) {

@@ -15,7 +15,6 @@
 import { type FetchRequest, fetch } from '../../protocol/01-fetch.ts'
 import { AclOperation, AclResource } from '../../wire/acl-codes.ts'
 import { ErrorCode } from '../../wire/error-codes.ts'
-import type { AwaitedPartition } from '../delayed-fetch.ts'
 import type { FetchContext, FetchSession, FetchSessionRequest } from '../fetch-sessions.ts'
 import { defineHandler, type HandlerContext, NO_ANSWER } from '../handler.ts'
 import {
@@ -26,6 +25,7 @@ import {
   type PartitionAnswer,
   readAll,
   readableBytes,
+  waitForMore,
 } from '../partition-reads.ts'
 import { quotaClientOf } from '../quotas/request-accounting.ts'
 import { asks } from '../security/access-rule.ts'
@@ -47,7 +47,7 @@ async function handle(request: FetchRequest, context: HandlerContext) {
 
   let looks = lookAtAll(plan, broker)
   if (!isReady(plan, looks)) {
-    await waitForData(plan, looks, context)
+    await waitForMore(plan, looks, { broker, connection: context.connection })
     if (context.connection.isClosed) return NO_ANSWER
     looks = lookAtAll(plan, broker)
   }
@@ -136,26 +136,6 @@ function toPlan(
       return buffer
     },
   }
-}
-
-async function waitForData(
-  plan: FetchPlan,
-  looks: readonly Look[],
-  { broker, connection }: HandlerContext,
-): Promise<void> {
-  const partitions: AwaitedPartition[] = []
-  for (const look of looks) {
-    if (look.kind !== 'readable') continue
-    const { fetchOffset, partitionMaxBytes } = look.wanted
-    partitions.push({ log: look.log, fromOffset: fetchOffset, maxBytes: partitionMaxBytes })
-  }
-  await broker.delayedFetches.wait({
-    partitions,
-    upTo: plan.upTo,
-    minBytes: Math.min(plan.minBytes, plan.maxBytes),
-    maxWaitMs: plan.maxWaitMs,
-    connection,
-  })
 }
 
 /** What clients have not taken yet bounds what is read for the next: a batch, when there is room again. */

@@ -8,8 +8,6 @@
 // from Kafka
 
 import { ZERO_UUID } from '../../bytes/uuid.ts'
-import { OFFSETS_TOPIC } from '../../catalog/internal-topics.ts'
-import { TRANSACTIONS_V2 } from '../../coordinators/transactions/transaction.ts'
 import {
   type TxnOffsetCommitRequest,
   txnOffsetCommit,
@@ -18,10 +16,10 @@ import { AclOperation, AclResource } from '../../wire/acl-codes.ts'
 import { ErrorCode } from '../../wire/error-codes.ts'
 import { defineHandler, type HandlerContext } from '../handler.ts'
 import { asks } from '../security/access-rule.ts'
+import { stageOffsets } from '../staged-offsets.ts'
 import { offsetCommitError } from '../transaction-errors.ts'
 
 const FIRST_VERSION_THAT_ADDS = 5
-const NO_RETENTION = -1
 
 const takes = asks('WRITE TRANSACTIONAL_ID', 'READ GROUP', 'READ TOPIC')
 
@@ -53,7 +51,9 @@ export const handler = defineHandler(txnOffsetCommit, takes, async (request, con
       leaderEpoch: partition.committedLeaderEpoch,
       metadata: partition.committedMetadata,
     }))
-  const codes = offsets.length === 0 ? [] : await stage(request, offsets, context)
+  const isAdding = apiVersion >= FIRST_VERSION_THAT_ADDS
+  const codes =
+    offsets.length === 0 ? [] : await stageOffsets({ ...request, offsets, isAdding }, broker)
 
   let next = 0
   const errorCodes = places.map(
@@ -90,46 +90,4 @@ function explainMissing(
 ): ErrorCode | undefined {
   const exists = broker.partitions.get(topic, partition) !== undefined
   return exists ? undefined : ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
-}
-
-type Offsets = Parameters<HandlerContext['broker']['groups']['commitOffsets']>[0]['offsets']
-
-/** @returns one code for each offset, in their order */
-async function stage(
-  request: TxnOffsetCommitRequest,
-  offsets: Offsets,
-  { apiVersion, broker }: HandlerContext,
-): Promise<readonly ErrorCode[]> {
-  const { transactionalId, producerId, producerEpoch, groupId } = request
-  if (groupId === '') return offsets.map(() => ErrorCode.INVALID_GROUP_ID)
-  const claim = { transactionalId, producerId, producerEpoch }
-  const found = await findPartition()
-  if (found.errorCode !== ErrorCode.NONE) return offsets.map(() => found.errorCode)
-  const place = { topic: OFFSETS_TOPIC, partition: found.partition }
-  return await broker.groups.commitOffsets({
-    groupId,
-    memberId: request.memberId,
-    groupInstanceId: request.groupInstanceId,
-    generationId: request.generationId,
-    knowsGroupIdNotFound: false,
-    retentionTimeMs: NO_RETENTION,
-    offsets,
-    stagedBy: {
-      producerId,
-      producerEpoch,
-      transactionCheck: () => broker.transactions.verify({ ...claim, ...place }),
-    },
-  })
-
-  async function findPartition(): Promise<{ errorCode: ErrorCode; partition: number }> {
-    if (apiVersion >= FIRST_VERSION_THAT_ADDS) {
-      const call = { ...claim, groupId, clientVersion: TRANSACTIONS_V2 }
-      return await broker.transactions.addOffsets(call)
-    }
-    await broker.transactions.settled(transactionalId)
-    const partition = await broker.groups.partitionOf(groupId)
-    if (typeof partition !== 'number') return { ...partition, partition: -1 }
-    const errorCode = broker.transactions.verify({ ...claim, topic: OFFSETS_TOPIC, partition })
-    return { errorCode, partition }
-  }
 }

@@ -2,8 +2,8 @@
 // aborted from which offset on; its abort marker in the log ends each of them.
 // Source: KIP-98, "Read committed consumer".
 
-import { readControlMarker } from '../../broker/batch/control-marker.ts'
-import type { BatchHeader } from '../../broker/batch/header.ts'
+import { readControlMarker } from './control-marker.ts'
+import type { BatchHeader } from './header.ts'
 
 export interface AbortedTransaction {
   readonly producerId: number
