@@ -1,0 +1,277 @@
+// Membership by the protocol of KIP-848: one request, the heartbeat, tells what the member holds and
+// hears what it is to hold. The coordinator shares out the partitions, and gives one away only after
+// its holder has said that it does not hold it any more.
+// Invariants: heartbeats go on while partitions are given up or looked up; a heartbeat names what is
+// held, so that an answer that got lost does no harm. When nothing was heard for the session timeout
+// the partitions count as lost, whoever has them.
+
+import { UnknownTopicError } from '../../sdk/transport/errors.ts'
+import type { JoinOptions, TopicPartition } from '../../sdk/transport/group-member.ts'
+import { newGroupApis } from './apis.ts'
+import type { Cluster } from './cluster.ts'
+import { askCoordinator } from './committed-offsets.ts'
+import { Code, isConnectionTrouble, isOfAnotherCoordinator, KafkaError, refusal } from './errors.ts'
+import type { GroupIdentity } from './group-identity.ts'
+import { keyOf } from './holdings.ts'
+import type { Host, Membership } from './membership.ts'
+import { Bell } from './waiting.ts'
+
+const JOIN_EPOCH = 0
+const LEAVE_EPOCH = -1
+const HEARTBEAT_TIMEOUT_MS = 10_000
+const LEAVE_TIMEOUT_MS = 5000
+const PURPOSE = 'heartbeats'
+
+type Assignment = readonly { readonly topicId: string; readonly partitions: readonly number[] }[]
+
+export class NewMembership implements Membership {
+  readonly #cluster: Cluster
+  readonly #options: JoinOptions
+  readonly #timeouts: { sessionTimeoutMs: number; rebalanceTimeoutMs: number }
+  readonly #host: Host
+  readonly #memberId: string
+  readonly #bell: Bell
+  readonly #renewal: Bell
+  readonly #ending = new AbortController()
+  #epoch = JOIN_EPOCH
+  #intervalMs = 0
+  #heardAtMs = 0
+  /** Of the topics that are held or will be, as the coordinator named them. */
+  readonly #topicIds = new Map<string, string>()
+  /** What is to be held, by the coordinator's last word. */
+  #target: readonly TopicPartition[] = []
+  /** Counts the times that everything was lost: what was begun before is of no use any more. */
+  #stays = 0
+  #reconciling: Promise<void> | undefined
+  #isUrgent = false
+  #beating: Promise<void> = Promise.resolve()
+
+  constructor(
+    cluster: Cluster,
+    options: JoinOptions,
+    timeouts: { sessionTimeoutMs: number; rebalanceTimeoutMs: number },
+    host: Host,
+  ) {
+    this.#cluster = cluster
+    this.#options = options
+    this.#timeouts = timeouts
+    this.#host = host
+    this.#memberId = cluster.world.random.uuid()
+    this.#bell = new Bell(cluster.world.timers)
+    this.#renewal = new Bell(cluster.world.timers)
+  }
+
+  get identity(): GroupIdentity | undefined {
+    if (this.#epoch <= JOIN_EPOCH) return undefined
+    return { group: this.#options.group, memberId: this.#memberId, generation: this.#epoch }
+  }
+
+  async join(): Promise<void> {
+    const { clock } = this.#cluster.world
+    const what = `Joining group ${this.#options.group}`
+    const deadlineMs = clock.monotonicMs() + this.#cluster.options.requestTimeoutMs
+    await this.#cluster.persist(what, deadlineMs, async () => {
+      const answer = await this.#beat()
+      if (answer.errorCode !== Code.NONE) throw this.#refusal(what, answer)
+      await this.#heard(answer)
+    })
+    this.#beating = this.#run()
+  }
+
+  renewed(): Promise<void> {
+    return this.#renewal.heard()
+  }
+
+  async leave(): Promise<void> {
+    this.#ending.abort()
+    this.#renewal.ring()
+    await this.#beating
+    await this.#reconciling
+    if (this.#epoch <= JOIN_EPOCH) return
+    this.#epoch = LEAVE_EPOCH
+    const deadlineMs = this.#cluster.world.clock.monotonicMs() + LEAVE_TIMEOUT_MS
+    try {
+      await this.#cluster.persist('Leaving the group', deadlineMs, () => this.#beat())
+    } catch (error) {
+      this.#host.warn(
+        `Group ${this.#options.group} was not told that a member left: it waits for its session to end.`,
+        error,
+      )
+    }
+  }
+
+  async #run(): Promise<void> {
+    const { clock, timers } = this.#cluster.world
+    // Whoever waits for the member gets it before it hears what it holds.
+    await timers.yield()
+    this.#reconcile()
+    let failures = 0
+    while (!this.#ending.signal.aborted) {
+      const pauseMs = failures === 0 ? this.#intervalMs : this.#cluster.backoffMs(failures)
+      if (!this.#isUrgent || failures > 0) {
+        await this.#bell.heard({ ms: pauseMs, signal: this.#ending.signal })
+      }
+      if (this.#ending.signal.aborted) return
+      this.#isUrgent = false
+      try {
+        failures = (await this.#next()) ? 0 : failures + 1
+      } catch (error) {
+        if (this.#ending.signal.aborted || this.#cluster.isClosed) return
+        if (!isConnectionTrouble(error) && !isRetriable(error)) {
+          this.#host.fail(error instanceof Error ? error : new KafkaError(String(error)))
+          return
+        }
+        if (failures === 0) {
+          this.#host.warn(`A member of group ${this.#options.group} goes on trying.`, error)
+        }
+        failures += 1
+      }
+      if (clock.monotonicMs() - this.#heardAtMs > this.#timeouts.sessionTimeoutMs) this.#lose()
+    }
+  }
+
+  /** @returns whether the coordinator took the heartbeat */
+  async #next(): Promise<boolean> {
+    const { group } = this.#options
+    const answer = await this.#beat()
+    switch (answer.errorCode) {
+      case Code.NONE:
+        await this.#heard(answer)
+        this.#reconcile()
+        return true
+      case Code.UNKNOWN_MEMBER_ID:
+      case Code.FENCED_MEMBER_EPOCH:
+        this.#lose()
+        this.#isUrgent = true
+        return true
+      default:
+        if (!isOfAnotherCoordinator(answer.errorCode)) {
+          throw this.#refusal(`Staying in group ${group}`, answer)
+        }
+        this.#cluster.forgetCoordinator('group', group)
+        return false
+    }
+  }
+
+  #beat() {
+    const { group, topics } = this.#options
+    const joinsOrLeaves = this.#epoch <= JOIN_EPOCH
+    const held = joinsOrLeaves ? [] : this.#host.held
+    const byId = Map.groupBy(held, ({ topic }) => this.#topicIds.get(topic))
+    const topicPartitions = [...byId].flatMap(([topicId, ofTopic]) =>
+      topicId === undefined
+        ? []
+        : [{ topicId, partitions: ofTopic.map(({ partition }) => partition) }],
+    )
+    return askCoordinator(this.#cluster, 'group', group, (nodeId) =>
+      this.#cluster.send(
+        newGroupApis.consumerGroupHeartbeat,
+        { nodeId, purpose: PURPOSE, timeoutMs: HEARTBEAT_TIMEOUT_MS },
+        group,
+        this.#memberId,
+        this.#epoch,
+        null,
+        null,
+        this.#timeouts.rebalanceTimeoutMs,
+        [...topics],
+        null,
+        null,
+        topicPartitions,
+      ),
+    )
+  }
+
+  async #heard(answer: {
+    memberEpoch: number
+    heartbeatIntervalMs: number
+    assignment: { topicPartitions: Assignment } | null
+  }): Promise<void> {
+    this.#heardAtMs = this.#cluster.world.clock.monotonicMs()
+    this.#intervalMs = answer.heartbeatIntervalMs
+    this.#epoch = answer.memberEpoch
+    this.#renewal.ring()
+    if (answer.assignment === null) return
+    this.#target = await this.#named(answer.assignment.topicPartitions)
+  }
+
+  /** A topic that nobody knows by now is gone again; the coordinator will say so. */
+  async #named(assignment: Assignment): Promise<readonly TopicPartition[]> {
+    if (assignment.some(({ topicId }) => this.#cluster.topicOfId(topicId) === undefined)) {
+      await this.#cluster.refresh(this.#options.topics)
+    }
+    return assignment.flatMap(({ topicId, partitions }) => {
+      const topic = this.#cluster.topicOfId(topicId)?.name
+      if (topic !== undefined) this.#topicIds.set(topic, topicId)
+      return topic === undefined ? [] : partitions.map((partition) => ({ topic, partition }))
+    })
+  }
+
+  #reconcile(): void {
+    this.#reconciling ??= this.#reconcileAll().finally(() => {
+      this.#reconciling = undefined
+    })
+  }
+
+  async #reconcileAll(): Promise<void> {
+    try {
+      while (!this.#ending.signal.aborted && (await this.#reconcileOnce())) this.#beatSoon()
+    } catch (error) {
+      if (this.#ending.signal.aborted) return
+      if (error instanceof UnknownTopicError) {
+        // Deleted meanwhile, and the coordinator will say so; else it is tried at the next heartbeat.
+        this.#host.warn(`Group ${this.#options.group} was given what is not there.`, error)
+      } else {
+        this.#host.fail(error instanceof Error ? error : new KafkaError(String(error)))
+      }
+    }
+  }
+
+  /** @returns whether anything had to be changed */
+  async #reconcileOnce(): Promise<boolean> {
+    const stay = this.#stays
+    const target = this.#target
+    const wanted = new Set(target.map(keyOf))
+    const revoked = this.#host.held.filter((each) => !wanted.has(keyOf(each)))
+    if (revoked.length > 0) {
+      await this.#host.revoke(revoked)
+      return true
+    }
+    const held = new Set(this.#host.held.map(keyOf))
+    const assigned = target.filter((each) => !held.has(keyOf(each)))
+    if (assigned.length === 0) return false
+    return this.#host.assign(assigned, () => this.#stays === stay && this.#target === target)
+  }
+
+  #beatSoon(): void {
+    this.#isUrgent = true
+    this.#bell.ring()
+  }
+
+  #lose(): void {
+    this.#stays += 1
+    this.#epoch = JOIN_EPOCH
+    this.#target = []
+    this.#heardAtMs = this.#cluster.world.clock.monotonicMs()
+    this.#host.loseAll()
+    this.#renewal.ring()
+  }
+
+  #refusal(
+    what: string,
+    answer: { errorCode: number; errorMessage?: string | null | undefined },
+  ): KafkaError {
+    return refusal(what, answer.errorCode, answer.errorMessage)
+  }
+}
+
+function isRetriable(error: unknown): boolean {
+  return error instanceof Error && 'retriable' in error && error.retriable === true
+}
+
+/** @throws UnknownTopicError: a name that is wrong would be read by nobody, without a word */
+export async function expectTopics(cluster: Cluster, topics: readonly string[]): Promise<void> {
+  const deadlineMs = cluster.world.clock.monotonicMs() + cluster.options.requestTimeoutMs
+  await cluster.persist('Looking for topics', deadlineMs, () => cluster.refresh(topics))
+  const missing = topics.find((topic) => cluster.topic(topic) === undefined)
+  if (missing !== undefined) throw new UnknownTopicError(missing)
+}
