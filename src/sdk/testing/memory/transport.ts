@@ -133,11 +133,13 @@ function growth({ broker }: Connection, request: ReadRequest, waitMs: number): P
       request.signal?.removeEventListener('abort', finish)
       resolve()
     }
+    const hasGrown = () => log.read(request.fromOffset, 0).records.length > 0
     const stopWatching = log.watch(() => {
-      if (log.read(request.fromOffset, 0).records.length > 0) finish()
+      if (hasGrown()) finish()
     })
     const timer = broker.world.timers.after(waitMs, finish)
-    if (request.signal?.aborted) finish()
+    // It may have grown while the first answer was on its way.
+    if (request.signal?.aborted || hasGrown()) finish()
     else request.signal?.addEventListener('abort', finish)
   })
 }
