@@ -10,11 +10,27 @@ export const pinned = {
       order: 'partition',
       replay: true,
       atomicOutput: true,
-      expectedVersion: false,
+      expectedVersion: true,
       idempotentProducer: true,
       compaction: false,
       positions: true,
     },
     blanks: { 'send-once': 'in one process there is no connection that could break' },
+  },
+  embedded: {
+    name: 'embedded',
+    row: {
+      order: 'partition',
+      replay: true,
+      atomicOutput: true,
+      expectedVersion: false,
+      idempotentProducer: true,
+      compaction: true,
+      positions: true,
+    },
+    blanks: {
+      'send-once': 'in one process there is no connection that could break',
+      killed: 'its members end with the process, and the broker with them',
+    },
   },
 } as const satisfies Record<string, Pinned>

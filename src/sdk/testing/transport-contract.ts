@@ -20,6 +20,7 @@ import {
   type Timing,
 } from './contract/rule.ts'
 import { transactionRules } from './contract/transaction-rules.ts'
+import { eventStoreRules } from './event-store-contract.ts'
 
 export const contractRules: Readonly<Record<string, readonly Rule[]>> = {
   'The transport': transportRules,
@@ -29,6 +30,7 @@ export const contractRules: Readonly<Record<string, readonly Rule[]>> = {
   'Groups of several members': rebalanceRules,
   Transactions: transactionRules,
   Administration: administrationRules,
+  ...eventStoreRules,
 }
 
 /** What is known of an engine under the contract without running it. */

@@ -13,6 +13,7 @@ import type {
 import { type Connection, NoAnswerError, neverAnswered } from './connection.ts'
 import type { Group, Membership, Participant } from './group.ts'
 import { keyOf } from './group-offsets.ts'
+import { News } from './news.ts'
 import { recordBytes } from './partition-log.ts'
 import type { OpenTransaction } from './transactions.ts'
 
@@ -46,9 +47,8 @@ export class MemoryMember implements GroupMember, Participant {
   /** In the order of their turns: who has just been read goes to the end. */
   #reading: Reading[] = []
   readonly #revoking = new Set<Promise<void>>()
-  readonly #wakers = new Set<() => void>()
-  /** Counts what could make a waiting poll go on. */
-  #changes = 0
+  /** What could make a waiting poll go on. */
+  readonly #news = new News()
   #failure: Error | undefined
   #leaving: Promise<void> | undefined
 
@@ -79,11 +79,11 @@ export class MemoryMember implements GroupMember, Participant {
       if (this.#leaving !== undefined) throw new FencedMemberError(this.group)
       if (request.signal.aborted) return []
       this.#drawFaults()
-      const changes = this.#changes
+      const { count } = this.#news
       const taken = await this.#connection.request(() => this.#read(request.maxBytes))
       const wanted = taken.filter((one) => this.#stillWanted(one))
       if (wanted.length > 0) return wanted.map((one) => one.fetched)
-      if (taken.length === 0) await this.#somethingNew(changes, request.signal)
+      if (taken.length === 0) await this.#news.since(count, request.signal)
     }
   }
 
@@ -93,12 +93,12 @@ export class MemoryMember implements GroupMember, Participant {
 
   resume(partitions: readonly TopicPartition[]): void {
     for (const reading of this.#find(partitions)) reading.paused = false
-    this.#wake()
+    this.#news.note()
   }
 
   seek(partition: TopicPartition, offset: number): void {
     for (const reading of this.#find([partition])) reading.nextOffset = offset
-    this.#wake()
+    this.#news.note()
   }
 
   commit(offsets: readonly OffsetCommit[]): Promise<void> {
@@ -130,11 +130,11 @@ export class MemoryMember implements GroupMember, Participant {
     if (this.#connection.isDead) return
     for (const { topic, partition, offset } of partitions) {
       const log = this.#connection.broker.log({ topic, partition })
-      const stopWatching = log.watch(() => this.#wake())
+      const stopWatching = log.watch(this.#news.note)
       this.#reading.push({ topic, partition, nextOffset: offset, paused: false, stopWatching })
     }
     this.#options.onAssigned(partitions)
-    this.#wake()
+    this.#news.note()
   }
 
   revoke(partitions: readonly TopicPartition[]): Promise<void> {
@@ -200,13 +200,13 @@ export class MemoryMember implements GroupMember, Participant {
     if (this.#membership !== undefined) this.#coordinator.remove(this.#membership)
     this.#membership = undefined
     this.#options.onFailed(error)
-    this.#wake()
+    this.#news.note()
   }
 
   async #leave(): Promise<void> {
     const membership = this.#membership
     if (this.#connection.isDead) return neverAnswered()
-    this.#wake()
+    this.#news.note()
     if (membership === undefined) return
     const held = [...membership.held.values()].filter(
       (place) => !membership.revoking.has(keyOf(place)),
@@ -249,25 +249,6 @@ export class MemoryMember implements GroupMember, Participant {
     if (!this.#reading.includes(reading) || reading.nextOffset !== fetched.nextOffset) return false
     if (reading.paused) reading.nextOffset = fromOffset
     return !reading.paused
-  }
-
-  /** @param seen what `#changes` was when nothing was found: a change since then counts, too */
-  #somethingNew(seen: number, signal: AbortSignal): Promise<void> {
-    if (this.#changes !== seen || signal.aborted) return Promise.resolve()
-    return new Promise((resolve) => {
-      const wake = () => {
-        this.#wakers.delete(wake)
-        signal.removeEventListener('abort', wake)
-        resolve()
-      }
-      this.#wakers.add(wake)
-      signal.addEventListener('abort', wake)
-    })
-  }
-
-  #wake(): void {
-    this.#changes++
-    for (const wake of [...this.#wakers]) wake()
   }
 
   #find(partitions: readonly TopicPartition[]): readonly Reading[] {

@@ -13,7 +13,7 @@ const MEMORY_CAPABILITIES: Capabilities = {
   order: 'partition',
   replay: true,
   atomicOutput: true,
-  expectedVersion: false,
+  expectedVersion: true,
   idempotentProducer: true,
   compaction: false,
   positions: true,

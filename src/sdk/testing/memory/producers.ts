@@ -1,6 +1,7 @@
 // The two producers of a memory engine. A send is written before its call returns; only the answer
 // may take longer, so that order is the order of the calls.
 
+import { MillraceError } from '../../events/errors.ts'
 import type { OutgoingRecord } from '../../events/record.ts'
 import { OutcomeUnknownError, SendError } from '../../transport/errors.ts'
 import type { GroupMember, OffsetCommit } from '../../transport/group-member.ts'
@@ -15,6 +16,7 @@ import type { MemoryBroker } from './broker.ts'
 import type { Connection } from './connection.ts'
 import { MemoryMember } from './member.ts'
 import { recordBytes } from './partition-log.ts'
+import { produceToStreams, type StorePartition } from './store-append.ts'
 import type { OpenTransaction, TransactionHandle } from './transactions.ts'
 
 export class MemoryProducer implements Producer {
@@ -139,11 +141,28 @@ function write(
   request: SendRequest,
   transaction: OpenTransaction | undefined,
 ): SentRecords {
-  const log = broker.log(request)
+  const { log, streams } = broker.topics.partition(request)
   for (const record of request.records) checkSize(broker, request, record)
+  if (streams !== undefined) return writeToStore(broker, { log, streams }, request, transaction)
   transaction?.wrote(log)
   const nowMs = broker.world.clock.nowMs()
   return { baseOffset: log.append(request.records, { nowMs, transaction }) }
+}
+
+/** A store that refuses says why; to a producer its records are simply not written. */
+function writeToStore(
+  broker: MemoryBroker,
+  store: StorePartition,
+  { topic, partition, records }: SendRequest,
+  transaction: OpenTransaction | undefined,
+): SentRecords {
+  try {
+    return { baseOffset: produceToStreams(broker, store, records, transaction) }
+  } catch (cause) {
+    if (!(cause instanceof MillraceError)) throw cause
+    const { message, retriable } = cause
+    throw new SendError({ message, topic, partition, retriable, outcome: 'not-written', cause })
+  }
 }
 
 function checkSize(broker: MemoryBroker, request: SendRequest, record: OutgoingRecord): void {

@@ -2,13 +2,13 @@
 
 import type { Administration } from '../../transport/administration.ts'
 import type { Capabilities } from '../../transport/capabilities.ts'
-import { CapabilityMissingError } from '../../transport/errors.ts'
 import type { EventStore } from '../../transport/event-store.ts'
 import type { GroupMember, JoinOptions, TopicPartition } from '../../transport/group-member.ts'
 import type { Producer, TransactionalProducer } from '../../transport/producer.ts'
 import type { ReadRequest, TopicReader } from '../../transport/topic-reader.ts'
 import type { Transport, World } from '../../transport/transport.ts'
 import type { Connection } from './connection.ts'
+import { MemoryEventStore } from './event-store.ts'
 import { MemoryMember } from './member.ts'
 import { MemoryProducer, MemoryTransactionalProducer } from './producers.ts'
 
@@ -56,9 +56,7 @@ export class MemoryTransport implements Transport {
   }
 
   eventStore(topic: string): EventStore {
-    throw new CapabilityMissingError(
-      `The memory engine has no event store yet: ${topic} cannot be one.`,
-    )
+    return new MemoryEventStore(topic, this.#connection)
   }
 
   close(): Promise<void> {
