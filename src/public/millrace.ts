@@ -29,6 +29,7 @@ export {
   CapabilityMissingError,
   DuplicateEventError,
   FencedMemberError,
+  InvalidAppendError,
   OffsetMetadataTooLargeError,
   OutcomeUnknownError,
   ProducerFencedError,

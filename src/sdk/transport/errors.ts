@@ -150,6 +150,18 @@ export class DuplicateEventError extends MillraceError {
   }
 }
 
+/** It makes no sense whatever stands in the store: a name that cannot be, streams of two partitions. */
+export class InvalidAppendError extends MillraceError {
+  readonly code = 'invalid-append'
+  readonly retriable = false
+  readonly store: string
+
+  constructor(store: string, detail: string) {
+    super(`Store ${store} cannot take this append. ${detail}`)
+    this.store = store
+  }
+}
+
 export class StreamBusyError extends MillraceError {
   readonly code = 'stream-busy'
   readonly retriable = true

@@ -76,9 +76,10 @@ export type Subscribed =
 export interface EventStore {
   readonly topic: string
   /**
-   * All of it or nothing.
+   * All of it or nothing. A store that does not exist is made.
    * @throws WrongExpectedVersionError, StreamDeletedError, DuplicateEventError (some of the ids stand
-   * in the stream already, not all), StreamBusyError (an open transaction writes to it; retriable)
+   * in the stream already, not all), StreamBusyError (an open transaction writes to it; retriable),
+   * InvalidAppendError (a stream named twice, or more than one partition)
    */
   append(appends: readonly StreamAppend[]): Promise<AppendResult>
   readStream(stream: string, options?: ReadStreamOptions): StreamRead

@@ -102,6 +102,13 @@ export class PartitionLog {
     return { records, nextOffset, endOffset }
   }
 
+  /** @throws Error when no record stands there */
+  recordAt(offset: number): IncomingRecord {
+    const entry = this.#entries[offset]
+    if (entry?.kind === 'record') return entry.record
+    throw new Error(`${this.topic}-${this.partition} has no record at offset ${offset}`)
+  }
+
   /** First readable offset whose record is of that time or later; the end where there is none. */
   offsetAt(timestampMs: number): number {
     const endOffset = this.lastStableOffset

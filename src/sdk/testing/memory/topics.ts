@@ -1,43 +1,86 @@
-// The topics of a memory engine. Nothing is ever removed, and a topic keeps the partitions it was made with.
+// The topics of a memory engine. Nothing is ever removed, and a topic keeps the partitions it was made
+// with. One with `millrace.store=true` is an event store: its partitions know their streams.
 
 import type { TopicDescription, TopicSpec } from '../../transport/administration.ts'
-import { UnknownTopicError } from '../../transport/errors.ts'
+import { InvalidAppendError, UnknownTopicError } from '../../transport/errors.ts'
 import type { TopicPartition } from '../../transport/group-member.ts'
 import { PartitionLog } from './partition-log.ts'
+import type { StorePartition } from './store-append.ts'
+import { Streams } from './streams.ts'
+
+interface Partition {
+  readonly log: PartitionLog
+  /** Of a store. */
+  readonly streams: Streams | undefined
+}
 
 export class Topics {
   readonly #defaultPartitions: number
-  readonly #logs = new Map<string, readonly PartitionLog[]>()
+  readonly #topics = new Map<string, readonly Partition[]>()
+  readonly #watchers = new Set<() => void>()
 
   constructor(defaultPartitions: number) {
     this.#defaultPartitions = defaultPartitions
   }
 
   ensure(specs: readonly TopicSpec[]): void {
-    for (const { name, partitions = this.#defaultPartitions } of specs) {
-      if (this.#logs.has(name)) continue
-      this.#logs.set(
+    for (const { name, partitions = this.#defaultPartitions, config } of specs) {
+      if (this.#topics.has(name)) continue
+      const isStore = config?.['millrace.store'] === 'true'
+      this.#topics.set(
         name,
-        Array.from({ length: partitions }, (_, partition) => new PartitionLog(name, partition)),
+        Array.from({ length: partitions }, (_, partition) => ({
+          log: new PartitionLog(name, partition),
+          streams: isStore ? new Streams() : undefined,
+        })),
       )
     }
+    for (const watcher of [...this.#watchers]) watcher()
+  }
+
+  ensureStore(topic: string): readonly StorePartition[] {
+    const config = { 'millrace.store': 'true' }
+    if (!this.#topics.has(topic)) this.ensure([{ name: topic, partitions: 1, config }])
+    return this.findStore(topic)!
+  }
+
+  /** @returns undefined when there is no such topic @throws InvalidAppendError when it is no store */
+  findStore(topic: string): readonly StorePartition[] | undefined {
+    return this.#topics.get(topic)?.map(({ log, streams }) => {
+      if (streams !== undefined) return { log, streams }
+      throw new InvalidAppendError(
+        topic,
+        'The topic is no event store: make it with millrace.store=true.',
+      )
+    })
   }
 
   describe(names: readonly string[]): readonly TopicDescription[] {
     return names.flatMap((name) => {
-      const logs = this.#logs.get(name)
-      return logs === undefined ? [] : [{ name, partitions: logs.length }]
+      const partitions = this.#topics.get(name)
+      return partitions === undefined ? [] : [{ name, partitions: partitions.length }]
     })
   }
 
   partitionCount(topic: string): number {
-    return this.#logs.get(topic)?.length ?? 0
+    return this.#topics.get(topic)?.length ?? 0
   }
 
   /** @throws UnknownTopicError also for a partition that the topic has not */
-  log({ topic, partition }: TopicPartition): PartitionLog {
-    const log = this.#logs.get(topic)?.[partition]
-    if (log === undefined) throw new UnknownTopicError(topic)
-    return log
+  log(partition: TopicPartition): PartitionLog {
+    return this.partition(partition).log
+  }
+
+  /** @throws UnknownTopicError also for a partition that the topic has not */
+  partition({ topic, partition }: TopicPartition): Partition {
+    const found = this.#topics.get(topic)?.[partition]
+    if (found === undefined) throw new UnknownTopicError(topic)
+    return found
+  }
+
+  /** Called when topics may have been made. @returns ends the calls */
+  watch(onMade: () => void): () => void {
+    this.#watchers.add(onMade)
+    return () => this.#watchers.delete(onMade)
   }
 }

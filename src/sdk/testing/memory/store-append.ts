@@ -1,0 +1,196 @@
+// Writing to an event store, whether by its own port or by an ordinary producer: decided by the streams
+// of the partition, then appended, each record with the version it got.
+
+import type { OutgoingRecord } from '../../events/record.ts'
+import {
+  DuplicateEventError,
+  InvalidAppendError,
+  StreamBusyError,
+  StreamDeletedError,
+  WrongExpectedVersionError,
+} from '../../transport/errors.ts'
+import type { AppendResult, StreamAppend } from '../../transport/event-store.ts'
+import type { MemoryBroker } from './broker.ts'
+import type { PartitionLog } from './partition-log.ts'
+import {
+  EXPECTED_VERSION_HEADER,
+  explainExpected,
+  explainRecord,
+  explainStreamName,
+  headerOf,
+  parseExpected,
+  VERSION_HEADER,
+  wantedOf,
+} from './store-records.ts'
+import type { AppendContext, Check, Decision, Refusal, Streams, Wanted } from './streams.ts'
+import type { OpenTransaction } from './transactions.ts'
+
+/** A partition of a store: its records, and what is known of their streams. */
+export interface StorePartition {
+  readonly log: PartitionLog
+  readonly streams: Streams
+}
+
+/** @throws as `EventStore.append` */
+export function appendToStreams(
+  broker: MemoryBroker,
+  { log, streams }: StorePartition,
+  appends: readonly StreamAppend[],
+): AppendResult {
+  checkAppends(log.topic, appends)
+  const wanted: Wanted[] = []
+  const checks: Check[] = []
+  const records: OutgoingRecord[] = []
+  for (const { stream, expectedVersion, records: events } of appends) {
+    if (events.length === 0) checks.push({ stream, expected: expectedVersion })
+    for (const [i, event] of events.entries()) {
+      wanted.push(wantedOf(stream, i === 0 ? expectedVersion : undefined, event))
+      records.push({ ...event, key: Buffer.from(stream) })
+    }
+  }
+  const context = contextOf(broker, log, undefined)
+  const decision = accepted(log.topic, streams.decide(wanted, checks, context))
+  if (decision.kind === 'append') write(log, records, decision.versions, context)
+  return resultOf(appends, decision, log, streams, context.baseOffset)
+}
+
+/**
+ * What an ordinary producer sends to a store: the key is the stream.
+ * @returns the offset of the first record, or of the one that was there already
+ */
+export function produceToStreams(
+  broker: MemoryBroker,
+  { log, streams }: StorePartition,
+  records: readonly OutgoingRecord[],
+  transaction: OpenTransaction | undefined,
+): number {
+  const wanted = records.map((record) => wantedByProducer(log.topic, record))
+  const context = contextOf(broker, log, transaction)
+  const decision = accepted(log.topic, streams.decide(wanted, [], context))
+  if (decision.kind === 'duplicate') return decision.events[0]!.offset
+  const plain = records.map((record) => ({
+    ...record,
+    headers: record.headers.filter(([name]) => name !== EXPECTED_VERSION_HEADER),
+  }))
+  write(log, plain, decision.versions, context)
+  return context.baseOffset
+}
+
+function contextOf(
+  broker: MemoryBroker,
+  log: PartitionLog,
+  transaction: OpenTransaction | undefined,
+): AppendContext {
+  return { nowMs: broker.world.clock.nowMs(), baseOffset: log.endOffset, transaction }
+}
+
+function write(
+  log: PartitionLog,
+  records: readonly OutgoingRecord[],
+  versions: readonly number[],
+  { nowMs, transaction }: AppendContext,
+): void {
+  transaction?.wrote(log)
+  const numbered = records.map(
+    (record, i): OutgoingRecord => ({
+      ...record,
+      headers: [...record.headers, [VERSION_HEADER, Buffer.from(String(versions[i]))]],
+    }),
+  )
+  log.append(numbered, { nowMs, transaction })
+}
+
+function resultOf(
+  appends: readonly StreamAppend[],
+  decision: Exclude<Decision, { kind: 'refused' }>,
+  { topic, partition }: PartitionLog,
+  streams: Streams,
+  baseOffset: number,
+): AppendResult {
+  let last = -1
+  return {
+    deduplicated: decision.kind === 'duplicate',
+    streams: appends.map(({ stream, records }) => {
+      if (records.length === 0) {
+        return { stream, version: streams.head(stream).version, position: undefined }
+      }
+      last += records.length
+      const known = decision.kind === 'duplicate' ? decision.events[last]! : undefined
+      const version = decision.kind === 'append' ? decision.versions[last]! : known!.version
+      const offset = known?.offset ?? baseOffset + last
+      return { stream, version, position: { topic, partition, offset } }
+    }),
+  }
+}
+
+/** @throws what the refusal is called in the SDK */
+function accepted(store: string, decision: Decision): Exclude<Decision, { kind: 'refused' }> {
+  if (decision.kind === 'refused') throw errorOf(store, decision.stream, decision.refusal)
+  return decision
+}
+
+function errorOf(store: string, stream: string, refusal: Refusal): Error {
+  switch (refusal.kind) {
+    case 'wrong-version':
+      return new WrongExpectedVersionError({
+        store,
+        stream,
+        expectedVersion: refusal.expected,
+        actualVersion: refusal.actual,
+      })
+    case 'tombstoned':
+      return new StreamDeletedError(store, stream)
+    case 'busy':
+      return new StreamBusyError(store, stream)
+    case 'partly-there':
+      return new DuplicateEventError(
+        store,
+        stream,
+        `an event of the same id is version ${refusal.version}, others are not there.`,
+      )
+  }
+}
+
+function checkAppends(store: string, appends: readonly StreamAppend[]): void {
+  const names = new Set<string>()
+  if (appends.length === 0) throw new InvalidAppendError(store, 'It names no stream.')
+  for (const { stream, expectedVersion, records } of appends) {
+    const wrong = names.has(stream)
+      ? `Stream ${stream} is named twice: put its events together.`
+      : (explainStreamName(stream) ??
+        explainExpected(stream, expectedVersion) ??
+        records.map((record) => explainOwn(stream, record)).find((text) => text !== undefined))
+    if (wrong !== undefined) throw new InvalidAppendError(store, wrong)
+    names.add(stream)
+  }
+}
+
+function explainOwn(stream: string, record: StreamAppend['records'][number]): string | undefined {
+  if (headerOf(record.headers, EXPECTED_VERSION_HEADER) !== undefined) {
+    return `The header ${EXPECTED_VERSION_HEADER} is for other clients: stream ${stream} has expectedVersion.`
+  }
+  return explainRecord(stream, record)
+}
+
+function wantedByProducer(store: string, record: OutgoingRecord): Wanted {
+  const stream = record.key === null ? '' : textOf(record.key)
+  const text = headerOf(record.headers, EXPECTED_VERSION_HEADER)
+  const expected = text === undefined ? undefined : parseExpected(text)
+  const wrong =
+    stream === undefined
+      ? 'The key of a record names its stream, and this one is not UTF-8.'
+      : (explainStreamName(stream) ?? explainRecord(stream, record))
+  if (wrong !== undefined) throw new InvalidAppendError(store, wrong)
+  if (text !== undefined && expected === undefined) {
+    throw new InvalidAppendError(store, `${text} is no expected version.`)
+  }
+  return wantedOf(stream!, expected, record)
+}
+
+function textOf(bytes: Uint8Array): string | undefined {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,36 @@
+// Which engines run under the contract of transports, and what each of them must show. A row that
+// changes here is a promise that changes; docs/transports.md is written from it.
+
+import type { Pinned } from '../../src/sdk/testing/transport-contract.ts'
+
+export const pinned = {
+  memory: {
+    name: 'memory',
+    row: {
+      order: 'partition',
+      replay: true,
+      atomicOutput: true,
+      expectedVersion: true,
+      idempotentProducer: true,
+      compaction: false,
+      positions: true,
+    },
+    blanks: { 'send-once': 'in one process there is no connection that could break' },
+  },
+  embedded: {
+    name: 'embedded',
+    row: {
+      order: 'partition',
+      replay: true,
+      atomicOutput: true,
+      expectedVersion: false,
+      idempotentProducer: true,
+      compaction: true,
+      positions: true,
+    },
+    blanks: {
+      'send-once': 'in one process there is no connection that could break',
+      killed: 'its members end with the process, and the broker with them',
+    },
+  },
+} as const satisfies Record<string, Pinned>
