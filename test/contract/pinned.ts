@@ -1,0 +1,20 @@
+// Which engines run under the contract of transports, and what each of them must show. A row that
+// changes here is a promise that changes; docs/transports.md is written from it.
+
+import type { Pinned } from '../../src/sdk/testing/transport-contract.ts'
+
+export const pinned = {
+  memory: {
+    name: 'memory',
+    row: {
+      order: 'partition',
+      replay: true,
+      atomicOutput: true,
+      expectedVersion: false,
+      idempotentProducer: true,
+      compaction: false,
+      positions: true,
+    },
+    blanks: { 'send-once': 'in one process there is no connection that could break' },
+  },
+} as const satisfies Record<string, Pinned>
