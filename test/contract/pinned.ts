@@ -17,4 +17,20 @@ export const pinned = {
     },
     blanks: { 'send-once': 'in one process there is no connection that could break' },
   },
+  embedded: {
+    name: 'embedded',
+    row: {
+      order: 'partition',
+      replay: true,
+      atomicOutput: true,
+      expectedVersion: false,
+      idempotentProducer: true,
+      compaction: true,
+      positions: true,
+    },
+    blanks: {
+      'send-once': 'in one process there is no connection that could break',
+      killed: 'a member and its broker are one process: whoever kills the one has killed the other',
+    },
+  },
 } as const satisfies Record<string, Pinned>
