@@ -10,7 +10,7 @@ export const pinned = {
       order: 'partition',
       replay: true,
       atomicOutput: true,
-      expectedVersion: true,
+      expectedVersion: false,
       idempotentProducer: true,
       compaction: false,
       positions: true,
@@ -30,7 +30,7 @@ export const pinned = {
     },
     blanks: {
       'send-once': 'in one process there is no connection that could break',
-      killed: 'its members end with the process, and the broker with them',
+      killed: 'a member and its broker are one process: whoever kills the one has killed the other',
     },
   },
 } as const satisfies Record<string, Pinned>
