@@ -97,6 +97,17 @@ export class Group {
     this.offsets.commitWith(transaction, offsets, () => this.reconcile())
   }
 
+  /** Where a member would begin with a partition if it were given it now. */
+  positionOf(member: Membership, place: TopicPartition): number {
+    return this.offsets.get(place)?.offset ?? this.#firstOffset(place, member.participant.startAt)
+  }
+
+  /** A rebalance that nobody asked for: what the member gives up is given away anew. */
+  takeAllBack(member: Membership): void {
+    const places = [...member.held.values()].filter((place) => !member.revoking.has(keyOf(place)))
+    if (places.length > 0) void this.#takeBack(member, places)
+  }
+
   /** Takes back what others should hold, and gives away what nobody holds. */
   reconcile(): void {
     const target = assignPartitions(
@@ -125,14 +136,11 @@ export class Group {
 
   #assign(member: Membership, places: readonly TopicPartition[]): void {
     member.participant.assign(
-      places.map((place) => {
-        const committed = this.offsets.get(place)
-        return {
-          ...place,
-          offset: committed?.offset ?? this.#firstOffset(place, member.participant.startAt),
-          metadata: committed?.metadata ?? '',
-        }
-      }),
+      places.map((place) => ({
+        ...place,
+        offset: this.positionOf(member, place),
+        metadata: this.offsets.get(place)?.metadata ?? '',
+      })),
     )
   }
 

@@ -10,19 +10,27 @@ import type {
   OffsetCommit,
   TopicPartition,
 } from '../../transport/group-member.ts'
-import type { MemoryBroker } from './broker.ts'
+import { type Connection, NoAnswerError, neverAnswered } from './connection.ts'
 import type { Group, Membership, Participant } from './group.ts'
 import { keyOf } from './group-offsets.ts'
 import { recordBytes } from './partition-log.ts'
 import type { OpenTransaction } from './transactions.ts'
 
 const DEFAULT_REBALANCE_TIMEOUT_MS = 60_000
+const DEFAULT_SESSION_TIMEOUT_MS = 45_000
 /** As Kafka's `offset.metadata.max.bytes`. */
 const MAX_METADATA_BYTES = 4096
 
 interface Reading extends TopicPartition {
   nextOffset: number
   paused: boolean
+  stopWatching(): void
+}
+
+interface Taken {
+  readonly reading: Reading
+  readonly fromOffset: number
+  readonly fetched: FetchedPartition
 }
 
 export class MemoryMember implements GroupMember, Participant {
@@ -30,25 +38,30 @@ export class MemoryMember implements GroupMember, Participant {
   readonly topics: readonly string[]
   readonly startAt: JoinOptions['startAt']
   readonly rebalanceTimeoutMs: number
+  readonly #sessionTimeoutMs: number
   readonly #options: JoinOptions
-  readonly #broker: MemoryBroker
+  readonly #connection: Connection
   readonly #coordinator: Group
   #membership: Membership | undefined
   /** In the order of their turns: who has just been read goes to the end. */
   #reading: Reading[] = []
   readonly #revoking = new Set<Promise<void>>()
   readonly #wakers = new Set<() => void>()
+  /** Counts what could make a waiting poll go on. */
+  #changes = 0
   #failure: Error | undefined
   #leaving: Promise<void> | undefined
 
-  constructor(broker: MemoryBroker, options: JoinOptions) {
+  constructor(connection: Connection, options: JoinOptions) {
     this.group = options.group
     this.topics = options.topics
     this.startAt = options.startAt
     this.rebalanceTimeoutMs = options.rebalanceTimeoutMs ?? DEFAULT_REBALANCE_TIMEOUT_MS
+    this.#sessionTimeoutMs = options.sessionTimeoutMs ?? DEFAULT_SESSION_TIMEOUT_MS
     this.#options = options
-    this.#broker = broker
-    this.#coordinator = broker.group(options.group)
+    this.#connection = connection
+    this.#coordinator = connection.broker.group(options.group)
+    connection.onDeath(() => this.#fallSilent())
   }
 
   join(): void {
@@ -65,9 +78,12 @@ export class MemoryMember implements GroupMember, Participant {
       if (this.#failure !== undefined) throw this.#failure
       if (this.#leaving !== undefined) throw new FencedMemberError(this.group)
       if (request.signal.aborted) return []
-      const fetched = this.#read(request.maxBytes)
-      if (fetched.length > 0) return fetched
-      await this.#somethingNew(request.signal)
+      this.#drawFaults()
+      const changes = this.#changes
+      const taken = await this.#connection.request(() => this.#read(request.maxBytes))
+      const wanted = taken.filter((one) => this.#stillWanted(one))
+      if (wanted.length > 0) return wanted.map((one) => one.fetched)
+      if (taken.length === 0) await this.#somethingNew(changes, request.signal)
     }
   }
 
@@ -85,12 +101,18 @@ export class MemoryMember implements GroupMember, Participant {
     this.#wake()
   }
 
-  async commit(offsets: readonly OffsetCommit[]): Promise<void> {
-    this.#checkMetadata(offsets)
-    this.#coordinator.commit(this.#membership, offsets)
+  commit(offsets: readonly OffsetCommit[]): Promise<void> {
+    const work = () => {
+      this.#drawFaults()
+      this.#checkMetadata(offsets)
+      this.#coordinator.commit(this.#membership, offsets)
+    }
+    const lost = () => new NoAnswerError(`The commit of group ${this.group}`)
+    return this.#connection.request(work, { commits: true, lost })
   }
 
   commitWith(transaction: OpenTransaction, offsets: readonly OffsetCommit[]): void {
+    this.#drawFaults()
     this.#checkMetadata(offsets)
     this.#coordinator.commitWith(transaction, this.#membership, offsets)
   }
@@ -105,14 +127,18 @@ export class MemoryMember implements GroupMember, Participant {
   }
 
   assign(partitions: readonly AssignedPartition[]): void {
+    if (this.#connection.isDead) return
     for (const { topic, partition, offset } of partitions) {
-      this.#reading.push({ topic, partition, nextOffset: offset, paused: false })
+      const log = this.#connection.broker.log({ topic, partition })
+      const stopWatching = log.watch(() => this.#wake())
+      this.#reading.push({ topic, partition, nextOffset: offset, paused: false, stopWatching })
     }
     this.#options.onAssigned(partitions)
     this.#wake()
   }
 
   revoke(partitions: readonly TopicPartition[]): Promise<void> {
+    if (this.#connection.isDead) return neverAnswered()
     this.#forget(partitions)
     const revoking = this.#callRevoked(partitions).finally(() => this.#revoking.delete(revoking))
     this.#revoking.add(revoking)
@@ -122,8 +148,29 @@ export class MemoryMember implements GroupMember, Participant {
   lose(partitions: readonly TopicPartition[]): void {
     this.#membership = undefined
     this.#forget(partitions)
+    if (this.#connection.isDead) return
     if (partitions.length > 0) this.#options.onLost(partitions)
     void Promise.all(this.#revoking).then(() => this.join())
+  }
+
+  /** A dead process sends no heartbeats; the group notices once its session is over. */
+  #fallSilent(): void {
+    const membership = this.#membership
+    if (membership === undefined) return
+    this.#connection.broker.world.timers.after(this.#sessionTimeoutMs, () =>
+      this.#coordinator.fence(membership),
+    )
+  }
+
+  #drawFaults(): void {
+    const { faults } = this.#connection
+    const membership = this.#membership
+    if (faults === undefined || membership === undefined || this.#reading.length === 0) return
+    const readAhead = this.#reading.some(
+      (reading) => reading.nextOffset > this.#coordinator.positionOf(membership, reading),
+    )
+    if (readAhead && faults.fires('redelivery')) this.#coordinator.fence(membership)
+    else if (faults.fires('rebalance')) this.#coordinator.takeAllBack(membership)
   }
 
   #checkMetadata(offsets: readonly OffsetCommit[]): void {
@@ -149,7 +196,7 @@ export class MemoryMember implements GroupMember, Participant {
   #fail(error: Error): void {
     if (this.#failure !== undefined) return
     this.#failure = error
-    this.#reading = []
+    this.#forget(this.#reading)
     if (this.#membership !== undefined) this.#coordinator.remove(this.#membership)
     this.#membership = undefined
     this.#options.onFailed(error)
@@ -158,6 +205,7 @@ export class MemoryMember implements GroupMember, Participant {
 
   async #leave(): Promise<void> {
     const membership = this.#membership
+    if (this.#connection.isDead) return neverAnswered()
     this.#wake()
     if (membership === undefined) return
     const held = [...membership.held.values()].filter(
@@ -172,7 +220,7 @@ export class MemoryMember implements GroupMember, Participant {
 
   #waitAtMost(work: Promise<unknown>, limitMs: number): Promise<void> {
     return new Promise((resolve) => {
-      const timer = this.#broker.world.timers.after(limitMs, resolve)
+      const timer = this.#connection.broker.world.timers.after(limitMs, resolve)
       void work.then(() => {
         timer.cancel()
         resolve()
@@ -180,38 +228,45 @@ export class MemoryMember implements GroupMember, Participant {
     })
   }
 
-  #read(maxBytes: number): readonly FetchedPartition[] {
-    const fetched: FetchedPartition[] = []
+  #read(maxBytes: number): readonly Taken[] {
+    const taken: Taken[] = []
     let left = maxBytes
     for (const reading of [...this.#reading]) {
       if (reading.paused || left <= 0) continue
-      const log = this.#broker.log(reading)
-      const { records, nextOffset, endOffset } = log.read(reading.nextOffset, left)
-      if (nextOffset <= reading.nextOffset) continue
-      const { topic, partition } = reading
-      reading.nextOffset = nextOffset
+      const { topic, partition, nextOffset: fromOffset } = reading
+      const fetched = this.#connection.broker.log(reading).read(fromOffset, left)
+      if (fetched.nextOffset <= fromOffset) continue
+      reading.nextOffset = fetched.nextOffset
       this.#reading = [...this.#reading.filter((other) => other !== reading), reading]
-      fetched.push({ topic, partition, records, nextOffset, endOffset })
-      left -= records.reduce((bytes, record) => bytes + recordBytes(record), 0)
+      taken.push({ reading, fromOffset, fetched: { topic, partition, ...fetched } })
+      left -= fetched.records.reduce((bytes, record) => bytes + recordBytes(record), 0)
     }
-    return fetched
+    return taken
   }
 
-  #somethingNew(signal: AbortSignal): Promise<void> {
+  /** While an answer was on its way, its partition may have been given up, sought or paused. */
+  #stillWanted({ reading, fromOffset, fetched }: Taken): boolean {
+    if (!this.#reading.includes(reading) || reading.nextOffset !== fetched.nextOffset) return false
+    if (reading.paused) reading.nextOffset = fromOffset
+    return !reading.paused
+  }
+
+  /** @param seen what `#changes` was when nothing was found: a change since then counts, too */
+  #somethingNew(seen: number, signal: AbortSignal): Promise<void> {
+    if (this.#changes !== seen || signal.aborted) return Promise.resolve()
     return new Promise((resolve) => {
       const wake = () => {
-        for (const stop of stops) stop()
+        this.#wakers.delete(wake)
+        signal.removeEventListener('abort', wake)
         resolve()
       }
-      const stops = this.#reading.map((reading) => this.#broker.log(reading).watch(wake))
       this.#wakers.add(wake)
-      stops.push(() => this.#wakers.delete(wake))
       signal.addEventListener('abort', wake)
-      stops.push(() => signal.removeEventListener('abort', wake))
     })
   }
 
   #wake(): void {
+    this.#changes++
     for (const wake of [...this.#wakers]) wake()
   }
 
@@ -222,6 +277,7 @@ export class MemoryMember implements GroupMember, Participant {
 
   #forget(partitions: readonly TopicPartition[]): void {
     const gone = new Set(this.#find(partitions))
+    for (const reading of gone) reading.stopWatching()
     this.#reading = this.#reading.filter((reading) => !gone.has(reading))
   }
 }

@@ -3,8 +3,10 @@
 
 import { nodeClock, nodeRandom, nodeTimers } from '../../../host/node-host.ts'
 import type { Capabilities } from '../../transport/capabilities.ts'
-import type { Engine, World } from '../../transport/transport.ts'
+import type { Engine, OpenOptions, World } from '../../transport/transport.ts'
+import { type FaultOptions, Faults } from '../faults.ts'
 import { MemoryBroker } from './broker.ts'
+import { Connection } from './connection.ts'
 import { MemoryTransport } from './transport.ts'
 
 const MEMORY_CAPABILITIES: Capabilities = {
@@ -20,6 +22,7 @@ const MEMORY_CAPABILITIES: Capabilities = {
 export interface MemoryOptions {
   /** Undefined: real time and randomness. A test brings `new VirtualTime()` and `new SeededRandom(7)`. */
   readonly world?: World
+  readonly faults?: FaultOptions
   /** Of topics that don't say. */
   readonly defaultPartitions?: number
   /** Key, value and headers of a record together. */
@@ -27,8 +30,15 @@ export interface MemoryOptions {
   readonly transactionTimeoutMs?: number
 }
 
-export function memory(options: MemoryOptions = {}): Engine {
+export interface MemoryEngine extends Engine {
+  /** Undefined when none were asked for. */
+  readonly faults: Faults | undefined
+  open(options: OpenOptions): Promise<MemoryTransport>
+}
+
+export function memory(options: MemoryOptions = {}): MemoryEngine {
   const world = options.world ?? { clock: nodeClock, timers: nodeTimers, random: nodeRandom }
+  const faults = options.faults === undefined ? undefined : new Faults(options.faults)
   const broker = new MemoryBroker(world, {
     defaultPartitions: options.defaultPartitions ?? 4,
     maxRecordBytes: options.maxRecordBytes ?? 1_048_576,
@@ -37,6 +47,8 @@ export function memory(options: MemoryOptions = {}): Engine {
   return {
     name: 'memory',
     capabilities: MEMORY_CAPABILITIES,
-    open: async () => new MemoryTransport(broker, MEMORY_CAPABILITIES),
+    faults,
+    open: async ({ service }) =>
+      new MemoryTransport(new Connection(broker, service, faults), MEMORY_CAPABILITIES),
   }
 }

@@ -1,7 +1,8 @@
-// The two producers of a memory engine.
+// The two producers of a memory engine. A send is written before its call returns; only the answer
+// may take longer, so that order is the order of the calls.
 
 import type { OutgoingRecord } from '../../events/record.ts'
-import { SendError } from '../../transport/errors.ts'
+import { OutcomeUnknownError, SendError } from '../../transport/errors.ts'
 import type { GroupMember, OffsetCommit } from '../../transport/group-member.ts'
 import type {
   Producer,
@@ -11,23 +12,30 @@ import type {
   TransactionalProducer,
 } from '../../transport/producer.ts'
 import type { MemoryBroker } from './broker.ts'
+import type { Connection } from './connection.ts'
 import { MemoryMember } from './member.ts'
 import { recordBytes } from './partition-log.ts'
 import type { OpenTransaction, TransactionHandle } from './transactions.ts'
 
 export class MemoryProducer implements Producer {
-  readonly #broker: MemoryBroker
+  readonly #connection: Connection
+  readonly #underWay = new Set<Promise<SentRecords>>()
 
-  constructor(broker: MemoryBroker) {
-    this.#broker = broker
+  constructor(connection: Connection) {
+    this.#connection = connection
   }
 
-  async send(request: SendRequest): Promise<SentRecords> {
-    return write(this.#broker, request, undefined)
+  send(request: SendRequest): Promise<SentRecords> {
+    const { broker } = this.#connection
+    const sent = this.#connection.request(() => write(broker, request, undefined), {
+      lost: () => answerLost(request),
+    })
+    this.#underWay.add(sent)
+    return sent.finally(() => this.#underWay.delete(sent))
   }
 
   async close(): Promise<void> {
-    // Nothing is ever under way: a send has been written when it returns.
+    await Promise.allSettled(this.#underWay)
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -36,13 +44,13 @@ export class MemoryProducer implements Producer {
 }
 
 export class MemoryTransactionalProducer implements TransactionalProducer {
-  readonly #broker: MemoryBroker
+  readonly #connection: Connection
   readonly #handle: TransactionHandle
   #last: Promise<unknown> = Promise.resolve()
 
-  constructor(broker: MemoryBroker, transactionalId: string) {
-    this.#broker = broker
-    this.#handle = broker.transactionalIds.take(transactionalId)
+  constructor(connection: Connection, transactionalId: string) {
+    this.#connection = connection
+    this.#handle = connection.broker.transactionalIds.take(transactionalId)
   }
 
   transaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
@@ -52,37 +60,58 @@ export class MemoryTransactionalProducer implements TransactionalProducer {
   }
 
   async #run<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
-    const ids = this.#broker.transactionalIds
-    const open = ids.begin(this.#handle)
+    const ids = this.#connection.broker.transactionalIds
+    const open = await this.#connection.request(() => ids.begin(this.#handle))
     let result: T
     try {
       result = await work(this.#transaction(open))
     } catch (error) {
-      if (open.state === 'open') ids.end(this.#handle, 'aborted')
+      await this.#abort(open)
       throw error
     }
-    ids.end(this.#handle, 'committed')
+    await this.#connection.request(() => ids.end(this.#handle, 'committed'), {
+      commits: true,
+      lost: () => new OutcomeUnknownError(this.#describe('was not answered')),
+    })
     return result
   }
 
+  /** A transaction that somebody else ended already needs no end. */
+  async #abort(open: OpenTransaction): Promise<void> {
+    await this.#connection.request(() => {
+      if (open.state === 'open') {
+        this.#connection.broker.transactionalIds.end(this.#handle, 'aborted')
+      }
+    })
+  }
+
   #transaction(open: OpenTransaction): Transaction {
+    const { broker } = this.#connection
     const check = () => {
-      this.#broker.transactionalIds.check(this.#handle)
-      if (open.state !== 'open') throw new Error('This transaction has ended.')
+      broker.transactionalIds.check(this.#handle)
+      if (open.state !== 'open') throw new Error(this.#describe('has ended'))
     }
     return {
-      send: async (request: SendRequest) => {
-        check()
-        return write(this.#broker, request, open)
-      },
-      commitOffsets: async (member: GroupMember, offsets: readonly OffsetCommit[]) => {
-        check()
-        if (!(member instanceof MemoryMember)) {
-          throw new TypeError('The member is of another engine: only its own can be committed for.')
-        }
-        member.commitWith(open, offsets)
-      },
+      send: (request: SendRequest) =>
+        this.#connection.request(() => {
+          check()
+          return write(broker, request, open)
+        }),
+      commitOffsets: (member: GroupMember, offsets: readonly OffsetCommit[]) =>
+        this.#connection.request(() => {
+          check()
+          if (!(member instanceof MemoryMember)) {
+            throw new TypeError(
+              'The member is of another engine: only its own can be committed for.',
+            )
+          }
+          member.commitWith(open, offsets)
+        }),
     }
+  }
+
+  #describe(happened: string): string {
+    return `The transaction of ${this.#handle.transactionalId} ${happened}.`
   }
 
   async close(): Promise<void> {
@@ -92,6 +121,16 @@ export class MemoryTransactionalProducer implements TransactionalProducer {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
+}
+
+function answerLost({ topic, partition }: SendRequest): SendError {
+  return new SendError({
+    message: `A send to ${topic}-${partition} was not answered: its records may have been written.`,
+    topic,
+    partition,
+    retriable: true,
+    outcome: 'unknown',
+  })
 }
 
 /** @throws SendError, UnknownTopicError */

@@ -8,7 +8,7 @@ import type { GroupMember, JoinOptions, TopicPartition } from '../../transport/g
 import type { Producer, TransactionalProducer } from '../../transport/producer.ts'
 import type { ReadRequest, TopicReader } from '../../transport/topic-reader.ts'
 import type { Transport, World } from '../../transport/transport.ts'
-import type { MemoryBroker } from './broker.ts'
+import type { Connection } from './connection.ts'
 import { MemoryMember } from './member.ts'
 import { MemoryProducer, MemoryTransactionalProducer } from './producers.ts'
 
@@ -18,27 +18,37 @@ export class MemoryTransport implements Transport {
   readonly world: World
   readonly administration: Administration
   readonly reader: TopicReader
-  readonly #broker: MemoryBroker
+  readonly #connection: Connection
   readonly #members = new Set<MemoryMember>()
+  readonly #producers = new Set<Producer | TransactionalProducer>()
+  #closing: Promise<void> | undefined
 
-  constructor(broker: MemoryBroker, capabilities: Capabilities) {
-    this.#broker = broker
+  constructor(connection: Connection, capabilities: Capabilities) {
+    this.#connection = connection
     this.capabilities = capabilities
-    this.world = broker.world
-    this.administration = administrationOf(broker)
-    this.reader = readerOf(broker)
+    this.world = connection.broker.world
+    this.administration = administrationOf(connection)
+    this.reader = readerOf(connection)
   }
 
-  async producer(): Promise<Producer> {
-    return new MemoryProducer(this.#broker)
+  producer(): Promise<Producer> {
+    return this.#connection.request(() => {
+      const producer = new MemoryProducer(this.#connection)
+      this.#producers.add(producer)
+      return producer
+    })
   }
 
-  async transactionalProducer(transactionalId: string): Promise<TransactionalProducer> {
-    return new MemoryTransactionalProducer(this.#broker, transactionalId)
+  transactionalProducer(transactionalId: string): Promise<TransactionalProducer> {
+    return this.#connection.request(() => {
+      const producer = new MemoryTransactionalProducer(this.#connection, transactionalId)
+      this.#producers.add(producer)
+      return producer
+    })
   }
 
   async join(options: JoinOptions): Promise<GroupMember> {
-    const member = new MemoryMember(this.#broker, options)
+    const member = await this.#connection.request(() => new MemoryMember(this.#connection, options))
     this.#members.add(member)
     // The caller has its member before it is told of partitions.
     void this.world.timers.yield().then(() => member.join())
@@ -51,8 +61,21 @@ export class MemoryTransport implements Transport {
     )
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  /** As if the process had been killed: nothing is given up, nothing is answered any more. */
+  kill(): void {
+    this.#connection.kill()
+  }
+
+  async #close(): Promise<void> {
+    if (this.#connection.isDead) return
     await Promise.all([...this.#members].map((member) => member.leave()))
+    await Promise.all([...this.#producers].map((producer) => producer.close()))
+    this.#connection.close()
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -60,40 +83,48 @@ export class MemoryTransport implements Transport {
   }
 }
 
-function administrationOf(broker: MemoryBroker): Administration {
+function administrationOf(connection: Connection): Administration {
+  const { broker } = connection
   return {
-    ensureTopics: async (topics) => broker.ensureTopics(topics),
-    describeTopics: async (names) => broker.topics.describe(names),
-    committed: async (group, partitions) =>
-      partitions.flatMap((partition) => broker.group(group).offsets.get(partition) ?? []),
-    groups: async () => broker.groupNames(),
+    ensureTopics: (topics) => connection.request(() => broker.ensureTopics(topics)),
+    describeTopics: (names) => connection.request(() => broker.topics.describe(names)),
+    committed: (group, partitions) =>
+      connection.request(() =>
+        partitions.flatMap((partition) => broker.group(group).offsets.get(partition) ?? []),
+      ),
+    groups: () => connection.request(() => broker.groupNames()),
   }
 }
 
-function readerOf(broker: MemoryBroker): TopicReader {
+function readerOf(connection: Connection): TopicReader {
+  const { broker } = connection
+  const read = ({ topic, partition, fromOffset, maxBytes }: ReadRequest) =>
+    connection.request(() => ({
+      topic,
+      partition,
+      ...broker.log({ topic, partition }).read(fromOffset, maxBytes),
+    }))
   return {
     read: async (request) => {
-      const log = broker.log(request)
-      const { topic, partition } = request
-      const fetched = log.read(request.fromOffset, request.maxBytes)
-      if (fetched.records.length > 0 || request.waitMs === undefined) {
-        return { topic, partition, ...fetched }
-      }
-      await growth(broker, request, request.waitMs)
-      return { topic, partition, ...log.read(request.fromOffset, request.maxBytes) }
+      const fetched = await read(request)
+      if (fetched.records.length > 0 || request.waitMs === undefined) return fetched
+      await growth(connection, request, request.waitMs)
+      return read(request)
     },
-    bounds: async (partitions: readonly TopicPartition[]) =>
-      partitions.map(({ topic, partition }) => ({
-        topic,
-        partition,
-        startOffset: 0,
-        endOffset: broker.log({ topic, partition }).lastStableOffset,
-      })),
+    bounds: (partitions: readonly TopicPartition[]) =>
+      connection.request(() =>
+        partitions.map(({ topic, partition }) => ({
+          topic,
+          partition,
+          startOffset: 0,
+          endOffset: broker.log({ topic, partition }).lastStableOffset,
+        })),
+      ),
   }
 }
 
 /** Resolves when records have become readable, the time is over, or the signal is aborted. */
-function growth(broker: MemoryBroker, request: ReadRequest, waitMs: number): Promise<void> {
+function growth({ broker }: Connection, request: ReadRequest, waitMs: number): Promise<void> {
   const log = broker.log(request)
   return new Promise((resolve) => {
     const finish = () => {
