@@ -89,7 +89,7 @@ function compareWithModel(seed: number): void {
         const { metadata } = encodeProgress(offset, {
           isOpen: true,
           crashes: 0,
-          suspect: undefined,
+          suspects: [],
           done: tracker.spans(),
         })
         const known = decodeProgress(offset, metadata).done

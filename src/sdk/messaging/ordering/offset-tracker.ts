@@ -18,6 +18,7 @@ export class OffsetTracker {
   /** Ticket of the entry at index 0. */
   #firstTicket = 0
   #nextOffset: number
+  #unfinished = 0
   /** Finished by an earlier owner and not received again yet; ascending. */
   #ahead: readonly DoneSpan[]
 
@@ -33,15 +34,19 @@ export class OffsetTracker {
     return this.#offsets[this.#head] ?? this.#nextOffset
   }
 
+  /** How many were received and are not finished. */
   get unfinished(): number {
-    let count = 0
-    for (let at = this.#head; at < this.#offsets.length; at++) if (!this.#finished[at]) count++
-    return count
+    return this.#unfinished
   }
 
-  /** How many records stand between the watermark and what was received last. */
-  get span(): number {
-    return this.#offsets.length - this.#head
+  /** How many of those received at `offset` and above are finished. */
+  finishedFrom(offset: number): number {
+    let count = 0
+    for (let at = this.#offsets.length - 1; at >= this.#head; at--) {
+      if ((this.#offsets[at] as number) < offset) break
+      if (this.#finished[at]) count++
+    }
+    return count
   }
 
   /**
@@ -58,9 +63,12 @@ export class OffsetTracker {
     this.#offsets.push(offset)
     this.#finished.push(isFinished)
     this.#nextOffset = offset + 1
-    if (!isFinished) return this.#firstTicket + this.#offsets.length - 1
-    this.#moveHead()
-    return undefined
+    if (isFinished) {
+      this.#moveHead()
+      return undefined
+    }
+    this.#unfinished++
+    return this.#firstTicket + this.#offsets.length - 1
   }
 
   /** Nothing more will come below `nextOffset`. */
@@ -73,6 +81,7 @@ export class OffsetTracker {
 
   finish(ticket: number): void {
     this.#finished[ticket - this.#firstTicket] = true
+    this.#unfinished--
     this.#moveHead()
   }
 

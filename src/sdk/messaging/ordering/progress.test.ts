@@ -7,7 +7,10 @@ describe('progress in the commit metadata', () => {
     const progress = {
       isOpen: true,
       crashes: 2,
-      suspect: { offset: 1007, deaths: 1 },
+      suspects: [
+        { offset: 1007, deaths: 1 },
+        { offset: 1000, deaths: 2 },
+      ],
       done: [
         { start: 1001, end: 1002 },
         { start: 1300, end: 2 ** 40 },
@@ -22,7 +25,7 @@ describe('progress in the commit metadata', () => {
   it('rule 1: stays within 4096 bytes and says which finished events it had no room for', () => {
     const done = Array.from({ length: 5000 }, (_, i) => ({ start: i * 2 + 1, end: i * 2 + 2 }))
 
-    const encoded = encodeProgress(0, { isOpen: true, crashes: 0, suspect: undefined, done })
+    const encoded = encodeProgress(0, { isOpen: true, crashes: 0, suspects: [], done })
 
     assert.ok(Buffer.byteLength(encoded.metadata) <= 4096)
     assert.ok(encoded.fullness > FULL_FROM && encoded.fullness <= 1)
@@ -35,7 +38,7 @@ describe('progress in the commit metadata', () => {
   })
 
   it('says nothing when it was written by somebody else, or is damaged', () => {
-    const nothing = { isOpen: false, crashes: 0, suspect: undefined, done: [] }
+    const nothing = { isOpen: false, crashes: 0, suspects: [], done: [] }
 
     for (const text of ['', 'moved by hand', '1.', '1.AA', '1.____________________', '2.AAAA']) {
       assert.deepEqual(decodeProgress(7, text), nothing, text)

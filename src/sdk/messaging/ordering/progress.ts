@@ -4,8 +4,8 @@
 // Layout: `1.` and then, in base64url, unsigned LEB128 numbers:
 //   state       0 given up in order, 1 being worked on
 //   crashes     owners in a row that died while they worked on it
-//   suspect     0, or 1 + (offset of the event that runs alone - committed offset)
-//   deaths      how often the process died while that event ran alone
+//   suspects    how many, then for each: its offset from the committed one, and how often the process
+//               died while that event ran alone, this run of it included
 //   pairs       unfinished offsets, then finished ones, alternating, from the committed offset on
 // Kafka keeps at most 4096 bytes (offset.metadata.max.bytes).
 
@@ -15,7 +15,7 @@ export interface Progress {
   /** Somebody works on the partition, or died over it. */
   readonly isOpen: boolean
   readonly crashes: number
-  readonly suspect: Suspect | undefined
+  readonly suspects: readonly Suspect[]
   readonly done: readonly DoneSpan[]
 }
 
@@ -38,14 +38,17 @@ const MAX_BYTES = Math.floor(((MAX_METADATA_BYTES - PREFIX.length) * 3) / 4)
 /** Above this share of the room a consumer takes no new events of the partition. */
 export const FULL_FROM = 0.75
 
-const nothing: Progress = { isOpen: false, crashes: 0, suspect: undefined, done: [] }
+const nothing: Progress = { isOpen: false, crashes: 0, suspects: [], done: [] }
 
 export function encodeProgress(offset: number, progress: Progress): EncodedProgress {
   const bytes: number[] = []
   putVarint(bytes, progress.isOpen ? 1 : 0)
   putVarint(bytes, progress.crashes)
-  putVarint(bytes, progress.suspect === undefined ? 0 : progress.suspect.offset - offset + 1)
-  putVarint(bytes, progress.suspect?.deaths ?? 0)
+  putVarint(bytes, progress.suspects.length)
+  for (const suspect of progress.suspects) {
+    putVarint(bytes, suspect.offset - offset)
+    putVarint(bytes, suspect.deaths)
+  }
   let at = offset
   let coveredBelow = Number.POSITIVE_INFINITY
   for (const { start, end } of progress.done) {
@@ -67,21 +70,21 @@ export function encodeProgress(offset: number, progress: Progress): EncodedProgr
 export function decodeProgress(offset: number, metadata: string): Progress {
   if (!metadata.startsWith(PREFIX)) return nothing
   const numbers = takeVarints(Buffer.from(metadata.slice(PREFIX.length), 'base64url'))
-  if (numbers === undefined || numbers.length < 4 || numbers.length % 2 !== 0) return nothing
-  const [state, crashes, suspect, deaths] = numbers as [number, number, number, number]
+  if (numbers === undefined) return nothing
+  const [state, crashes, count = 0, ...rest] = numbers
+  if (crashes === undefined || rest.length < count * 2 || rest.length % 2 !== 0) return nothing
+  const suspects: Suspect[] = []
+  for (let pair = 0; pair < count * 2; pair += 2) {
+    suspects.push({ offset: offset + (rest[pair] as number), deaths: rest[pair + 1] as number })
+  }
   const done: DoneSpan[] = []
   let at = offset
-  for (let pair = 4; pair < numbers.length; pair += 2) {
-    const start = at + (numbers[pair] as number)
-    at = start + (numbers[pair + 1] as number)
+  for (let pair = count * 2; pair < rest.length; pair += 2) {
+    const start = at + (rest[pair] as number)
+    at = start + (rest[pair + 1] as number)
     done.push({ start, end: at })
   }
-  return {
-    isOpen: state === 1,
-    crashes,
-    suspect: suspect === 0 ? undefined : { offset: offset + suspect - 1, deaths },
-    done,
-  }
+  return { isOpen: state === 1, crashes, suspects, done }
 }
 
 function putVarint(bytes: number[], value: number): void {

@@ -1,0 +1,54 @@
+// From messages to records, with the owners of their types: what publishing outside and inside of
+// handlers share.
+
+import { DefinitionError } from '../events/errors.ts'
+import { currentContext, type EventContext, runCausedBy } from '../events/context.ts'
+import { type EncodedEvent, type EventEncoder, ownerOf } from '../events/encode.ts'
+import type { Message } from '../events/event.ts'
+import type { Owner } from '../events/owners.ts'
+import type { StoredEvent } from '../events/stored-event.ts'
+import type { PublishOptions } from './context.ts'
+
+export class Outgoing {
+  readonly #encoder: EventEncoder
+  readonly #owners: ReadonlyMap<string, Owner>
+
+  constructor(encoder: EventEncoder, owners: ReadonlyMap<string, Owner>) {
+    this.#encoder = encoder
+    this.#owners = owners
+  }
+
+  /** @throws UnknownEventTypeError, InvalidEventError, InvalidKeyError; nothing has happened then */
+  encode(message: Message, options: PublishOptions): EncodedEvent {
+    const { id, subject, correlationId } = options
+    const context = correlationId === undefined ? undefined : correlatedBy(correlationId)
+    return this.#encoder.encode(ownerOf(this.#owners, message), message, { id, subject, context })
+  }
+
+  /** As above, for what a handler publishes, even where the context of its call was lost. */
+  encodeCausedBy(cause: StoredEvent, message: Message, options: PublishOptions): EncodedEvent {
+    if (currentContext() !== undefined) return this.encode(message, options)
+    return runCausedBy(cause, () => this.encode(message, options))
+  }
+}
+
+/** @throws DefinitionError for one id for several messages */
+export function messagesOf(
+  messages: Message | readonly Message[],
+  options: PublishOptions,
+): readonly Message[] {
+  const list: readonly Message[] = isList(messages) ? messages : [messages]
+  if (options.id !== undefined && list.length > 1) {
+    throw new DefinitionError('One id cannot be that of several messages: publish them one by one.')
+  }
+  return list
+}
+
+function isList(messages: Message | readonly Message[]): messages is readonly Message[] {
+  return Array.isArray(messages)
+}
+
+function correlatedBy(correlationId: string): EventContext {
+  const { causationId, traceparent, tracestate, metadata } = currentContext() ?? {}
+  return { correlationId, causationId, traceparent, tracestate, metadata }
+}
