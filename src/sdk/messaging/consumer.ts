@@ -182,7 +182,9 @@ function check<E extends Events, D extends Dedupe | undefined>(
     )
   }
   if (options.batch !== undefined && options.order === 'none') {
-    refuse("cannot make batches with order: 'none': they are consecutive events of a key or partition")
+    refuse(
+      "cannot make batches with order: 'none': they are consecutive events of a key or partition",
+    )
   }
 }
 

@@ -11,7 +11,10 @@ import type { Failure, ParkReason } from './parking-lot.ts'
  */
 export type PauseReason = 'outage' | 'park-limit'
 
-export type ConsumerNotification = { readonly group: string } & (
+export type ConsumerNotification = Untold & { readonly group: string }
+
+/** Before it says whose it is. */
+export type Untold =
   | { readonly kind: 'assigned'; readonly partitions: readonly TopicPartition[] }
   | { readonly kind: 'revoked'; readonly partitions: readonly TopicPartition[] }
   /** Gone before anything could be committed: what was not is handled again by the next owner. */
@@ -24,6 +27,8 @@ export type ConsumerNotification = { readonly group: string } & (
     }
   /** The lot could not be written or is full; the event waits, and its key with it. */
   | { readonly kind: 'park-failed'; readonly position: Position; readonly error: unknown }
+  /** Its partition waits until it can be read which keys are parked. */
+  | { readonly kind: 'lot-unreadable'; readonly partition: TopicPartition; readonly error: unknown }
   | { readonly kind: 'paused'; readonly reason: PauseReason; readonly error: unknown }
   | { readonly kind: 'resumed' }
   /** More events are waiting than before, or a limit was crossed; `lag` counts unread offsets. */
@@ -36,4 +41,3 @@ export type ConsumerNotification = { readonly group: string } & (
   | { readonly kind: 'rejoining'; readonly error: unknown }
   /** It has ended by itself, and stays so. */
   | { readonly kind: 'stopped'; readonly error: unknown }
-)

@@ -1,9 +1,9 @@
 // From messages to records, with the owners of their types: what publishing outside and inside of
 // handlers share.
 
-import { DefinitionError } from '../events/errors.ts'
 import { currentContext, type EventContext, runCausedBy } from '../events/context.ts'
 import { type EncodedEvent, type EventEncoder, ownerOf } from '../events/encode.ts'
+import { DefinitionError } from '../events/errors.ts'
 import type { Message } from '../events/event.ts'
 import type { Owner } from '../events/owners.ts'
 import type { StoredEvent } from '../events/stored-event.ts'

@@ -1,8 +1,8 @@
 // One run of a handler, and what the handler is given. It ends once: with the handler's own outcome, or
 // when it is given up. What the handler does after that has no effect.
 
-import { derivedId } from '../../events/ids.ts'
 import type { Message } from '../../events/event.ts'
+import { derivedId } from '../../events/ids.ts'
 import type { StoredEvent } from '../../events/stored-event.ts'
 import type { SqlTransaction } from '../../transport/tables.ts'
 import type { HandlerContext, PublishOptions } from '../context.ts'
@@ -84,7 +84,7 @@ export class Attempt implements HandlerContext {
   }
 
   /** @returns how the handler ends, or a rejection once it is given up without having ended */
-  race(handling: Promise<unknown>): Promise<unknown> {
+  race<Result>(handling: Promise<Result>): Promise<Result> {
     return new Promise((resolve, reject) => {
       this.#giveUp = reject
       handling.then(resolve, reject)

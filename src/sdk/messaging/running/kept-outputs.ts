@@ -13,13 +13,15 @@ interface KeptOutput {
 
 export function keepOutputs(outputs: readonly Output[]): Uint8Array {
   if (outputs.length === 0) return new Uint8Array()
-  const kept = outputs.map(({ topic, record }): KeptOutput => ({
-    ...record,
-    topic,
-    key: toText(record.key),
-    value: toText(record.value),
-    headers: record.headers.map(([name, value]) => [name, toText(value)]),
-  }))
+  const kept = outputs.map(
+    ({ topic, record }): KeptOutput => ({
+      ...record,
+      topic,
+      key: toText(record.key),
+      value: toText(record.value),
+      headers: record.headers.map(([name, value]) => [name, toText(value)]),
+    }),
+  )
   return Buffer.from(JSON.stringify(kept))
 }
 

@@ -51,6 +51,7 @@ export class PartitionRun {
   state: 'opening' | 'open' | 'closing' | 'closed' = 'opening'
   lot: ParkedPartition | undefined
   isPaused = false
+  isLagging = false
   readonly #tracker: OffsetTracker
   readonly #maxUncommitted: number
   readonly #backlog = new Fifo<IncomingRecord>()
@@ -206,7 +207,8 @@ export class PartitionRun {
     }
     this.#fullness = encoded.fullness
     const { metadata, coveredBelow } = encoded
-    const isCovered = ({ lastOffset }: FinishedOutputs) => lastOffset < Math.max(coveredBelow, offset)
+    const isCovered = ({ lastOffset }: FinishedOutputs) =>
+      lastOffset < Math.max(coveredBelow, offset)
     const uncovered = Number.isFinite(coveredBelow) ? this.#tracker.finishedFrom(coveredBelow) : 0
     return {
       run: this,
@@ -221,14 +223,17 @@ export class PartitionRun {
     this.#committedFinishes = snapshot.finishes
     this.#committedOffset = snapshot.commit.offset
     this.#uncovered = snapshot.uncovered
-    const sent = new Set(snapshot.outputs)
-    if (sent.size > 0) this.#outputs = this.#outputs.filter((outputs) => !sent.has(outputs))
+    this.sent(snapshot)
+  }
+
+  /** Its outputs went out before its progress: they are not to be sent again. */
+  sent({ outputs }: Snapshot): void {
+    const sent = new Set(outputs)
+    if (sent.size > 0) this.#outputs = this.#outputs.filter((one) => !sent.has(one))
   }
 
   get #uncommitted(): number {
-    return (
-      this.#tracker.unfinished + this.#uncovered + (this.#finishes - this.#committedFinishes)
-    )
+    return this.#tracker.unfinished + this.#uncovered + (this.#finishes - this.#committedFinishes)
   }
 
   get #hasRoom(): boolean {

@@ -21,12 +21,21 @@ export interface Task {
   lastFailedMs: number
   lastError: unknown
   /** It is to be parked, and could not be so far. */
-  parking: { readonly reason: ParkReason; readonly failure: Failure | undefined } | undefined
+  parking: Parking | undefined
+  /** Finished before the others that were taken with it. */
+  isFinished: boolean
+}
+
+export interface Parking {
+  readonly reason: ParkReason
+  readonly failure: Failure | undefined
+  readonly holdsKey: boolean
 }
 
 export interface Redrive {
   readonly alongside: readonly SendRequest[]
-  readonly settle: (outcome: RedriveOutcome | { readonly kind: 'broken'; error: unknown }) => void
+  readonly settle: (outcome: RedriveOutcome) => void
+  readonly break: (error: unknown) => void
 }
 
 export function taskOf(
@@ -46,6 +55,7 @@ export function taskOf(
     lastFailedMs: 0,
     lastError: undefined,
     parking: undefined,
+    isFinished: false,
   }
 }
 
@@ -53,7 +63,7 @@ export function taskOf(
 export function keyOf({ record }: Task): string {
   return record.key === null
     ? `${record.topic}/${record.partition}/${record.offset}`
-    : Buffer.from(record.key.buffer, record.key.byteOffset, record.key.length).latin1Slice()
+    : Buffer.from(record.key.buffer, record.key.byteOffset, record.key.length).toString('latin1')
 }
 
 export function failureOf(task: Task): Failure {
