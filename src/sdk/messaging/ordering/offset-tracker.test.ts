@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { SeededRandom } from '../../testing/seeded-random.ts'
 import { type DoneSpan, OffsetTracker } from './offset-tracker.ts'
 import { decodeProgress, encodeProgress } from './progress.ts'
-import { seededNumbers } from './seeded-numbers.ts'
 
 describe('rule 1: commit only the lowest unfinished offset', () => {
   it('an unfinished offset holds the watermark, however much is finished above it', () => {
@@ -55,7 +55,8 @@ describe('rule 1: commit only the lowest unfinished offset', () => {
 
 /** One partition with holes, owned by one consumer after another; each dies at some point. */
 function compareWithModel(seed: number): void {
-  const below = seededNumbers(seed)
+  const random = new SeededRandom(seed)
+  const below = (limit: number) => Math.floor(random.fraction() * limit)
   const log: number[] = []
   for (let offset = below(5); log.length < 120; offset += 1 + (below(4) === 0 ? below(9) : 0)) {
     log.push(offset)

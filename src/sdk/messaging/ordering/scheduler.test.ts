@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { SeededRandom } from '../../testing/seeded-random.ts'
 import { Scheduler, type Started } from './scheduler.ts'
-import { seededNumbers } from './seeded-numbers.ts'
 
 describe('the scheduler', () => {
   it('runs the events of a key one at a time and in order, others beside them', () => {
@@ -95,7 +95,8 @@ interface Event {
 }
 
 function checkSeed(seed: number): void {
-  const below = seededNumbers(seed)
+  const random = new SeededRandom(seed)
+  const below = (limit: number) => Math.floor(random.fraction() * limit)
   const concurrency = 1 + below(5)
   const scheduler = new Scheduler<Event>({ concurrency })
   const finished: Event[] = []

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { OrderShipped, orders, Stage } from '../../testing/consumer-stage.ts'
 import { consumer } from '../consumer.ts'
-import { OrderShipped, orders, Stage } from '../trial/stage.ts'
 
 describe('a consumer', () => {
   it('handles what is published, in order, and commits it', async () => {
