@@ -15,8 +15,11 @@ import { Outgoing } from '../messaging/outgoing.ts'
 import type { ParkEntry, ParkingLot, ParkOutcome, Redriving } from '../messaging/parking-lot.ts'
 import { Destinations } from '../messaging/publishing/destinations.ts'
 import { ConsumerRun } from '../messaging/running/consumer-run.ts'
-import type { Engine, Transport } from '../transport/transport.ts'
-import { memory } from './memory/memory.ts'
+import { SendError } from '../transport/errors.ts'
+import type { Transport } from '../transport/transport.ts'
+import type { FaultOptions } from './faults.ts'
+import { type MemoryEngine, memory } from './memory/memory.ts'
+import type { MemoryTransport } from './memory/transport.ts'
 import { SeededRandom } from './seeded-random.ts'
 import { VirtualTime } from './virtual-time.ts'
 
@@ -101,20 +104,21 @@ export function textOf(record: IncomingRecord): Partial<OrderData> {
 export interface App {
   readonly run: ConsumerRun
   readonly told: ConsumerNotification[]
-  readonly transport: Transport
+  readonly transport: MemoryTransport
 }
 
 export class Stage {
   readonly time = new VirtualTime()
   readonly lot = new TrialLot()
   readonly random: SeededRandom
-  readonly engine: Engine
+  readonly engine: MemoryEngine
   #transport: Promise<Transport> | undefined
 
-  constructor(seed = 1, wrap: (engine: Engine) => Engine = (engine) => engine) {
-    this.random = new SeededRandom(seed)
+  constructor(options: { seed?: number; faults?: FaultOptions } = {}) {
+    this.random = new SeededRandom(options.seed ?? 1)
     const world = { clock: this.time, timers: this.time, random: this.random }
-    this.engine = wrap(memory({ world }))
+    const { faults } = options
+    this.engine = memory(faults === undefined ? { world } : { world, faults })
   }
 
   async prepare(partitions = 1): Promise<Transport> {
@@ -123,6 +127,24 @@ export class Stage {
     const names = [orders.name, shipments.name]
     await transport.administration.ensureTopics(names.map((name) => ({ name, partitions })))
     return transport
+  }
+
+  /** Lets time pass until it is done. */
+  async drive<Result>(work: Promise<Result>): Promise<Result> {
+    let isDone = false
+    const done = () => {
+      isDone = true
+    }
+    work.then(done, done)
+    await this.time.until(() => isDone)
+    return work
+  }
+
+  /** As a handler that waits for something does. */
+  pause(delayMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.time.after(delayMs, resolve)
+    })
   }
 
   /** Numbers `n` of a key become events `OrderPlaced`. */
@@ -169,12 +191,8 @@ export class Stage {
   }
 
   /** Closes while time goes on. */
-  async close(app: App, drainMs?: number): Promise<void> {
-    let isClosed = false
-    void app.run.close(drainMs === undefined ? {} : { drainMs }).then(() => {
-      isClosed = true
-    })
-    await this.time.until(() => isClosed)
+  close(app: App, drainMs?: number): Promise<void> {
+    return this.drive(app.run.close(drainMs === undefined ? {} : { drainMs }))
   }
 
   async committed(group: string): Promise<number | undefined> {
@@ -183,20 +201,20 @@ export class Stage {
     return commit?.offset
   }
 
-  /** The numbers in a topic that readers of committed records see. */
-  async numbersIn(name: string, partitions = 1): Promise<number[]> {
+  /** What readers of committed records see in a topic. */
+  async eventsIn(name: string, partitions = 1): Promise<Partial<OrderData>[]> {
     const { reader } = await this.prepare()
-    const numbers: number[] = []
+    const events: Partial<OrderData>[] = []
     for (let partition = 0; partition < partitions; partition++) {
-      const { records } = await reader.read({
-        topic: name,
-        partition,
-        fromOffset: 0,
-        maxBytes: 10_000_000,
-      })
-      for (const record of records) numbers.push(textOf(record).n ?? Number.NaN)
+      const place = { topic: name, partition }
+      const { records } = await reader.read({ ...place, fromOffset: 0, maxBytes: 10_000_000 })
+      events.push(...records.map(textOf))
     }
-    return numbers
+    return events
+  }
+
+  async numbersIn(name: string, partitions = 1): Promise<number[]> {
+    return (await this.eventsIn(name, partitions)).map(({ n }) => n ?? Number.NaN)
   }
 
   #parts(transport: Transport) {
@@ -214,7 +232,10 @@ export class Stage {
   ): Promise<void> {
     const producer = await transport.producer()
     for (const request of await destinations.gather([{ topic: name, record }])) {
-      await producer.send(request)
+      await producer.send(request).catch((error: unknown) => {
+        // In memory a lost answer means that it was written.
+        if (!(error instanceof SendError) || error.outcome !== 'unknown') throw error
+      })
     }
   }
 }

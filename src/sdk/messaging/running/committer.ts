@@ -108,6 +108,7 @@ export class Committer {
       else {
         await this.#sendInOrder(requests)
         for (const snapshot of snapshots) snapshot.run.sent(snapshot)
+        this.#checkHeld(snapshots)
         await member.commit(offsets)
       }
     }
@@ -123,6 +124,7 @@ export class Committer {
     try {
       await this.#transact(async (transaction) => {
         await sendAll(transaction, requests)
+        this.#checkHeld(snapshots)
         await transaction.commitOffsets(
           member,
           snapshots.map(({ commit }) => commit),
@@ -132,6 +134,12 @@ export class Committer {
       if (error instanceof OutcomeUnknownError) this.#inDoubt = { id, snapshots }
       throw error
     }
+  }
+
+  // The member may hold a partition for the second time by now, and the engine sees only that it does.
+  #checkHeld(snapshots: readonly Snapshot[]): void {
+    if (snapshots.every(({ run }) => run.state !== 'closed')) return
+    throw new FencedMemberError(this.#options.group)
   }
 
   async #transact(work: (transaction: Transaction) => Promise<void>): Promise<void> {
