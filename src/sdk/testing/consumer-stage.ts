@@ -112,6 +112,8 @@ export class Stage {
   readonly lot = new TrialLot()
   readonly random: SeededRandom
   readonly engine: MemoryEngine
+  /** The application that was started last, as soon as its handlers may run. */
+  newest: App | undefined
   #transport: Promise<Transport> | undefined
 
   constructor(options: { seed?: number; faults?: FaultOptions } = {}) {
@@ -185,9 +187,11 @@ export class Stage {
       limits,
       notify: (notification) => told.push(notification),
     })
+    const app = { run, told, transport }
+    this.newest = app
     await run.start()
     await this.time.settle()
-    return { run, told, transport }
+    return app
   }
 
   /** Closes while time goes on. */

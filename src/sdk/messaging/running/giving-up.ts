@@ -135,8 +135,7 @@ export class GivingUp {
       case 'stop':
         return this.#stop(task, error)
       case 'give-back':
-        task.redrive?.settle({ kind: 'failed', failure: failureOf(task) })
-        return FINISHED
+        return this.#giveBack(task)
     }
   }
 
@@ -215,8 +214,11 @@ export class GivingUp {
 
   async #apply(policy: Policy, task: Task, error: UnreadableEventError): Promise<Outcome> {
     this.probeUnused()
-    if (task.redrive !== undefined) return this.#giveBack(task, error, policy)
     if (policy === 'skip') return FINISHED
+    if (task.redrive !== undefined) {
+      noteFailure(task, error, this.#options.world.clock.nowMs())
+      return this.#giveBack(task)
+    }
     if (policy === 'stop') return this.#stop(task, error)
     if (!this.#parkLimit.allows) return this.#holdBack(error)
     noteFailure(task, error, this.#options.world.clock.nowMs())
@@ -226,11 +228,10 @@ export class GivingUp {
     return this.park(task, reason, this.#holdsKey)
   }
 
-  #giveBack(task: Task, error: unknown, policy: Policy): Outcome {
-    if (policy === 'skip') return FINISHED
-    noteFailure(task, error, this.#options.world.clock.nowMs())
+  /** It stays in the lot. */
+  #giveBack(task: Task): Outcome {
     task.redrive?.settle({ kind: 'failed', failure: failureOf(task) })
-    return FINISHED
+    return GIVEN_UP
   }
 
   #noteOutage(task: Task, error: unknown): void {
