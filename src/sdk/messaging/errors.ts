@@ -99,3 +99,41 @@ export class ConsumerStoppedError extends MillraceError {
     this.offset = offset
   }
 }
+
+/** An event that was published did not get through. Publishing it again under its id is harmless. */
+export class NotPublishedError extends MillraceError {
+  readonly code = 'not-published'
+  readonly retriable: boolean
+  readonly id: string
+  readonly eventType: string
+  readonly topic: string
+  /** `unknown`: no answer came, and it may be there. */
+  readonly outcome: 'not-written' | 'unknown'
+
+  constructor(fields: {
+    id: string
+    type: string
+    topic: string
+    outcome: 'not-written' | 'unknown'
+    cause: unknown
+  }) {
+    const { id, type, topic, outcome, cause } = fields
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    const doubt = outcome === 'unknown' ? 'It may be there: publish it again under its id. ' : ''
+    super(`${type} ${id} was not published to ${topic}. ${doubt}${reason}`, { cause })
+    this.retriable = cause instanceof MillraceError && cause.retriable
+    this.id = id
+    this.eventType = type
+    this.topic = topic
+    this.outcome = outcome
+  }
+}
+
+export class PublisherClosedError extends MillraceError {
+  readonly code = 'publisher-closed'
+  readonly retriable = false
+
+  constructor() {
+    super('The application is closing: it takes no more events.')
+  }
+}

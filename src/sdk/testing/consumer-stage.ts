@@ -14,6 +14,7 @@ import type { ConsumerNotification } from '../messaging/notifications.ts'
 import { Outgoing } from '../messaging/outgoing.ts'
 import type { ParkEntry, ParkingLot, ParkOutcome, Redriving } from '../messaging/parking-lot.ts'
 import { Destinations } from '../messaging/publishing/destinations.ts'
+import { Publisher, type PublisherLimits } from '../messaging/publishing/publisher.ts'
 import { ConsumerRun } from '../messaging/running/consumer-run.ts'
 import { SendError } from '../transport/errors.ts'
 import type { Transport } from '../transport/transport.ts'
@@ -192,6 +193,13 @@ export class Stage {
     await run.start()
     await this.time.settle()
     return app
+  }
+
+  async publisher(limits: Partial<PublisherLimits> = {}) {
+    const transport = await this.engine.open({ service: 'trial', onWarning: () => undefined })
+    const { encoder, owners, destinations } = this.#parts(transport)
+    const outgoing = new Outgoing(encoder, owners)
+    return { publisher: new Publisher({ transport, destinations, outgoing, limits }), transport }
   }
 
   /** Closes while time goes on. */
