@@ -1,11 +1,11 @@
 // From messages to records, with the owners of their types: what publishing outside and inside of
 // handlers share.
 
-import { currentContext, type EventContext, runCausedBy } from '../events/context.ts'
-import { type EncodedEvent, type EventEncoder, ownerOf } from '../events/encode.ts'
+import { causedBy, contextWith, currentContext, type EventContext } from '../events/context.ts'
+import type { EncodedEvent, EventEncoder } from '../events/encode.ts'
 import { DefinitionError } from '../events/errors.ts'
 import type { Message } from '../events/event.ts'
-import type { Owner } from '../events/owners.ts'
+import { type Owner, ownerOf } from '../events/owners.ts'
 import type { StoredEvent } from '../events/stored-event.ts'
 import type { PublishOptions } from './context.ts'
 
@@ -18,17 +18,14 @@ export class Outgoing {
     this.#owners = owners
   }
 
-  /** @throws UnknownEventTypeError, InvalidEventError, InvalidKeyError; nothing has happened then */
-  encode(message: Message, options: PublishOptions): EncodedEvent {
+  /**
+   * @param cause what a handler's events come of, even where the context of its call was lost
+   * @throws UnknownEventTypeError, InvalidEventError, InvalidKeyError; nothing has happened then
+   */
+  encode(message: Message, options: PublishOptions, cause?: StoredEvent): EncodedEvent {
     const { id, subject, correlationId } = options
-    const context = correlationId === undefined ? undefined : correlatedBy(correlationId)
+    const context = contextOf(correlationId, cause)
     return this.#encoder.encode(ownerOf(this.#owners, message), message, { id, subject, context })
-  }
-
-  /** As above, for what a handler publishes, even where the context of its call was lost. */
-  encodeCausedBy(cause: StoredEvent, message: Message, options: PublishOptions): EncodedEvent {
-    if (currentContext() !== undefined) return this.encode(message, options)
-    return runCausedBy(cause, () => this.encode(message, options))
   }
 }
 
@@ -48,7 +45,7 @@ function isList(messages: Message | readonly Message[]): messages is readonly Me
   return Array.isArray(messages)
 }
 
-function correlatedBy(correlationId: string): EventContext {
-  const { causationId, traceparent, tracestate, metadata } = currentContext() ?? {}
-  return { correlationId, causationId, traceparent, tracestate, metadata }
+function contextOf(correlationId?: string, cause?: StoredEvent): EventContext | undefined {
+  if (correlationId !== undefined) return contextWith({ correlationId })
+  return currentContext() ?? (cause && causedBy(cause))
 }

@@ -68,10 +68,7 @@ export class Attempt implements HandlerContext {
     for (const message of messagesOf(messages, options)) {
       const { id, source = '' } = this.event
       const outputId = options.id ?? derivedId(this.group, source, id, this.#published)
-      const encoded = this.#outgoing.encodeCausedBy(this.event, message, {
-        ...options,
-        id: outputId,
-      })
+      const encoded = this.#outgoing.encode(message, { ...options, id: outputId }, this.event)
       this.#published++
       this.#outputs.push({ topic: encoded.topic.name, record: encoded.record })
     }

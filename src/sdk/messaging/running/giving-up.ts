@@ -146,7 +146,11 @@ export class GivingUp {
   }
 
   /** The record is no event that a handler could be given. */
-  unreadable(task: Task, decoded: NotAnEvent): Promise<Outcome> {
+  async unreadable(task: Task, decoded: NotAnEvent): Promise<Outcome> {
+    if (decoded.kind === 'internal') {
+      this.probeUnused()
+      return FINISHED
+    }
     const kind = decoded.kind === 'unknown-type' ? 'unknown' : decoded.kind
     const error = new UnreadableEventError(kind, decoded.reason, decoded.cause)
     return this.#apply(this.#consumer.policies[kind], task, error)
