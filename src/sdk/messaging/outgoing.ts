@@ -1,0 +1,51 @@
+// From messages to records, with the owners of their types: what publishing outside and inside of
+// handlers share.
+
+import { causedBy, contextWith, currentContext, type EventContext } from '../events/context.ts'
+import type { EncodedEvent, EventEncoder } from '../events/encode.ts'
+import { DefinitionError } from '../events/errors.ts'
+import type { Message } from '../events/event.ts'
+import { type Owner, ownerOf } from '../events/owners.ts'
+import type { StoredEvent } from '../events/stored-event.ts'
+import type { PublishOptions } from './context.ts'
+
+export class Outgoing {
+  readonly #encoder: EventEncoder
+  readonly #owners: ReadonlyMap<string, Owner>
+
+  constructor(encoder: EventEncoder, owners: ReadonlyMap<string, Owner>) {
+    this.#encoder = encoder
+    this.#owners = owners
+  }
+
+  /**
+   * @param cause what a handler's events come of, even where the context of its call was lost
+   * @throws UnknownEventTypeError, InvalidEventError, InvalidKeyError; nothing has happened then
+   */
+  encode(message: Message, options: PublishOptions, cause?: StoredEvent): EncodedEvent {
+    const { id, subject, correlationId } = options
+    const context = contextOf(correlationId, cause)
+    return this.#encoder.encode(ownerOf(this.#owners, message), message, { id, subject, context })
+  }
+}
+
+/** @throws DefinitionError for one id for several messages */
+export function messagesOf(
+  messages: Message | readonly Message[],
+  options: PublishOptions,
+): readonly Message[] {
+  const list: readonly Message[] = isList(messages) ? messages : [messages]
+  if (options.id !== undefined && list.length > 1) {
+    throw new DefinitionError('One id cannot be that of several messages: publish them one by one.')
+  }
+  return list
+}
+
+function isList(messages: Message | readonly Message[]): messages is readonly Message[] {
+  return Array.isArray(messages)
+}
+
+function contextOf(correlationId?: string, cause?: StoredEvent): EventContext | undefined {
+  if (correlationId !== undefined) return contextWith({ correlationId })
+  return currentContext() ?? (cause && causedBy(cause))
+}

@@ -1,0 +1,95 @@
+// One run of a handler, and what the handler is given. It ends once: with the handler's own outcome, or
+// when it is given up. What the handler does after that has no effect.
+
+import type { Message } from '../../events/event.ts'
+import { derivedId } from '../../events/ids.ts'
+import type { StoredEvent } from '../../events/stored-event.ts'
+import type { SqlTransaction } from '../../transport/tables.ts'
+import type { HandlerContext, PublishOptions } from '../context.ts'
+import { PublishAfterEndError } from '../errors.ts'
+import { messagesOf, type Outgoing } from '../outgoing.ts'
+import type { Output } from './partition-run.ts'
+
+export class Attempt implements HandlerContext {
+  readonly group: string
+  readonly attempt: number
+  readonly event: StoredEvent
+  readonly startedMs: number
+  tx: SqlTransaction | undefined
+  readonly #outgoing: Outgoing
+  readonly #outputs: Output[] = []
+  #published = 0
+  /** Made when the handler asks for its signal: most don't. */
+  #controller: AbortController | undefined
+  #abortReason: Error | undefined
+  #isOver = false
+  #giveUp: ((reason: Error) => void) | undefined
+
+  constructor(options: {
+    group: string
+    attempt: number
+    event: StoredEvent
+    startedMs: number
+    outgoing: Outgoing
+  }) {
+    this.group = options.group
+    this.attempt = options.attempt
+    this.event = options.event
+    this.startedMs = options.startedMs
+    this.#outgoing = options.outgoing
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController()
+      if (this.#abortReason !== undefined) this.#controller.abort(this.#abortReason)
+    }
+    return this.#controller.signal
+  }
+
+  /** Why its signal was aborted, if it was. */
+  get abortReason(): Error | undefined {
+    return this.#abortReason
+  }
+
+  abort(reason: Error): void {
+    if (this.#abortReason !== undefined) return
+    this.#abortReason = reason
+    this.#controller?.abort(reason)
+  }
+
+  async publish(
+    messages: Message | readonly Message[],
+    options: PublishOptions = {},
+  ): Promise<void> {
+    if (this.#isOver || this.#abortReason !== undefined) {
+      throw new PublishAfterEndError(this.group, this.event.id)
+    }
+    for (const message of messagesOf(messages, options)) {
+      const { id, source = '' } = this.event
+      const outputId = options.id ?? derivedId(this.group, source, id, this.#published)
+      const encoded = this.#outgoing.encode(message, { ...options, id: outputId }, this.event)
+      this.#published++
+      this.#outputs.push({ topic: encoded.topic.name, record: encoded.record })
+    }
+  }
+
+  /** What the handler published; nothing can be added any more. */
+  end(): readonly Output[] {
+    this.#isOver = true
+    return this.#outputs
+  }
+
+  /** @returns how the handler ends, or a rejection once it is given up without having ended */
+  race<Result>(handling: Promise<Result>): Promise<Result> {
+    return new Promise((resolve, reject) => {
+      this.#giveUp = reject
+      handling.then(resolve, reject)
+    })
+  }
+
+  /** It did not stop in time: goes on without it. */
+  giveUp(reason: Error): void {
+    this.#giveUp?.(reason)
+  }
+}

@@ -1,0 +1,447 @@
+// A consumer at work: polls its member, hands events to `Handling`, commits what is finished, and gives
+// partitions up in good order. It ends only when it is closed or its definition says to stop; whatever
+// the engine does, it tries again.
+
+import type { Timer } from '../../../host/clock.ts'
+import { MillraceError } from '../../events/errors.ts'
+import { FencedMemberError } from '../../transport/errors.ts'
+import type {
+  AssignedPartition,
+  GroupMember,
+  TopicPartition,
+} from '../../transport/group-member.ts'
+import type { Transport } from '../../transport/transport.ts'
+import type { Consumer } from '../consumer.ts'
+import { type Backoff, exponential } from '../failing/backoff.ts'
+import { type ConsumerLimits, DEFAULT_LIMITS } from '../limits.ts'
+import type { ConsumerNotification, PauseReason, Untold } from '../notifications.ts'
+import type { Outgoing } from '../outgoing.ts'
+import type { ParkingLot } from '../parking-lot.ts'
+import type { Destinations } from '../publishing/destinations.ts'
+import { Committer } from './committer.ts'
+import { Handling } from './handling.ts'
+import { PartitionRun, partitionId } from './partition-run.ts'
+import { retryTopicOf } from './retry-topic.ts'
+
+const MIN_POLL_BYTES = 65_536
+
+export interface ConsumerRunOptions {
+  readonly consumer: Consumer
+  readonly service: string
+  readonly transport: Transport
+  readonly outgoing: Outgoing
+  readonly destinations: Destinations
+  readonly lot: ParkingLot
+  readonly limits?: Partial<ConsumerLimits>
+  notify?(notification: ConsumerNotification): void
+}
+
+export interface ConsumerStatus {
+  readonly group: string
+  readonly state: 'running' | 'paused' | 'closing' | 'closed' | 'stopped'
+  readonly pauseReason: PauseReason | undefined
+  /** Handlers that run at this moment. */
+  readonly running: number
+  readonly partitions: readonly PartitionStatus[]
+}
+
+export interface PartitionStatus extends TopicPartition {
+  /** Everything before it is finished. */
+  readonly watermark: number
+  readonly buffered: number
+  /** Offsets that can be read and are not finished; undefined before anything was fetched. */
+  readonly lag: number | undefined
+}
+
+export class ConsumerRun {
+  readonly #options: ConsumerRunOptions
+  readonly #consumer: Consumer
+  readonly #limits: ConsumerLimits
+  readonly #handling: Handling
+  readonly #committer: Committer
+  readonly #runs = new Map<string, PartitionRun>()
+  readonly #trouble: Backoff
+  readonly #closing = new AbortController()
+  #member: GroupMember | undefined
+  #loop: Promise<void> = Promise.resolve()
+  #closed: Promise<void> | undefined
+  #commitTimer: Timer | undefined
+  #commitTroubles = 0
+  #isCommitting = false
+  #state: 'running' | 'closing' | 'closed' | 'stopped' = 'running'
+
+  constructor(options: ConsumerRunOptions) {
+    const { consumer, transport } = options
+    this.#options = options
+    this.#consumer = consumer
+    this.#limits = { ...DEFAULT_LIMITS, ...options.limits }
+    this.#committer = new Committer({
+      ...options,
+      group: consumer.group,
+      held: () => this.#places(),
+    })
+    this.#handling = new Handling({
+      consumer,
+      outgoing: options.outgoing,
+      world: transport.world,
+      limits: this.#limits,
+      notify: (notification) => this.#notify(notification),
+      touched: (run) => this.#touched(run),
+      commitNow: (run) => this.#commitUntilDone([run]),
+      sendTogether: (outputs, alongside) => this.#committer.sendTogether(outputs, alongside),
+      stop: (error) => this.#stopFor(error),
+    })
+    this.#trouble = exponential(`${this.#limits.troubleDelayMs}ms`, {
+      max: `${this.#limits.maxTroubleDelayMs}ms`,
+      jitter: 'none',
+    })
+  }
+
+  /** Resolves once it reads; what can be set up has been. */
+  async start(): Promise<void> {
+    const { administration } = this.#options.transport
+    const { from, group, retry, dedupe } = this.#consumer
+    await dedupe?.prepare()
+    if (retry.mode === 'retry-topic') {
+      const partitions = await this.#options.destinations.lookUp(from.name)
+      await administration.ensureTopics([{ name: retryTopicOf(group), partitions }])
+    }
+    this.#loop = this.#run()
+  }
+
+  status(): ConsumerStatus {
+    const { pauseReason, running } = this.#handling
+    const partitions = [...this.#runs.values()].map((run) => ({
+      ...run.place,
+      watermark: run.watermark,
+      buffered: this.#handling.loadOf(run).count,
+      lag: run.lag,
+    }))
+    const isPaused = this.#state === 'running' && pauseReason !== undefined
+    const state = isPaused ? 'paused' : this.#state
+    return { group: this.#consumer.group, state, pauseReason, running, partitions }
+  }
+
+  /**
+   * Reads no more, lets handlers finish, aborts those that are left, commits, leaves: each with a limit
+   * to its time. Idempotent.
+   */
+  close(options: { readonly drainMs?: number } = {}): Promise<void> {
+    if (this.#state === 'running') this.#state = 'closing'
+    this.#closed ??= this.#shutDown(options.drainMs ?? this.#limits.revokeWaitMs)
+    return this.#closed
+  }
+
+  async #run(): Promise<void> {
+    for (let troubles = 0; !this.#closing.signal.aborted; ) {
+      try {
+        await this.#stay(() => {
+          troubles = 0
+        })
+      } catch (error) {
+        if (this.#closing.signal.aborted) return
+        this.#dropAll()
+        if (isFinal(error)) return this.#stopFor(error)
+        this.#notify({ kind: 'rejoining', error })
+        troubles++
+        await this.#pause(troubles)
+      }
+    }
+  }
+
+  /** One stay in the group; ends when the consumer closes, or by what the member cannot go on with. */
+  async #stay(onFetched: () => void): Promise<void> {
+    const { from, group, startAt, retry } = this.#consumer
+    const member = await this.#options.transport.join({
+      group,
+      topics: retry.mode === 'retry-topic' ? [from.name, retryTopicOf(group)] : [from.name],
+      startAt,
+      onAssigned: (partitions) => this.#assigned(partitions),
+      onRevoked: (partitions) => this.#revoked(partitions),
+      onLost: (partitions) => this.#lost(partitions),
+      // The poll that is under way, or the next one, throws the same.
+      onFailed: () => undefined,
+    })
+    const { signal } = this.#closing
+    if (signal.aborted) return member.leave()
+    this.#member = member
+    while (!signal.aborted) {
+      const maxBytes = Math.max(MIN_POLL_BYTES, this.#byteShare / 2)
+      const fetched = await member.poll({ maxBytes, signal })
+      onFetched()
+      for (const part of fetched) {
+        const run = this.#runs.get(partitionId(part))
+        if (run === undefined) continue
+        run.fetched(part)
+        this.#noteLag(run)
+        this.#handling.offer(run)
+        this.#touched(run)
+        this.#pauseIfFull(run)
+      }
+    }
+  }
+
+  #assigned(partitions: readonly AssignedPartition[]): void {
+    for (const assigned of partitions) {
+      const run = new PartitionRun(assigned, this.#limits.maxUncommittedEvents)
+      this.#runs.set(run.id, run)
+      void this.#open(run)
+    }
+    this.#notify({ kind: 'assigned', partitions: partitions.map(placeOf) })
+  }
+
+  /**
+   * Before the first event: which keys are parked, and a commit that says that somebody works here. It
+   * also pins where a group without commits begins.
+   */
+  async #open(run: PartitionRun): Promise<void> {
+    let opened: (() => void) | undefined
+    const isOpen = new Promise<void>((resolve) => {
+      opened = resolve
+    })
+    for (let troubles = 1; run.lot === undefined && run.state === 'opening'; troubles++) {
+      try {
+        const lot = await this.#options.lot.open(run.place, {
+          handle: async (record, alongside) => {
+            await isOpen
+            return this.#handling.redrive(run, record, alongside)
+          },
+        })
+        // It may be gone by now, and then nobody else would close the lot.
+        if (run.state === 'opening') run.lot = lot
+        else await lot.close()
+      } catch (error) {
+        this.#notify({ kind: 'lot-unreadable', partition: run.place, error })
+        await this.#pause(troubles)
+      }
+    }
+    await this.#commitUntilDone([run])
+    if (run.state === 'opening') run.state = 'open'
+    opened?.()
+    this.#handling.offer(run)
+    this.#touched(run)
+  }
+
+  async #revoked(partitions: readonly TopicPartition[]): Promise<void> {
+    const runs = this.#find(partitions)
+    await this.#giveUp(runs, this.#limits.revokeWaitMs)
+    this.#notify({ kind: 'revoked', partitions: partitions.map(placeOf) })
+  }
+
+  #lost(partitions: readonly TopicPartition[]): void {
+    const runs = this.#find(partitions)
+    this.#handling.abandon(runs)
+    for (const run of runs) this.#forget(run)
+    this.#notify({ kind: 'lost', partitions: partitions.map(placeOf) })
+  }
+
+  async #giveUp(runs: readonly PartitionRun[], waitMs: number): Promise<void> {
+    await this.#handling.release(runs, waitMs)
+    await this.#within(this.#limits.abortGraceMs, this.#commitLast(runs))
+    for (const run of runs) {
+      run.state = 'closed'
+      this.#forget(run)
+    }
+  }
+
+  async #commitLast(runs: readonly PartitionRun[]): Promise<void> {
+    for (let troubles = 1; ; troubles++) {
+      const alive = runs.filter(({ state }) => state === 'closing')
+      if (alive.length === 0 || this.#member === undefined) return
+      try {
+        return await this.#committer.commit(this.#member, { runs: alive, isOpen: false })
+      } catch (error) {
+        this.#notify({ kind: 'commit-failed', error })
+        if (error instanceof FencedMemberError) return
+        await this.#sleep(this.#troubleMs(troubles), undefined)
+      }
+    }
+  }
+
+  #dropAll(): void {
+    const runs = [...this.#runs.values()]
+    this.#handling.abandon(runs)
+    for (const run of runs) this.#forget(run)
+    const member = this.#member
+    this.#member = undefined
+    // It has failed or cannot be reached: leaving is a courtesy to the others of the group.
+    void member?.leave().catch(() => undefined)
+  }
+
+  #forget(run: PartitionRun): void {
+    if (this.#runs.get(run.id) === run) this.#runs.delete(run.id)
+    void run.lot?.close().catch((error: unknown) => {
+      this.#notify({ kind: 'lot-unreadable', partition: run.place, error })
+    })
+  }
+
+  /** Something was finished, or there is room again. */
+  #touched(run: PartitionRun): void {
+    if (run.state !== 'open') return
+    this.#handling.offer(run)
+    this.#resumeIfRoom(run)
+    if (!run.hasUncommitted) return
+    if (run.isCommitUrgent) void this.#commitAll()
+    else this.#commitSoon(this.#limits.commitIntervalMs)
+  }
+
+  #commitSoon(delayMs: number): void {
+    this.#commitTimer ??= this.#options.transport.world.timers.after(delayMs, () => {
+      this.#commitTimer = undefined
+      void this.#commitAll()
+    })
+  }
+
+  async #commitAll(): Promise<void> {
+    const runs = [...this.#runs.values()].filter(
+      (run) => run.state === 'open' && run.hasUncommitted,
+    )
+    const member = this.#member
+    if (this.#isCommitting || runs.length === 0 || member === undefined) return
+    this.#isCommitting = true
+    try {
+      await this.#committer.commit(member, { runs, isOpen: true })
+      this.#commitTroubles = 0
+    } catch (error) {
+      this.#commitTroubles++
+      this.#notify({ kind: 'commit-failed', error })
+    } finally {
+      this.#isCommitting = false
+    }
+    if (this.#commitTroubles > 0) {
+      this.#commitSoon(this.#troubleMs(this.#commitTroubles))
+      return
+    }
+    for (const run of runs) this.#touched(run)
+  }
+
+  async #commitUntilDone(runs: readonly PartitionRun[]): Promise<void> {
+    for (let troubles = 1; ; troubles++) {
+      const alive = runs.filter(({ state }) => state === 'opening' || state === 'open')
+      const member = this.#member
+      if (alive.length === 0 || this.#closing.signal.aborted) return
+      try {
+        if (member !== undefined) {
+          return await this.#committer.commit(member, { runs: alive, isOpen: true })
+        }
+      } catch (error) {
+        this.#notify({ kind: 'commit-failed', error })
+      }
+      await this.#pause(troubles)
+    }
+  }
+
+  #pauseIfFull(run: PartitionRun): void {
+    const { count, bytes } = this.#handling.loadOf(run)
+    if (run.isPaused || (count < this.#eventShare && bytes < this.#byteShare)) return
+    run.isPaused = true
+    this.#member?.pause([run.place])
+  }
+
+  #resumeIfRoom(run: PartitionRun): void {
+    if (!run.isPaused) return
+    const { count, bytes } = this.#handling.loadOf(run)
+    if (count * 2 > this.#eventShare || bytes * 2 > this.#byteShare) return
+    run.isPaused = false
+    this.#member?.resume([run.place])
+  }
+
+  /** Each partition has its share of the room, so that a busy one cannot starve another. */
+  get #eventShare(): number {
+    return Math.max(2, this.#limits.maxBufferedEvents / Math.max(1, this.#runs.size))
+  }
+
+  get #byteShare(): number {
+    return this.#limits.maxBufferedBytes / Math.max(1, this.#runs.size)
+  }
+
+  #noteLag(run: PartitionRun): void {
+    const isLagging = (run.lag ?? 0) >= this.#limits.lagThreshold
+    if (isLagging && !run.isLagging) {
+      this.#notify({ kind: 'lagging', partition: run.place, lag: run.lag ?? 0 })
+    }
+    run.isLagging = isLagging
+  }
+
+  #stopFor(error: unknown): void {
+    if (this.#state !== 'running') return
+    this.#state = 'stopped'
+    this.#notify({ kind: 'stopped', error })
+    void this.close()
+  }
+
+  async #shutDown(drainMs: number): Promise<void> {
+    this.#handling.stop()
+    this.#closing.abort()
+    this.#commitTimer?.cancel()
+    await this.#giveUp([...this.#runs.values()], drainMs)
+    await this.#within(this.#limits.abortGraceMs, this.#leave())
+    this.#handling.close()
+    if (this.#state === 'closing') this.#state = 'closed'
+  }
+
+  async #leave(): Promise<void> {
+    await this.#loop
+    await this.#member?.leave()
+    await this.#committer.close()
+  }
+
+  #find(partitions: readonly TopicPartition[]): PartitionRun[] {
+    return partitions.flatMap((place) => this.#runs.get(partitionId(place)) ?? [])
+  }
+
+  #places(): readonly TopicPartition[] {
+    return [...this.#runs.values()].map(({ place }) => place)
+  }
+
+  #troubleMs(troubles: number): number {
+    return this.#trouble.delayMs(troubles, this.#options.transport.world.random)
+  }
+
+  /** Not longer than until the consumer closes. */
+  #pause(troubles: number): Promise<void> {
+    return this.#sleep(this.#troubleMs(troubles), this.#closing.signal)
+  }
+
+  #sleep(delayMs: number, until: AbortSignal | undefined): Promise<void> {
+    if (until?.aborted) return Promise.resolve()
+    return new Promise((resolve) => {
+      const wake = () => {
+        timer.cancel()
+        until?.removeEventListener('abort', wake)
+        resolve()
+      }
+      const timer = this.#options.transport.world.timers.after(delayMs, wake)
+      until?.addEventListener('abort', wake)
+    })
+  }
+
+  /** Goes on after `limitMs`, whether the work is done or not; what it throws is told. */
+  #within(limitMs: number, work: Promise<void>): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = this.#options.transport.world.timers.after(limitMs, resolve)
+      const done = () => {
+        timer.cancel()
+        resolve()
+      }
+      work.then(done, (error: unknown) => {
+        this.#notify({ kind: 'commit-failed', error })
+        done()
+      })
+    })
+  }
+
+  #notify(notification: Untold): void {
+    const { notify } = this.#options
+    notify?.({ ...notification, group: this.#consumer.group })
+  }
+}
+
+/** Trying again is of no use until somebody changes something. */
+function isFinal(error: unknown): error is MillraceError {
+  return error instanceof MillraceError && !error.retriable && !(error instanceof FencedMemberError)
+}
+
+function placeOf({ topic, partition }: TopicPartition): TopicPartition {
+  return { topic, partition }
+}

@@ -1,0 +1,49 @@
+// What stands around a handler, from the outside in: the claim that makes a repetition harmless, the
+// cause that published events carry, and the application's middleware.
+
+import { runCausedBy } from '../../events/context.ts'
+import type { StoredEvent } from '../../events/stored-event.ts'
+import type { HandlerContext, Middleware } from '../context.ts'
+import type { Dedupe } from '../dedupe.ts'
+import type { Attempt } from './attempt.ts'
+import { keepOutputs, keptOutputs } from './kept-outputs.ts'
+import type { Output } from './partition-run.ts'
+
+type Work = (event: StoredEvent, context: HandlerContext) => unknown
+
+/** Runs `work` as a handler of the attempt's event. Returns a promise only if something waits. */
+export function runChain(use: readonly Middleware[], attempt: Attempt, work: Work): unknown {
+  if (use.length === 0) return runCausedBy(attempt.event, work, attempt.event, attempt)
+  return runCausedBy(attempt.event, runMiddleware, use, 0, attempt, work)
+}
+
+function runMiddleware(
+  use: readonly Middleware[],
+  at: number,
+  attempt: Attempt,
+  work: Work,
+): unknown {
+  const middleware = use[at]
+  if (middleware === undefined) return work(attempt.event, attempt)
+  return middleware(attempt.event, attempt, async () => runMiddleware(use, at + 1, attempt, work))
+}
+
+/**
+ * The same in a transaction that claims the event.
+ * @returns what is to be sent: of an event that was claimed before, what was published then
+ */
+export async function runClaimed(
+  dedupe: Dedupe,
+  chain: { readonly use: readonly Middleware[]; readonly attempt: Attempt; readonly work: Work },
+  nowMs: number,
+): Promise<readonly Output[]> {
+  const { use, attempt, work } = chain
+  const { id, source = '' } = attempt.event
+  const claim = { group: attempt.group, eventId: id, eventSource: source, nowMs }
+  const claimed = await dedupe.once(claim, async (transaction) => {
+    attempt.tx = transaction
+    await runChain(use, attempt, work)
+    return keepOutputs(attempt.end())
+  })
+  return keptOutputs(claimed.outputs)
+}
