@@ -47,6 +47,7 @@ import { authorizerSettings } from './server/security/authorizer-settings.ts'
 import { Users } from './server/security/users.ts'
 import type { BrokerServices } from './server/services.ts'
 import { TransactionRuntime } from './server/transaction-runtime.ts'
+import { Stores } from './streams/stores.ts'
 
 export interface BrokerOptions {
   /** The data folder; made when it is missing. This or `memory`, or a `host` of your own. */
@@ -314,7 +315,15 @@ async function openRooms({
     maxBytes: config.millraceRecompressionMaxBytes,
     maxAtOnce: config.millraceRecompressionThreads,
   })
-  const opening = { host, catalog, commit, files, work, log, wasCleanStop }
+  const stores = new Stores({
+    host,
+    onFailed: (place, reason) => {
+      log.error('stream-index-failed', { ...place, reason: describeError(reason) })
+    },
+    onReplayed: (place, facts) => log.info('stream-index-learnt', { ...place, ...facts }),
+  })
+  await stores.tidy((topicId) => catalog.topicById(topicId) !== undefined)
+  const opening = { host, catalog, commit, files, work, stores, log, wasCleanStop }
   const partitions = await Partitions.open(opening)
   later(() => partitions.close())
   const groups = new CoordinatorRuntime({

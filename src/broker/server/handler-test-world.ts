@@ -14,6 +14,7 @@ import { GroupCommit } from '../log/group-commit.ts'
 import { WorkBudget } from '../log/work-budget.ts'
 import type { Api } from '../protocol/api.ts'
 import { decodeRequestHeader, decodeResponse, encodeRequest } from '../protocol/frames.ts'
+import { Stores } from '../streams/stores.ts'
 import type { Fields, Infer, InferInput } from '../wire/field.ts'
 import { BufferPool } from './buffer-pool.ts'
 import { CoordinatorRuntime } from './coordinator-runtime.ts'
@@ -124,7 +125,8 @@ export async function openHandlerWorld(
   const log: JsonLog = { info: note, warn: note, error: note }
   const work = new WorkBudget()
   const opening = { host, catalog, commit, files, work, log, wasCleanStop }
-  const partitions = await Partitions.open(opening)
+  const stores = new Stores({ host, onFailed: () => undefined, onReplayed: () => undefined })
+  const partitions = await Partitions.open({ ...opening, stores })
   const { config } = catalog
   const groups = new CoordinatorRuntime({ host, config, catalog, partitions, log })
   const producerIds = new ProducerIds(() => catalog.takeProducerIdBlock())
