@@ -27,6 +27,7 @@ import type { CoordinatorFaults } from './server/coordinator-faults.ts'
 import { CoordinatorRuntime } from './server/coordinator-runtime.ts'
 import { DelayedFetches } from './server/delayed-fetch.ts'
 import { createDispatch } from './server/dispatch.ts'
+import { DEFAULT_STORE, EventStores } from './server/event-stores.ts'
 import { FetchSessions } from './server/fetch-sessions.ts'
 import { handlerFor, servedApis } from './server/handler-table.ts'
 import { Housekeeping } from './server/housekeeping.ts'
@@ -47,6 +48,7 @@ import { authorizerSettings } from './server/security/authorizer-settings.ts'
 import { Users } from './server/security/users.ts'
 import type { BrokerServices } from './server/services.ts'
 import { TransactionRuntime } from './server/transaction-runtime.ts'
+import type { EventStore } from './streams/event-store.ts'
 import { Stores } from './streams/stores.ts'
 
 export interface BrokerOptions {
@@ -74,6 +76,8 @@ export interface Broker extends AsyncDisposable {
   readonly clusterId: string
   readonly inspect: Inspect
   readonly users: Users
+  /** The event store that a topic is, or becomes with the first append. Default: `streams`. */
+  eventStore(topic?: string): EventStore
   /** Resolves when the broker can no longer keep its promises: it has stopped by itself. */
   readonly failed: Promise<Error>
   /** Answers what has come, closes every log, marks the stop as clean. Idempotent. */
@@ -217,6 +221,7 @@ class RunningBroker implements Broker {
   readonly inspect: Inspect
   readonly users: Users
   readonly failed: Promise<Error>
+  readonly #eventStores: EventStores
   readonly #rooms: AsyncDisposableStack
   #closing: Promise<void> | undefined
 
@@ -237,12 +242,17 @@ class RunningBroker implements Broker {
     this.clusterId = services.catalog.clusterId
     this.inspect = inspect
     this.users = new Users(services.catalog, services.host.random)
+    this.#eventStores = services.eventStores
     this.#rooms = rooms
     this.failed = health.failed.then(async (error) => {
       listeners?.closeNow()
       await this.close()
       return error
     })
+  }
+
+  eventStore(topic = DEFAULT_STORE): EventStore {
+    return this.#eventStores.get(topic)
   }
 
   close(): Promise<void> {
@@ -368,6 +378,7 @@ async function openRooms({
     catalog,
     authorizer,
     partitions,
+    eventStores: new EventStores({ host, catalog, stores }),
     groups,
     transactions,
     servedApis,

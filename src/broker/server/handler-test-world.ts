@@ -20,6 +20,7 @@ import { BufferPool } from './buffer-pool.ts'
 import { CoordinatorRuntime } from './coordinator-runtime.ts'
 import { DelayedFetches } from './delayed-fetch.ts'
 import { createDispatch } from './dispatch.ts'
+import { EventStores } from './event-stores.ts'
 import { FetchSessions } from './fetch-sessions.ts'
 import type { ClientConnection, Handler } from './handler.ts'
 import { handlerFor, servedApis } from './handler-table.ts'
@@ -127,6 +128,7 @@ export async function openHandlerWorld(
   const opening = { host, catalog, commit, files, work, log, wasCleanStop }
   const stores = new Stores({ host, onFailed: () => undefined, onReplayed: () => undefined })
   const partitions = await Partitions.open({ ...opening, stores })
+  const eventStores = new EventStores({ host, catalog, stores })
   const { config } = catalog
   const groups = new CoordinatorRuntime({ host, config, catalog, partitions, log })
   const producerIds = new ProducerIds(() => catalog.takeProducerIdBlock())
@@ -156,6 +158,7 @@ export async function openHandlerWorld(
     catalog,
     authorizer,
     partitions,
+    eventStores,
     groups,
     transactions,
     quotas,

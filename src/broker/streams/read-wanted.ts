@@ -52,10 +52,10 @@ const NO_FIRST_VERSION =
   'A record that truncates its stream says in its value where it begins, as {"firstVersion": 12}.'
 
 /** What the value of a truncation says. @returns undefined when it says nothing */
-export function firstVersionIn(value: Buffer | null): number | undefined {
+export function firstVersionIn(value: Uint8Array | null): number | undefined {
   if (value === null || value.length > 1000) return undefined
   try {
-    const parsed: unknown = JSON.parse(value.toString())
+    const parsed: unknown = JSON.parse(Buffer.from(value).toString())
     if (typeof parsed !== 'object' || parsed === null) return undefined
     if (!('firstVersion' in parsed)) return undefined
     const { firstVersion } = parsed

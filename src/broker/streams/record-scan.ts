@@ -121,6 +121,23 @@ export class RecordScan {
     return this.text(this.keyAt, this.keyLength)
   }
 
+  /** All of them, made anew. */
+  headers(): (readonly [name: string, value: Buffer | null])[] {
+    const headers: (readonly [string, Buffer | null])[] = []
+    const at = this.#at
+    this.#at = this.firstHeaderAt
+    for (let i = 0; i < this.headerCount; i++) {
+      const nameLength = this.#varint()
+      const nameAt = this.#skip(nameLength)
+      const length = this.#varint()
+      const valueAt = this.#skip(length)
+      const value = length < 0 ? null : this.bytes.subarray(valueAt, valueAt + length)
+      headers.push([this.text(nameAt, nameLength), value])
+    }
+    this.#at = at
+    return headers
+  }
+
   text(at: number, length: number): string {
     return this.bytes.toString('utf8', at, at + Math.max(0, length))
   }

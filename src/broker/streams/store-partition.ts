@@ -67,6 +67,17 @@ export class StorePartition implements AppendGate {
     return this.#failure
   }
 
+  get unlearnt(): string {
+    return `The stream index of ${this.log.topic}-${this.log.partition} could not be learnt from its log.`
+  }
+
+  /** A stream as it may be read now: committed and durable. */
+  headOf(stream: string): ReturnType<StreamIndex['headBelow']> {
+    const name = Buffer.from(stream)
+    const slot = this.#index.streams.find(name, 0, name.length)
+    return this.#index.headBelow(slot, this.log.highWatermark)
+  }
+
   begin(log: PartitionLog): void {
     this.#log = log
     if (log.logEndOffset === log.logStartOffset && log.logEndOffset === 0) this.isReady = true
@@ -190,10 +201,7 @@ export class StorePartition implements AppendGate {
   }
 
   #refuseUnlearnt(): GateVerdict {
-    return refuse(
-      ErrorCode.KAFKA_STORAGE_ERROR,
-      `The stream index of ${this.log.topic}-${this.log.partition} could not be learnt from its log.`,
-    )
+    return refuse(ErrorCode.KAFKA_STORAGE_ERROR, this.unlearnt)
   }
 
   #toRefusal(refusal: StreamRefusal): GateVerdict {
