@@ -24,6 +24,8 @@ export type GateVerdict =
       readonly timestamp: number
     }
   | Refusal
+  /** Refused because of what may not be durable yet: a power cut would make the answer a lie. */
+  | { readonly kind: 'held'; readonly refusal: Refusal; readonly lastOffset: number }
 
 export interface AppendGate {
   /** false while it still learns what is in the log: appends wait for `ready`. */

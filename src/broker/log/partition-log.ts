@@ -492,6 +492,9 @@ export class PartitionLog {
     const baseOffset = this.#logEndOffset
     const verdict = build({ baseOffset, nowMs })
     if (verdict.kind === 'refused') return Promise.resolve(verdict)
+    if (verdict.kind === 'held') {
+      return this.#answerOnceDurable(verdict.lastOffset, verdict.refusal, { ...request, acks: -1 })
+    }
     if (verdict.kind === 'known') {
       // Its sequence is used up, whatever became of its records.
       if (sent !== undefined) this.#producers?.learn(sent.header, sent.bytes, verdict)
@@ -566,7 +569,6 @@ export class PartitionLog {
     request: AppendRequest,
   ): Promise<AppendOutcome> {
     const { baseOffset, lastOffset, timestamp } = original
-    const { acks } = request
     const isStamped = this.#config.messageTimestampType === 'LogAppendTime'
     const outcome: AppendOutcome = {
       kind: 'duplicate',
@@ -575,6 +577,15 @@ export class PartitionLog {
       logAppendTimeMs: isStamped ? timestamp : -1,
       logStartOffset: this.#logStartOffset,
     }
+    return this.#answerOnceDurable(lastOffset, outcome, request)
+  }
+
+  #answerOnceDurable(
+    lastOffset: number,
+    outcome: AppendOutcome,
+    request: AppendRequest,
+  ): Promise<AppendOutcome> {
+    const { acks } = request
     const covered = acks === -1 ? this.#highWatermark : this.#writer.acceptedEndOffset
     if (lastOffset < covered || this.#commit.faults.duplicateAcknowledgedEarly === true) {
       return Promise.resolve(outcome)

@@ -29,7 +29,7 @@ import {
   TYPE_HEADER,
   VERSION_HEADER,
 } from './store-names.ts'
-import { knownFrom, type StorePartition } from './store-partition.ts'
+import { heldBefore, knownFrom, type StorePartition } from './store-partition.ts'
 import type { Position, StoredRecord } from './stored-record.ts'
 import type { StreamHead } from './stream-index.ts'
 
@@ -227,12 +227,6 @@ class StoreAppend {
 
   async run(): Promise<StoreOutcome> {
     const { log } = this.#partition
-    if (this.#wanted.length === 0) {
-      const place = { baseOffset: log.logEndOffset, nowMs: 0 }
-      this.#decision = this.#partition.decide([], -1, place, this.#checks)
-      this.#rememberHeads()
-      return this.#outcome(undefined)
-    }
     const request = { acks: -1, origin: 'client' } as const
     return this.#outcome(await log.appendBuilt((place) => this.#build(place), request))
   }
@@ -246,8 +240,11 @@ class StoreAppend {
       return knownFrom(decision.events, place.nowMs)
     }
     // What it is said in an answer is made from the decision.
-    if (decision.kind !== 'append') return refuse(ErrorCode.INVALID_RECORD, decision.kind)
+    if (decision.kind !== 'append') {
+      return heldBefore(place, refuse(ErrorCode.INVALID_RECORD, decision.kind))
+    }
     this.#rememberHeads()
+    if (this.#wanted.length === 0) return nothingAt(place)
     const records: NewRecord[] = []
     for (const { events } of this.#appends) {
       for (const event of events) {
@@ -270,17 +267,16 @@ class StoreAppend {
     })
   }
 
-  #outcome(outcome: AppendOutcome | undefined): StoreOutcome {
+  #outcome(outcome: AppendOutcome): StoreOutcome {
     const decision = this.#decision
-    if (decision !== undefined && decision.kind !== 'append' && decision.kind !== 'duplicate') {
-      return refused(decision, explainStreamRefusal(decision, this.#topic))
+    if (outcome.kind === 'refused' || decision === undefined) {
+      const { errorCode, message } = outcome.kind === 'refused' ? outcome : UNDECIDED
+      if (errorCode === ErrorCode.INVALID_RECORD && decision !== undefined && isRefused(decision)) {
+        return refused(decision, explainStreamRefusal(decision, this.#topic))
+      }
+      return refused({ kind: 'log', errorCode }, message ?? errorName(errorCode))
     }
-    if (outcome?.kind === 'refused' || decision === undefined) {
-      const errorCode =
-        outcome?.kind === 'refused' ? outcome.errorCode : ErrorCode.UNKNOWN_SERVER_ERROR
-      const why = outcome?.kind === 'refused' ? outcome.message : undefined
-      return refused({ kind: 'log', errorCode }, why ?? errorName(errorCode))
-    }
+    if (isRefused(decision)) throw new Error(`appended although it is ${decision.kind}`)
     return {
       kind: 'appended',
       streams: this.#streams(decision),
@@ -303,6 +299,18 @@ class StoreAppend {
       return { stream, version, position: { topic: this.#topic, partition, offset } }
     })
   }
+}
+
+const UNDECIDED = refuse(ErrorCode.UNKNOWN_SERVER_ERROR, 'The append was not decided on.')
+
+function isRefused(decision: AppendDecision): decision is StreamRefusal {
+  return decision.kind !== 'append' && decision.kind !== 'duplicate'
+}
+
+/** Nothing is written: the answer waits for all before it. */
+function nothingAt({ baseOffset, nowMs }: AppendPlace): GateVerdict {
+  const lastOffset = baseOffset - 1
+  return { kind: 'known', baseOffset: lastOffset, lastOffset, timestamp: nowMs }
 }
 
 function refused(reason: StoreRefusal, message: string): StoreOutcome {

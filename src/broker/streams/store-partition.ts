@@ -6,7 +6,7 @@ import { readControlMarker } from '../batch/control-marker.ts'
 import type { BatchHeader } from '../batch/header.ts'
 import { MAX_DECOMPRESSED_BYTES, recordBytes } from '../batch/records.ts'
 import type { AppendGate, AppendPlace, GateVerdict } from '../log/append-gate.ts'
-import { refuse } from '../log/append-outcome.ts'
+import { type Refusal, refuse } from '../log/append-outcome.ts'
 import { isRefusal, unreadable } from '../log/check-batch.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
 import type { PreparedBatch } from '../log/prepare-batch.ts'
@@ -103,7 +103,7 @@ export class StorePartition implements AppendGate {
       if (decision.kind === 'append') {
         return { kind: 'append', ...encodeVersions(bytes, header, records, decision.versions) }
       }
-      if (decision.kind !== 'duplicate') return this.#toRefusal(decision)
+      if (decision.kind !== 'duplicate') return this.#toRefusal(decision, place)
       if (header.isTransactional) return refuse(ErrorCode.INVALID_RECORD, KNOWN_IN_TRANSACTION)
       return knownFrom(decision.events, place.nowMs)
     } catch (error) {
@@ -204,16 +204,13 @@ export class StorePartition implements AppendGate {
     return refuse(ErrorCode.KAFKA_STORAGE_ERROR, this.unlearnt)
   }
 
-  #toRefusal(refusal: StreamRefusal): GateVerdict {
+  #toRefusal(refusal: StreamRefusal, place: AppendPlace): GateVerdict {
     const message = explainStreamRefusal(refusal, this.log.topic)
     // A client tries again by itself after this one, whichever client it is.
     if (refusal.kind === 'busy') return refuse(ErrorCode.NOT_ENOUGH_REPLICAS, message)
-    return {
-      kind: 'refused',
-      errorCode: ErrorCode.INVALID_RECORD,
-      message,
-      recordErrors: [{ batchIndex: refusal.index, message }],
-    }
+    const recordErrors = [{ batchIndex: refusal.index, message }]
+    const errorCode = ErrorCode.INVALID_RECORD
+    return heldBefore(place, { kind: 'refused', errorCode, message, recordErrors })
   }
 }
 
@@ -229,6 +226,11 @@ export function knownFrom(
   let lastOffset = 0
   for (const { offset } of events) lastOffset = Math.max(lastOffset, offset)
   return { kind: 'known', baseOffset: events[0]!.offset, lastOffset, timestamp }
+}
+
+/** Told once everything before it is durable: what it was judged by is in there. */
+export function heldBefore({ baseOffset }: AppendPlace, refusal: Refusal): GateVerdict {
+  return { kind: 'held', refusal, lastOffset: baseOffset - 1 }
 }
 
 function explainTooMuch(bytes: Buffer, { recordCount }: BatchHeader): string | undefined {
