@@ -22,8 +22,12 @@ export class EventIds {
     return this.#buckets.reduce((sum, { byteLength }) => sum + byteLength, 0)
   }
 
-  add(offset: number): void {
+  /** Nothing older will ever be added. */
+  begin(offset: number): void {
     if (this.#baseOffset < 0) this.#baseOffset = offset
+  }
+
+  add(offset: number): void {
     const relative = offset - this.#baseOffset
     if (relative < 0 || relative >= 0xffff_ffff) return
     const low = this.#links.idLowOf(offset)

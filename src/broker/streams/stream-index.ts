@@ -198,6 +198,7 @@ export class StreamIndex {
     this.#undo.push({ slot, offset, ...before })
     if (producerId >= 0) this.#joinTransaction(producerId, slot, offset, before)
     this.#eventCount += 1
+    this.ids.begin(offset)
     if (kind !== 'event') {
       this.streams.set(slot, afterNotice(before, kind, change.beforeVersion ?? 0))
       return before.headVersion
