@@ -12,6 +12,7 @@ import {
   readBatchHeader,
   writeBatchCrc,
 } from '../batch/header.ts'
+import { writeVarlong } from './encode-batch.ts'
 import { RecordScan } from './record-scan.ts'
 import { VERSION_HEADER } from './store-names.ts'
 
@@ -82,17 +83,5 @@ function writeRecord(
   at += NAME.copy(target, at)
   target[at++] = digits.length << 1
   for (let i = 0; i < digits.length; i++) target[at++] = digits.charCodeAt(i)
-  return at
-}
-
-/** Zig-zag; exact within 2^52, as times and lengths are. */
-function writeVarlong(target: Buffer, start: number, value: number): number {
-  let rest = value < 0 ? -value * 2 - 1 : value * 2
-  let at = start
-  while (rest >= 0x80) {
-    target[at++] = (rest % 0x80) + 0x80
-    rest = Math.floor(rest / 0x80)
-  }
-  target[at++] = rest
   return at
 }

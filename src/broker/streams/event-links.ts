@@ -26,20 +26,20 @@ export class EventLinks {
     return this.#pages.size * LINK_PAGE_BYTES
   }
 
-  /** @param links.previousOffset of the event before it in its stream, -1 when there is none */
+  /** @param previousOffset of the event before it in its stream, -1 when there is none */
   add(
     offset: number,
     version: number,
-    links: { previousOffset: number; idHigh: number; idLow: number },
+    previousOffset: number,
+    id: { readonly high: number; readonly low: number } | undefined,
   ): void {
     const page = this.#pageToWrite(offset)
     const index = offset % LINKS_PER_PAGE
-    const { previousOffset } = links
     page.previous[index] = distance(offset, previousOffset)
     const olderOffset = (version & 1) === 1 ? previousOffset : this.#older(version, previousOffset)
     page.shortcuts[index] = distance(offset, olderOffset)
-    page.idsHigh[index] = links.idHigh
-    page.idsLow[index] = links.idLow
+    page.idsHigh[index] = id?.high ?? 0
+    page.idsLow[index] = id?.low ?? 0
   }
 
   /** -1 when there is none. */

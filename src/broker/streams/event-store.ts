@@ -4,15 +4,13 @@
 // Invariant: what is answered is durable, and what is read is committed and durable.
 
 import type { Clock, Timers } from '../../host/clock.ts'
-import { buildBatch, type NewRecord } from '../batch/builder.ts'
-import { readBatchHeader } from '../batch/header.ts'
 import { partitionOfKey } from '../batch/murmur2.ts'
-import type { RecordHeader } from '../batch/records.ts'
 import type { AppendPlace, GateVerdict } from '../log/append-gate.ts'
 import { refuse } from '../log/append-outcome.ts'
 import type { AppendOutcome } from '../log/partition-log.ts'
 import { ErrorCode, errorName } from '../wire/error-codes.ts'
 import type { AppendDecision, StreamRefusal, WantedRecord } from './decide-append.ts'
+import { encodeBatch, type VersionedEvent } from './encode-batch.ts'
 import type { ExpectedVersion } from './expected-version.ts'
 import { explainStreamRefusal } from './explain-refusal.ts'
 import { type ReadAllOptions, readAll, type Subscribed, subscribe } from './read-all.ts'
@@ -245,16 +243,16 @@ class StoreAppend {
     }
     this.#rememberHeads()
     if (this.#wanted.length === 0) return nothingAt(place)
-    const records: NewRecord[] = []
+    const records: VersionedEvent[] = []
     for (const { events } of this.#appends) {
       for (const event of events) {
-        records.push(
-          recordOf(event, this.#wanted[records.length]!, decision.versions[records.length]!, place),
-        )
+        const i = records.length
+        const { value, headers, timestampMs = place.nowMs } = event
+        const key = this.#wanted[i]!.name
+        records.push({ key, value, headers, timestampMs, version: decision.versions[i]! })
       }
     }
-    const bytes = buildBatch({ records })
-    return { kind: 'append', bytes, header: readBatchHeader(bytes, 0) }
+    return { kind: 'append', ...encodeBatch(records) }
   }
 
   /** Of streams that are checked, or get a record about them: as they are right now. */
@@ -332,29 +330,6 @@ function wantedOf(
   }
   const beforeVersion = kind === 'truncated' ? firstVersionIn(value) : undefined
   return { name, nameStart: 0, nameEnd: name.length, kind, expected, id, beforeVersion }
-}
-
-function recordOf(
-  { value, headers, timestampMs }: NewEvent,
-  { name }: WantedRecord,
-  version: number,
-  { nowMs }: AppendPlace,
-): NewRecord {
-  const all: RecordHeader[] = headers.map(([header, bytes]) => [header, asBuffer(bytes)])
-  all.push([VERSION_HEADER, Buffer.from(String(version))])
-  return {
-    timestamp: timestampMs ?? nowMs,
-    key: asBuffer(name),
-    value: asBuffer(value),
-    headers: all,
-  }
-}
-
-function asBuffer(bytes: Uint8Array): Buffer
-function asBuffer(bytes: Uint8Array | null): Buffer | null
-function asBuffer(bytes: Uint8Array | null): Buffer | null {
-  if (bytes === null || Buffer.isBuffer(bytes)) return bytes
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
 }
 
 /** Why this append makes no sense, whatever stands in the store. */

@@ -20,7 +20,7 @@ const EXPECTED = Buffer.from(EXPECTED_VERSION_HEADER)
 const NOTICE_PREFIX = Buffer.from('millrace.stream.')
 
 export class RecordScan {
-  readonly bytes: Buffer
+  bytes: Buffer
   #at = 0
   #left: number
   /** Where its attributes start, behind the length. */
@@ -59,6 +59,14 @@ export class RecordScan {
   constructor(bytes: Buffer, count: number) {
     this.bytes = bytes
     this.#left = count
+  }
+
+  /** Begins with other records: for who goes through many batches. */
+  restart(bytes: Buffer, count: number): void {
+    this.bytes = bytes
+    this.#left = count
+    this.#at = 0
+    this.end = 0
   }
 
   /** @throws DecodeError when a field leaves its record */

@@ -6,11 +6,11 @@ import { readBatchHeader } from '../batch/header.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
 import type { PreparingHost } from '../log/prepare-batch.ts'
 import { TimeSlice } from '../log/time-slice.ts'
-import { learnBatch } from './learn-batch.ts'
+import { BatchLearner } from './learn-batch.ts'
 import type { StreamIndex } from './stream-index.ts'
 
 /** Learnt within one turn: some milliseconds. */
-const READ_BYTES = 1024 * 1024
+const READ_BYTES = 512 * 1024
 
 /** The log could not be read to its end. */
 export class ReplayFailed extends Error {}
@@ -22,6 +22,7 @@ export async function replayLog(
   { fromOffset, host }: { fromOffset: number; host: PreparingHost },
 ): Promise<number> {
   const slice = new TimeSlice(host)
+  const learner = new BatchLearner(index)
   let buffer = Buffer.allocUnsafe(READ_BYTES)
   const allocate = (bytes: number) => {
     if (bytes > buffer.length) buffer = Buffer.allocUnsafe(bytes)
@@ -43,14 +44,15 @@ export async function replayLog(
     for (let at = 0; at < bytes.length; ) {
       const header = readBatchHeader(bytes, at)
       const batch = bytes.subarray(at, at + header.sizeBytes)
-      if (!header.isControlBatch) records += learnBatch(index, batch, header, header.baseOffset)
-      else endTransaction(index, header.producerId, batch)
+      const { baseOffset } = header
+      // Nothing that is read here is taken back: appends wait until this is done.
+      if (!header.isControlBatch) {
+        records += learner.learn(batch, header, { baseOffset, isKept: true })
+      } else endTransaction(index, header.producerId, batch)
       offset = Math.max(offset, header.lastOffset + 1)
       at += header.sizeBytes
     }
     await slice.pause()
-    // Nothing in the log is taken back: what can be is not written, and waits until this is done.
-    index.forgetUndo(offset)
   }
   return records
 }

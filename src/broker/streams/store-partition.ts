@@ -15,7 +15,7 @@ import { type AppendDecision, decideAppend, type StreamRefusal } from './decide-
 import { encodeVersions } from './encode-versions.ts'
 import { explainStreamRefusal } from './explain-refusal.ts'
 import type { IndexFiles } from './index-files.ts'
-import { learnBatch } from './learn-batch.ts'
+import { BatchLearner } from './learn-batch.ts'
 import { readWanted } from './read-wanted.ts'
 import { ReplayFailed, replayLog } from './replay-log.ts'
 import type { StreamIndex } from './stream-index.ts'
@@ -137,7 +137,7 @@ export class StorePartition implements AppendGate {
       if (kind === 'other') return
       this.#lastMarkerOffset = baseOffset
       this.#index.end(header.producerId, kind === 'abort')
-    } else learnBatch(this.#index, bytes, header, baseOffset)
+    } else new BatchLearner(this.#index).learn(bytes, header, { baseOffset, isKept: false })
   }
 
   refusedFrom(offset: number): void {

@@ -38,6 +38,8 @@ export interface Change {
   readonly beforeVersion?: number | undefined
   /** -1 outside a transaction. */
   readonly producerId: number
+  /** It is never taken back. */
+  readonly isKept?: boolean
 }
 
 interface Undo extends StreamFields {
@@ -194,23 +196,23 @@ export class StreamIndex {
   /** @returns the version that the record has: its own, or for a record about its stream the head's */
   apply(change: Change): number {
     const { slot, offset, kind, producerId } = change
-    const before = this.streams.fields(slot)
-    this.#undo.push({ slot, offset, ...before })
-    if (producerId >= 0) this.#joinTransaction(producerId, slot, offset, before)
     this.#eventCount += 1
     this.ids.begin(offset)
-    if (kind !== 'event') {
-      this.streams.set(slot, afterNotice(before, kind, change.beforeVersion ?? 0))
-      return before.headVersion
+    const isPlain = change.isKept === true && producerId < 0
+    if (!isPlain || kind !== 'event') {
+      const before = this.streams.fields(slot)
+      if (change.isKept !== true) this.#undo.push({ slot, offset, ...before })
+      if (producerId >= 0) this.#joinTransaction(producerId, slot, offset, before)
+      if (kind !== 'event') {
+        this.streams.set(slot, afterNotice(before, kind, change.beforeVersion ?? 0))
+        return before.headVersion
+      }
     }
-    const version = change.version ?? before.headVersion + 1
-    const isNext = version === before.headVersion + 1
-    const { id } = change
-    this.links.add(offset, version, {
-      previousOffset: isNext ? before.headOffset : -1,
-      idHigh: id?.high ?? 0,
-      idLow: id?.low ?? 0,
-    })
+    const headVersion = this.streams.headVersion(slot)
+    const version = change.version ?? headVersion + 1
+    const isNext = version === headVersion + 1
+    const previousOffset = isNext ? this.streams.headOffset(slot) : -1
+    this.links.add(offset, version, previousOffset, change.id)
     if (version >= WALKED_EVENTS && isNext) this.#enterId(version, offset)
     this.streams.advance(slot, version, offset)
     return version
