@@ -28,6 +28,7 @@ import type { CoordinatorFaults } from './server/coordinator-faults.ts'
 import { CoordinatorRuntime } from './server/coordinator-runtime.ts'
 import { DelayedFetches } from './server/delayed-fetch.ts'
 import { createDispatch } from './server/dispatch.ts'
+import { DEFAULT_STORE, EventStores } from './server/event-stores.ts'
 import { FetchSessions } from './server/fetch-sessions.ts'
 import { handlerFor, servedApis } from './server/handler-table.ts'
 import { Housekeeping } from './server/housekeeping.ts'
@@ -48,6 +49,8 @@ import { authorizerSettings } from './server/security/authorizer-settings.ts'
 import { Users } from './server/security/users.ts'
 import type { BrokerServices } from './server/services.ts'
 import { TransactionRuntime } from './server/transaction-runtime.ts'
+import type { EventStore } from './streams/event-store.ts'
+import { Stores } from './streams/stores.ts'
 
 export interface BrokerOptions {
   /** The data folder; made when it is missing. This or `memory`, or a `host` of your own. */
@@ -74,6 +77,8 @@ export interface Broker extends AsyncDisposable {
   readonly clusterId: string
   readonly inspect: Inspect
   readonly users: Users
+  /** The event store that a topic is, or becomes with the first append. Default: `streams`. */
+  eventStore(topic?: string): EventStore
   /** Resolves when the broker can no longer keep its promises: it has stopped by itself. */
   readonly failed: Promise<Error>
   /** Answers what has come, closes every log, marks the stop as clean. Idempotent. */
@@ -228,6 +233,7 @@ class RunningBroker implements LocalBroker {
   readonly users: Users
   readonly local: LocalClient
   readonly failed: Promise<Error>
+  readonly #eventStores: EventStores
   readonly #rooms: AsyncDisposableStack
   #closing: Promise<void> | undefined
 
@@ -249,12 +255,17 @@ class RunningBroker implements LocalBroker {
     this.inspect = inspect
     this.users = new Users(services.catalog, services.host.random)
     this.local = createLocalClient(services)
+    this.#eventStores = services.eventStores
     this.#rooms = rooms
     this.failed = health.failed.then(async (error) => {
       listeners?.closeNow()
       await this.close()
       return error
     })
+  }
+
+  eventStore(topic = DEFAULT_STORE): EventStore {
+    return this.#eventStores.get(topic)
   }
 
   close(): Promise<void> {
@@ -327,7 +338,15 @@ async function openRooms({
     maxBytes: config.millraceRecompressionMaxBytes,
     maxAtOnce: config.millraceRecompressionThreads,
   })
-  const opening = { host, catalog, commit, files, work, log, wasCleanStop }
+  const stores = new Stores({
+    host,
+    onFailed: (place, reason) => {
+      log.error('stream-index-failed', { ...place, reason: describeError(reason) })
+    },
+    onReplayed: (place, facts) => log.info('stream-index-learnt', { ...place, ...facts }),
+  })
+  await stores.tidy((topicId) => catalog.topicById(topicId) !== undefined)
+  const opening = { host, catalog, commit, files, work, stores, log, wasCleanStop }
   const partitions = await Partitions.open(opening)
   later(() => partitions.close())
   const groups = new CoordinatorRuntime({
@@ -372,6 +391,7 @@ async function openRooms({
     catalog,
     authorizer,
     partitions,
+    eventStores: new EventStores({ host, catalog, stores }),
     groups,
     transactions,
     servedApis,

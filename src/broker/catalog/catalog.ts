@@ -35,6 +35,7 @@ import { adoptedTopicConfigs } from './internal-topics.ts'
 import { type Refusal, refuse, refuseConfig } from './refusal.ts'
 import { replayCatalog } from './replay-catalog.ts'
 import type { StaticSettings } from './static-settings.ts'
+import { keepStore } from './store-topics.ts'
 import { TopicDraft } from './topic-draft.ts'
 
 export type CatalogChange =
@@ -335,14 +336,21 @@ export class Catalog {
     return this.#exclusively(async () => {
       const wrong = this.#explainWrongResource(resource)
       if (wrong !== undefined) return wrong
-      const decision = await decide(this.configsOf(resource))
+      const current = this.configsOf(resource)
+      const decision = await decide(current)
       if (decision.kind === 'refused') return decision
+      let { texts } = decision
+      if (resource.type === 'topic') {
+        const kept = keepStore(current, texts)
+        if (kept.kind === 'conflict') return refuseConfig(kept.message)
+        texts = kept.texts
+      }
       const outOfBounds =
         resource.type === 'group' ? explainOutOfBounds(decision.texts, this.config) : undefined
       if (outOfBounds !== undefined) return refuseConfig(outOfBounds)
       if (validateOnly) return DONE
       // A shorter retention is a way out of a full disk.
-      const record = this.#configsRecord(resource, decision.texts)
+      const record = this.#configsRecord(resource, texts)
       return this.#writeTogether([record], { mayUseReserve: true })
     })
   }

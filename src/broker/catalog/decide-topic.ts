@@ -5,7 +5,8 @@ import { ErrorCode } from '../wire/error-codes.ts'
 import type { BrokerConfig } from './broker-config-keys.ts'
 import type { CatalogState } from './catalog-state.ts'
 import { checkTopicConfigs } from './decide-configs.ts'
-import { type Refusal, refuse } from './refusal.ts'
+import { type Refusal, refuse, refuseConfig } from './refusal.ts'
+import { explainNoStore, isStore, withStoreDefaults } from './store-topics.ts'
 import type { KnownTopics } from './topic-draft.ts'
 import { explainIllegalTopicName, isReservedTopic } from './topic-name.ts'
 
@@ -71,13 +72,19 @@ export function decideTopic(
       `'${name}' and '${colliding}' differ by '.' and '_' alone, which Kafka refuses.`,
     )
   }
-  const size = request.assignments.length > 0 ? assignedSize(request) : askedSize(request, config)
+  const configs = checkTopicConfigs(request.configs)
+  const texts = configs.kind === 'refused' ? {} : withStoreDefaults(configs.texts)
+  const usualPartitions = isStore(texts) ? 1 : config.numPartitions
+  const size =
+    request.assignments.length > 0
+      ? assignedSize(request)
+      : askedSize(request, config, usualPartitions)
   if (size.kind === 'refused') return size
   const tooMany = explainTooManyPartitions(size.partitions, known, config)
   if (tooMany !== undefined) return refuse(ErrorCode.POLICY_VIOLATION, tooMany)
-  const configs = checkTopicConfigs(request.configs)
   if (configs.kind === 'refused') return configs
-  return { ...size, configs: configs.texts }
+  const conflict = explainNoStore(texts)
+  return conflict === undefined ? { ...size, configs: texts } : refuseConfig(conflict)
 }
 
 /** `partitions` is the count that the topic has afterwards. */
@@ -91,6 +98,12 @@ export function decidePartitions(
     return refuse(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `There is no topic '${request.name}'.`)
   }
   const added = request.count - topic.partitions
+  if (isStore(topic.configs)) {
+    return refuse(
+      ErrorCode.INVALID_PARTITIONS,
+      `Topic '${topic.name}' is an event store: with more partitions its streams would be torn apart.`,
+    )
+  }
   if (added <= 0) {
     return refuse(
       ErrorCode.INVALID_PARTITIONS,
@@ -144,8 +157,8 @@ function assignedSize({ partitions, replicationFactor, assignments }: TopicReque
   return { kind: 'allowed', partitions: assignments.length, replicationFactor: 1 }
 }
 
-function askedSize(request: TopicRequest, config: BrokerConfig): Size {
-  const partitions = request.partitions === DEFAULT ? config.numPartitions : request.partitions
+function askedSize(request: TopicRequest, config: BrokerConfig, usualPartitions: number): Size {
+  const partitions = request.partitions === DEFAULT ? usualPartitions : request.partitions
   if (partitions < 1) {
     return refuse(ErrorCode.INVALID_PARTITIONS, 'A topic has at least one partition.')
   }

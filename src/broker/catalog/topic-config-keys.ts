@@ -149,6 +149,19 @@ const acting: readonly Row[] = [
     does: 'Whether a record keeps the timestamp of its producer or gets the time of its append.',
   },
   {
+    name: 'millrace.dedupe.window.ms',
+    type: 'long',
+    default: '604800000',
+    check: atLeast(0),
+    does: 'In an event store: how long the ids of events are remembered that were appended with `any` or `exists`; others are for ever.',
+  },
+  {
+    name: 'millrace.store',
+    type: 'boolean',
+    default: 'false',
+    does: 'Whether the topic is an event store: its keys are streams, its records get versions. Settled when the topic is made, which then has one partition, is kept for ever and is never compacted, unless told otherwise (but for the last).',
+  },
+  {
     name: 'min.cleanable.dirty.ratio',
     type: 'double',
     default: '0.5',

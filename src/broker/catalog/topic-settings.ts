@@ -41,6 +41,7 @@ export function logConfigOf(own: ConfigTexts, settings: BrokerSettings): LogConf
     compressionZstdLevel: number('compression.zstd.level'),
     minInsyncReplicas: number('min.insync.replicas'),
     producerIdExpirationMs: config.producerIdExpirationMs,
+    dedupeWindowMs: number('millrace.dedupe.window.ms'),
     checkCompressedRecords: config.millraceCheckCompressedBatches,
   }
 }

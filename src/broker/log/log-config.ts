@@ -38,6 +38,8 @@ export interface LogConfig {
   readonly minInsyncReplicas: number
   /** An idempotent producer that is silent for so long is forgotten. */
   readonly producerIdExpirationMs: number
+  /** Of an event store: how long event ids count that were appended without an exact version. */
+  readonly dedupeWindowMs: number
   /** Whether compressed batches are decompressed on append to check that they hold what they say. */
   readonly checkCompressedRecords: boolean
 }
@@ -69,6 +71,7 @@ export const DEFAULT_LOG_CONFIG: LogConfig = {
   compressionZstdLevel: 3,
   minInsyncReplicas: 1,
   producerIdExpirationMs: DAY_MS,
+  dedupeWindowMs: 7 * DAY_MS,
   checkCompressedRecords: true,
 }
 

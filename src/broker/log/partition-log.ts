@@ -12,9 +12,10 @@ import {
   writePartitionLeaderEpoch,
 } from '../batch/header.ts'
 import type { ErrorCode } from '../wire/error-codes.ts'
+import type { AppendGate, AppendPlace, GateVerdict } from './append-gate.ts'
 import { AppendOrder } from './append-order.ts'
 import { type AppendOutcome, type Refusal, storageError, TIMED_OUT } from './append-outcome.ts'
-import { type AppendOrigin, isRefusal } from './check-batch.ts'
+import { type AppendOrigin, checkSize, isRefusal } from './check-batch.ts'
 import { ignoringDisk } from './checkpointer.ts'
 import type { FileCache } from './file-cache.ts'
 import type { TimestampedOffset } from './find-timestamp.ts'
@@ -68,6 +69,8 @@ export interface PartitionLogOptions {
   readonly wasCleanStop: boolean
   /** The folder came from another broker, where the log started at that offset. Without a note only. */
   readonly foreign?: { readonly logStartOffset: number } | undefined
+  /** Of an event store: judges what clients append. It is given the log once that is open. */
+  readonly gate?: (AppendGate & { begin(log: PartitionLog): void }) | undefined
   /** The disk failed or damage was found: called once, also while it is being opened. */
   readonly onOffline?: (reason: string) => void
 }
@@ -103,6 +106,7 @@ export class PartitionLog {
   readonly #lookup: Lookup
   readonly #epochs: LeaderEpochs
   readonly #preparing: Preparing
+  readonly #gate: AppendGate | undefined
   readonly #order = new AppendOrder()
   readonly #waiting = new WaitingAppends()
   readonly #listeners = new Set<() => void>()
@@ -146,6 +150,7 @@ export class PartitionLog {
     // On a full disk they stay unfinished; whoever compacts or closes the log tries again.
     const finish = () => commit.useReserve(() => log.upkeep.finishSwaps())
     if (log.state === 'online') await ignoringDisk(finish)
+    options.gate?.begin(log)
     return log
   }
 
@@ -161,6 +166,7 @@ export class PartitionLog {
     this.#config = options.config
     this.#preparing = { host: options.host, work: options.work ?? new WorkBudget() }
     this.#onOffline = options.onOffline
+    this.#gate = options.gate
     this.#producers =
       this.#commit.faults.producersForgotten === true
         ? withOpenTransactionsOnly(recovered.producers)
@@ -256,6 +262,9 @@ export class PartitionLog {
     if (this.#producers === undefined) {
       return this.#hydrate().then(() => this.#appendHydrated(batch, request))
     }
+    if (this.#gate !== undefined && !this.#gate.isReady) {
+      return this.#gate.ready().then(() => this.append(batch, request))
+    }
     const check = {
       config: this.#config,
       origin: request.origin,
@@ -267,6 +276,33 @@ export class PartitionLog {
       return this.#order.join(prepared, (ready) => this.#judge(ready, request))
     }
     return this.#judge(prepared, request)
+  }
+
+  /**
+   * Appends what the gate's owner makes itself, at its turn: for who has records, not bytes.
+   * @param build decides before it returns, as `AppendGate.judge`
+   */
+  appendBuilt(
+    build: (place: AppendPlace) => GateVerdict,
+    request: AppendRequest,
+  ): Promise<AppendOutcome> {
+    if (this.#offlineReason !== undefined) {
+      return Promise.resolve(storageError(this.#offlineReason))
+    }
+    if (this.#producers === undefined) {
+      return this.#hydrate().then(() => {
+        const isUnread = this.#producers === undefined && this.#offlineReason === undefined
+        if (isUnread) return storageError(TOO_MANY_FILES)
+        return this.appendBuilt(build, request)
+      })
+    }
+    const decide = () => {
+      if (this.#offlineReason !== undefined) {
+        return Promise.resolve(storageError(this.#offlineReason))
+      }
+      return this.#refuseFull(request) ?? this.#acceptBuilt(build, request, undefined)
+    }
+    return this.#order.isEmpty ? decide() : this.#order.join(undefined, decide)
   }
 
   #appendHydrated(batch: Buffer, request: AppendRequest): Promise<AppendOutcome> {
@@ -426,10 +462,60 @@ export class PartitionLog {
         return this.#answerDuplicate(decision.original, request)
       }
     }
-    const isFull = this.#commit.isOutOfSpace && request.mayUseReserve !== true
-    if (isFull || this.#writer.isStalled) return Promise.resolve(storageError(NO_SPACE))
+    const full = this.#refuseFull(request)
+    if (full !== undefined) return full
+    const gate = this.#gate
+    if (gate !== undefined && request.origin === 'client') {
+      const judge = (place: AppendPlace) => gate.judge({ bytes, header }, place)
+      return this.#acceptBuilt(judge, request, { header, bytes, producerBefore })
+    }
     const nowMs = this.#host.clock.nowMs()
+    gate?.accepted(header, bytes, this.#logEndOffset)
     return this.#accept(bytes, header, { ...request, nowMs, producerBefore })
+  }
+
+  #refuseFull(request: AppendRequest): Promise<Refusal> | undefined {
+    const isFull = this.#commit.isOutOfSpace && request.mayUseReserve !== true
+    if (!isFull && !this.#writer.isStalled) return undefined
+    return Promise.resolve(storageError(NO_SPACE))
+  }
+
+  /** @param sent the batch as its producer sent it; undefined when no producer did */
+  #acceptBuilt(
+    build: (place: AppendPlace) => GateVerdict,
+    request: AppendRequest,
+    sent:
+      | { header: BatchHeader; bytes: Buffer; producerBefore: ProducerEntry | undefined }
+      | undefined,
+  ): Promise<AppendOutcome> {
+    const nowMs = this.#host.clock.nowMs()
+    const baseOffset = this.#logEndOffset
+    const verdict = build({ baseOffset, nowMs })
+    if (verdict.kind === 'refused') return Promise.resolve(verdict)
+    if (verdict.kind === 'held') {
+      return this.#answerOnceDurable(verdict.lastOffset, verdict.refusal, { ...request, acks: -1 })
+    }
+    if (verdict.kind === 'known') {
+      // Its sequence is used up, whatever became of its records.
+      if (sent !== undefined) this.#producers?.learn(sent.header, sent.bytes, verdict)
+      return this.#answerDuplicate(verdict, request)
+    }
+    const { bytes, header } = verdict
+    // What the broker itself adds is nothing that a producer could have kept below max.message.bytes.
+    const { segmentBytes, maxMessageBytes } = this.#config
+    const misfit = checkSize(bytes.length, {
+      segmentBytes,
+      maxMessageBytes: sent === undefined ? maxMessageBytes : Number.POSITIVE_INFINITY,
+    })
+    if (misfit !== undefined) {
+      this.#gate?.refusedFrom(baseOffset)
+      return Promise.resolve(misfit)
+    }
+    return this.#accept(bytes, header, {
+      ...request,
+      nowMs,
+      producerBefore: sent?.producerBefore,
+    })
   }
 
   #accept(
@@ -478,9 +564,11 @@ export class PartitionLog {
   }
 
   /** A resent batch is answered as the original was, and no earlier. */
-  #answerDuplicate(original: RecentBatch, request: AppendRequest): Promise<AppendOutcome> {
+  #answerDuplicate(
+    original: Pick<RecentBatch, 'baseOffset' | 'lastOffset' | 'timestamp'>,
+    request: AppendRequest,
+  ): Promise<AppendOutcome> {
     const { baseOffset, lastOffset, timestamp } = original
-    const { acks } = request
     const isStamped = this.#config.messageTimestampType === 'LogAppendTime'
     const outcome: AppendOutcome = {
       kind: 'duplicate',
@@ -489,6 +577,15 @@ export class PartitionLog {
       logAppendTimeMs: isStamped ? timestamp : -1,
       logStartOffset: this.#logStartOffset,
     }
+    return this.#answerOnceDurable(lastOffset, outcome, request)
+  }
+
+  #answerOnceDurable(
+    lastOffset: number,
+    outcome: AppendOutcome,
+    request: AppendRequest,
+  ): Promise<AppendOutcome> {
+    const { acks } = request
     const covered = acks === -1 ? this.#highWatermark : this.#writer.acceptedEndOffset
     if (lastOffset < covered || this.#commit.faults.duplicateAcknowledgedEarly === true) {
       return Promise.resolve(outcome)
@@ -636,6 +733,7 @@ export class PartitionLog {
       this.#undurableEnds = this.#undurableEnds.filter((ended) => ended !== completed)
     }
     this.#epochs.truncateEnd(first.baseOffset)
+    this.#gate?.refusedFrom(first.baseOffset)
     this.#logEndOffset = first.baseOffset
     this.#keeper.forgetFrom(first.baseOffset)
     this.#waiting.refuse(undone, storageError(reason))

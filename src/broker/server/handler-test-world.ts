@@ -14,11 +14,13 @@ import { GroupCommit } from '../log/group-commit.ts'
 import { WorkBudget } from '../log/work-budget.ts'
 import type { Api } from '../protocol/api.ts'
 import { decodeRequestHeader, decodeResponse, encodeRequest } from '../protocol/frames.ts'
+import { Stores } from '../streams/stores.ts'
 import type { Fields, Infer, InferInput } from '../wire/field.ts'
 import { BufferPool } from './buffer-pool.ts'
 import { CoordinatorRuntime } from './coordinator-runtime.ts'
 import { DelayedFetches } from './delayed-fetch.ts'
 import { createDispatch } from './dispatch.ts'
+import { EventStores } from './event-stores.ts'
 import { FetchSessions } from './fetch-sessions.ts'
 import type { ClientConnection, Handler } from './handler.ts'
 import { handlerFor, servedApis } from './handler-table.ts'
@@ -124,7 +126,9 @@ export async function openHandlerWorld(
   const log: JsonLog = { info: note, warn: note, error: note }
   const work = new WorkBudget()
   const opening = { host, catalog, commit, files, work, log, wasCleanStop }
-  const partitions = await Partitions.open(opening)
+  const stores = new Stores({ host, onFailed: () => undefined, onReplayed: () => undefined })
+  const partitions = await Partitions.open({ ...opening, stores })
+  const eventStores = new EventStores({ host, catalog, stores })
   const { config } = catalog
   const groups = new CoordinatorRuntime({ host, config, catalog, partitions, log })
   const producerIds = new ProducerIds(() => catalog.takeProducerIdBlock())
@@ -154,6 +158,7 @@ export async function openHandlerWorld(
     catalog,
     authorizer,
     partitions,
+    eventStores,
     groups,
     transactions,
     quotas,

@@ -7,6 +7,7 @@ import type { Timer } from '../../host/clock.ts'
 import type { Host } from '../../host/host.ts'
 import type { Catalog, CatalogChange, TopicFiles } from '../catalog/catalog.ts'
 import type { Topic } from '../catalog/catalog-state.ts'
+import { isStore } from '../catalog/store-topics.ts'
 import { partitionFolder } from '../catalog/topic-name.ts'
 import { logConfigOf } from '../catalog/topic-settings.ts'
 import { eachLimited } from '../log/checkpointer.ts'
@@ -15,6 +16,7 @@ import type { GroupCommit } from '../log/group-commit.ts'
 import type { LogConfig } from '../log/log-config.ts'
 import { PartitionLog, type PartitionLogOptions } from '../log/partition-log.ts'
 import type { WorkBudget } from '../log/work-budget.ts'
+import type { Stores } from '../streams/stores.ts'
 import { describeError, type JsonLog } from './json-log.ts'
 import {
   deletedFolder,
@@ -29,6 +31,7 @@ export interface PartitionsOptions {
   readonly commit: GroupCommit
   readonly files: FileCache
   readonly work: WorkBudget
+  readonly stores: Stores
   readonly log: JsonLog
   readonly wasCleanStop: boolean
 }
@@ -123,7 +126,9 @@ export class Partitions implements TopicFiles {
   }
 
   async #closeLogs(logs: readonly PartitionLog[], { isGone = false } = {}): Promise<void> {
+    const { stores } = this.#options
     await eachLimited(logs, AT_ONCE, async (log) => {
+      await stores.closing(log.topicId, log.partition, { isGone })
       await log.close({ isGone })
       await this.#afterOne()
     })
@@ -180,17 +185,17 @@ export class Partitions implements TopicFiles {
     partition: number,
     state: Pick<PartitionLogOptions, 'wasCleanStop' | 'foreign'>,
   ): Promise<PartitionLog> {
-    const { host, catalog, commit, files, work, log } = this.#options
+    const { host, catalog, commit, files, work, stores, log } = this.#options
+    const place = { topic: topic.name, topicId: topic.id, partition }
     return PartitionLog.open({
       host,
       commit,
       files,
       work,
       ...state,
-      partition,
+      ...place,
       folder: below(partitionFolder(topic.name, partition)),
-      topic: topic.name,
-      topicId: topic.id,
+      gate: isStore(topic.configs) ? stores.gateFor(place) : undefined,
       config: this.#configOf(topic),
       leaderEpoch: catalog.leaderEpoch,
       onOffline: (reason) => {

@@ -8,6 +8,7 @@ import type { Catalog } from '../catalog/catalog.ts'
 import type { BufferPool } from './buffer-pool.ts'
 import type { CoordinatorRuntime } from './coordinator-runtime.ts'
 import type { DelayedFetches } from './delayed-fetch.ts'
+import type { EventStores } from './event-stores.ts'
 import type { FetchSessions } from './fetch-sessions.ts'
 import type { JsonLog } from './json-log.ts'
 import type { BrokerMetrics } from './metrics/broker-metrics.ts'
@@ -38,6 +39,7 @@ export interface BrokerServices {
   /** undefined: everybody may do everything. */
   readonly authorizer: Authorizer | undefined
   readonly partitions: Partitions
+  readonly eventStores: EventStores
   readonly groups: CoordinatorRuntime
   readonly transactions: TransactionRuntime
   readonly servedApis: readonly ApiRange[]

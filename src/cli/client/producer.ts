@@ -6,6 +6,7 @@
 
 import { buildBatch } from '../../broker/batch/builder.ts'
 import { MAX_SEQUENCE } from '../../broker/batch/header.ts'
+import { partitionOfKey } from '../../broker/batch/murmur2.ts'
 import { ZERO_UUID } from '../../broker/bytes/uuid.ts'
 import { produce } from '../../broker/protocol/00-produce.ts'
 import { initProducerId } from '../../broker/protocol/22-init-producer-id.ts'
@@ -14,7 +15,6 @@ import type { Codec } from '../../host/codec.ts'
 import { assertAccepted, ClientError } from './client-error.ts'
 import type { Cluster, TopicPartition } from './cluster.ts'
 import type { Connection } from './connection.ts'
-import { partitionOfKey } from './murmur2.ts'
 
 /** From version 13 on topics go by id; names serve every broker. */
 const PRODUCE_BY_NAME_VERSION = 12

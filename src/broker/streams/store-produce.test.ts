@@ -1,0 +1,218 @@
+// The event store as an ordinary Kafka client meets it: Produce and Fetch over a socket.
+
+import assert from 'node:assert/strict'
+import { describe, it, type TestContext } from 'node:test'
+import {
+  fetchFrom,
+  makeTopic,
+  produceTo,
+  startTestBroker,
+} from '../../../test/support/test-broker.ts'
+import { buildBatch, type NewBatch } from '../batch/builder.ts'
+import { readBatchHeader } from '../batch/header.ts'
+import { type BatchRecord, readRecords } from '../batch/records.ts'
+import { ErrorCode } from '../wire/error-codes.ts'
+
+interface Sent {
+  readonly key: string | Buffer | null
+  readonly value?: string
+  readonly id?: string
+  readonly expect?: string
+  readonly headers?: Record<string, string>
+}
+
+function batch(records: readonly Sent[], rest: Partial<NewBatch> = {}): Buffer {
+  return buildBatch({
+    records: records.map(({ key, value = '{}', id, expect, headers = {} }) => {
+      const all: Record<string, string> = { ...headers }
+      if (id !== undefined) all['ce_id'] = id
+      if (expect !== undefined) all['millrace-expected-version'] = expect
+      return {
+        timestamp: 1_700_000_000_000,
+        key: typeof key === 'string' ? Buffer.from(key) : key,
+        value: Buffer.from(value),
+        headers: Object.entries(all).map(([name, text]) => [name, Buffer.from(text)] as const),
+      }
+    }),
+    ...rest,
+  })
+}
+
+async function store(t: TestContext, configs: Record<string, string> = {}) {
+  const { connect } = await startTestBroker(t)
+  const client = await connect()
+  await makeTopic(client, 'orders', { configs: { 'millrace.store': 'true', ...configs } })
+  const send = (records: readonly Sent[], rest: Partial<NewBatch> = {}) =>
+    produceTo(client, 'orders', batch(records, rest))
+  const stored = async () => {
+    const { records } = await fetchFrom(client, 'orders')
+    const all: BatchRecord[] = []
+    for (let at = 0; records !== null && at < records.length; ) {
+      const { sizeBytes } = readBatchHeader(records, at)
+      all.push(...readRecords(records.subarray(at, at + sizeBytes)))
+      at += sizeBytes
+    }
+    return all
+  }
+  const versions = async () =>
+    (await stored()).map(({ key, headers }) => `${key}:${header(headers, 'millrace-version')}`)
+  return { client, send, stored, versions }
+}
+
+function header(headers: BatchRecord['headers'], wanted: string): string | undefined {
+  return headers.find(([name]) => name === wanted)?.[1]?.toString()
+}
+
+describe('Produce to an event store', () => {
+  it('gives every record the next version of its stream, in a header', async (t) => {
+    const { send, versions } = await store(t)
+
+    await send([{ key: 'a' }, { key: 'b' }, { key: 'a' }])
+    await send([{ key: 'a' }])
+
+    assert.deepEqual(await versions(), ['a:0', 'b:0', 'a:1', 'a:2'])
+  })
+
+  it('takes the expected version away and keeps every other header in its order', async (t) => {
+    const { send, stored } = await store(t)
+
+    await send([{ key: 'a', expect: 'none', id: 'e1', headers: { x: '1', ce_type: 'T' } }])
+
+    const [record] = await stored()
+    assert.deepEqual(
+      record!.headers.map(([name, value]) => [name, value?.toString()]),
+      [
+        ['x', '1'],
+        ['ce_type', 'T'],
+        ['ce_id', 'e1'],
+        ['millrace-version', '0'],
+      ],
+    )
+  })
+
+  it('refuses the whole batch when one stream is not where it was expected', async (t) => {
+    const { send, versions } = await store(t)
+    await send([{ key: 'a' }, { key: 'a' }])
+
+    const answer = await send([
+      { key: 'b', expect: 'none' },
+      { key: 'a', expect: '0' },
+    ])
+
+    assert.equal(answer.errorCode, ErrorCode.INVALID_RECORD)
+    const sentence =
+      'Stream a of store orders is at version 1, expected 0: reload and decide again.'
+    assert.equal(answer.errorMessage, sentence)
+    assert.deepEqual(answer.recordErrors, [{ batchIndex: 1, batchIndexErrorMessage: sentence }])
+    assert.deepEqual(await versions(), ['a:0', 'a:1'])
+  })
+
+  it('judges each record after those before it', async (t) => {
+    const { send, versions } = await store(t)
+
+    const answer = await send([
+      { key: 'a', expect: 'none' },
+      { key: 'a', expect: '0' },
+      { key: 'a', expect: 'exists' },
+      { key: 'a' },
+    ])
+
+    assert.equal(answer.errorCode, ErrorCode.NONE)
+    assert.deepEqual(await versions(), ['a:0', 'a:1', 'a:2', 'a:3'])
+  })
+
+  for (const [what, sent, reason] of [
+    ['no key', { key: null }, /must be the name of its stream/],
+    ['an empty key', { key: '' }, /empty/],
+    ['a key that is no text', { key: Buffer.from([0xff, 0xfe]) }, /no UTF-8/],
+    ['a version of its own', { key: 'a', headers: { 'millrace-version': '7' } }, /by the broker/],
+    ['an expectation that is none', { key: 'a', expect: '-1' }, /any, none, exists or a version/],
+  ] as const) {
+    it(`refuses a record with ${what}, and names it`, async (t) => {
+      const { send, versions } = await store(t)
+
+      const answer = await send([{ key: 'b' }, sent])
+
+      assert.equal(answer.errorCode, ErrorCode.INVALID_RECORD)
+      assert.match(answer.errorMessage ?? '', reason)
+      assert.equal(answer.recordErrors[0]?.batchIndex, 1)
+      assert.deepEqual(await versions(), [])
+    })
+  }
+
+  for (const compression of ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const) {
+    it(`keeps producer, sequence, times and the codec ${compression} of a batch`, async (t) => {
+      const { client, send, versions } = await store(t)
+      const producer = { producerId: 7, producerEpoch: 3, baseSequence: 0 }
+
+      const first = await send([{ key: 'a' }, { key: 'a' }], { ...producer, compression })
+      const again = await send([{ key: 'a' }, { key: 'a' }], { ...producer, compression })
+
+      assert.deepEqual([first.baseOffset, again.baseOffset], [0, 0])
+      assert.deepEqual(await versions(), ['a:0', 'a:1'])
+      const { records } = await fetchFrom(client, 'orders')
+      const kept = readBatchHeader(records!, 0)
+      assert.equal(kept.compression, compression)
+      assert.equal(kept.producerId, 7)
+      assert.equal(kept.producerEpoch, 3)
+      assert.equal(kept.baseSequence, 0)
+      assert.equal(kept.maxTimestamp, 1_700_000_000_000)
+    })
+  }
+
+  it('answers events that are there already as it did the first time', async (t) => {
+    const { send, versions } = await store(t)
+    const events = [
+      { key: 'a', expect: 'none', id: '1' },
+      { key: 'a', id: '2' },
+    ]
+    await send([{ key: 'z' }])
+    const first = await send(events)
+    await send([{ key: 'a', id: '3' }])
+
+    const again = await send(events)
+
+    assert.equal(again.errorCode, ErrorCode.NONE)
+    assert.equal(again.baseOffset, first.baseOffset)
+    assert.deepEqual(await versions(), ['z:0', 'a:0', 'a:1', 'a:2'])
+  })
+
+  it('refuses a batch of which only some events are there', async (t) => {
+    const { send, versions } = await store(t)
+    await send([{ key: 'a', id: '1' }])
+
+    const answer = await send([
+      { key: 'a', id: '1' },
+      { key: 'a', id: '2' },
+    ])
+
+    assert.equal(answer.errorCode, ErrorCode.INVALID_RECORD)
+    assert.match(answer.errorMessage ?? '', /already, as version 0/)
+    assert.deepEqual(await versions(), ['a:0'])
+  })
+
+  it('goes on with the sequence of a producer whose events were there already', async (t) => {
+    const { send, versions } = await store(t)
+    const producer = { producerId: 7, producerEpoch: 0 }
+    await send([{ key: 'a', id: '1' }], { ...producer, baseSequence: 0 })
+
+    const known = await send([{ key: 'a', id: '1' }], { ...producer, baseSequence: 1 })
+    const next = await send([{ key: 'a', id: '2' }], { ...producer, baseSequence: 2 })
+
+    assert.deepEqual([known.errorCode, known.baseOffset], [ErrorCode.NONE, 0])
+    assert.equal(next.errorCode, ErrorCode.NONE)
+    assert.deepEqual(await versions(), ['a:0', 'a:1'])
+  })
+
+  it('leaves the bytes of an ordinary topic alone', async (t) => {
+    const { client } = await store(t)
+    await makeTopic(client, 'plain')
+    const sent = batch([{ key: 'a', expect: '7', headers: { 'millrace-version': '3' } }])
+
+    const answer = await produceTo(client, 'plain', Buffer.from(sent))
+
+    assert.equal(answer.errorCode, ErrorCode.NONE)
+    const { records } = await fetchFrom(client, 'plain')
+    assert.deepEqual(records?.subarray(21), sent.subarray(21))
+  })
+})

@@ -1,0 +1,77 @@
+// All partitions of all stores of a broker, found by topic and number; makes the gates of their logs.
+// Invariant: a partition is here as long as its log is open, and saves its index before that closes.
+
+import type { LogHost } from '../log/group-commit.ts'
+import { INDEX_FOLDER, IndexFiles, removeIndexes } from './index-files.ts'
+import { StorePartition } from './store-partition.ts'
+
+export interface StoresOptions {
+  readonly host: LogHost
+  readonly onFailed: (place: StorePlace, reason: unknown) => void
+  readonly onReplayed: (place: StorePlace, facts: ReplayFacts) => void
+}
+
+export interface StorePlace {
+  readonly topic: string
+  readonly topicId: string
+  readonly partition: number
+}
+
+export interface ReplayFacts {
+  readonly records: number
+  readonly ms: number
+  readonly fromCheckpoint: boolean
+}
+
+export class Stores {
+  readonly #options: StoresOptions
+  readonly #partitions = new Map<string, StorePartition>()
+
+  constructor(options: StoresOptions) {
+    this.#options = options
+  }
+
+  /** Removes what deleted topics have left. */
+  async tidy(isKept: (topicId: string) => boolean): Promise<void> {
+    await removeIndexes(this.#options.host.disk, isKept)
+  }
+
+  gateFor(place: StorePlace): StorePartition {
+    const { host, onFailed, onReplayed } = this.#options
+    const { topicId, partition } = place
+    const opened = new StorePartition({
+      files: new IndexFiles({ host, topicId, partition }),
+      onFailed: (reason) => onFailed(place, reason),
+      onReplayed: (facts) => onReplayed(place, facts),
+    })
+    this.#partitions.set(keyOf(topicId, partition), opened)
+    return opened
+  }
+
+  get(topicId: string, partition: number): StorePartition | undefined {
+    return this.#partitions.get(keyOf(topicId, partition))
+  }
+
+  /** Its log is about to be closed. */
+  async closing(
+    topicId: string,
+    partition: number,
+    { isGone }: { isGone: boolean },
+  ): Promise<void> {
+    const key = keyOf(topicId, partition)
+    const opened = this.#partitions.get(key)
+    if (opened === undefined) return
+    this.#partitions.delete(key)
+    if (!isGone) {
+      await opened.close()
+      return
+    }
+    const { disk } = this.#options.host
+    const names = await disk.list(INDEX_FOLDER)
+    for (const name of names) if (name.startsWith(key)) await disk.remove(`${INDEX_FOLDER}/${name}`)
+  }
+}
+
+function keyOf(topicId: string, partition: number): string {
+  return `${topicId}-${partition}`
+}
