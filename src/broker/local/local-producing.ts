@@ -89,6 +89,7 @@ export class LocalProducing {
     const request = { log, records, acks: -1, timeoutMs, transaction } as const
     const outcome = await appendProduced(request, this.#broker)
     if (outcome.kind === 'refused') return refusal(outcome.errorCode, outcome.message)
+    if (outcome.kind === 'appended') this.#broker.metrics.appended(topic, records.length)
     return { kind: 'written', baseOffset: outcome.baseOffset }
   }
 

@@ -469,9 +469,8 @@ export class PartitionLog {
       const judge = (place: AppendPlace) => gate.judge({ bytes, header }, place)
       return this.#acceptBuilt(judge, request, { header, bytes, producerBefore })
     }
-    const nowMs = this.#host.clock.nowMs()
     gate?.accepted(header, bytes, this.#logEndOffset)
-    return this.#accept(bytes, header, { ...request, nowMs, producerBefore })
+    return this.#accept(bytes, header, request, producerBefore)
   }
 
   #refuseFull(request: AppendRequest): Promise<Refusal> | undefined {
@@ -511,25 +510,22 @@ export class PartitionLog {
       this.#gate?.refusedFrom(baseOffset)
       return Promise.resolve(misfit)
     }
-    return this.#accept(bytes, header, {
-      ...request,
-      nowMs,
-      producerBefore: sent?.producerBefore,
-    })
+    return this.#accept(bytes, header, request, sent?.producerBefore)
   }
 
   #accept(
     batch: Buffer,
     header: BatchHeader,
-    request: AppendRequest & { nowMs: number; producerBefore: ProducerEntry | undefined },
+    { acks, timeoutMs }: AppendRequest,
+    producerBefore: ProducerEntry | undefined,
   ): Promise<AppendOutcome> {
     const baseOffset = this.#logEndOffset
     const lastOffset = baseOffset + header.lastOffsetDelta
     const isStamped = this.#config.messageTimestampType === 'LogAppendTime'
-    const maxTimestamp = isStamped ? request.nowMs : header.maxTimestamp
+    const maxTimestamp = isStamped ? this.#host.clock.nowMs() : header.maxTimestamp
     writeBaseOffset(batch, 0, baseOffset)
     writePartitionLeaderEpoch(batch, 0, this.#leaderEpoch)
-    if (isStamped) writeLogAppendTime(batch, 0, request.nowMs)
+    if (isStamped) writeLogAppendTime(batch, 0, maxTimestamp)
 
     const place = { baseOffset, timestamp: maxTimestamp }
     const completed = this.#producers?.learn(header, batch, place)
@@ -542,19 +538,19 @@ export class PartitionLog {
       baseOffset,
       lastOffset,
       maxTimestamp,
-      acks: request.acks,
+      acks,
       abortedTransaction: completed?.isAbort === true ? completed : undefined,
       outcome: {
         kind: 'appended',
         baseOffset,
         lastOffset,
-        logAppendTimeMs: isStamped ? request.nowMs : -1,
+        logAppendTimeMs: isStamped ? maxTimestamp : -1,
         logStartOffset: this.#logStartOffset,
       },
       resolve,
-      deadlineMs: this.#deadline(request.timeoutMs),
+      deadlineMs: this.#deadline(timeoutMs),
       producerId: header.producerId,
-      producerBefore: request.producerBefore,
+      producerBefore,
       completed,
       isAnswered: false,
     }

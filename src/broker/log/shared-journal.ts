@@ -72,12 +72,18 @@ export class SharedJournal {
   async cover(group: readonly LogWriter[]): Promise<Journaled | undefined> {
     const { journal } = this.#options
     const incomplete = group.filter((writer) => !writer.hasUncoveredBytes)
-    await eachLimited(incomplete, PARALLEL_READS, (writer) =>
-      loadOrFail(writer, this.#options.timers),
-    )
-    const estimate = entriesOf(group).totalBytes
-    if (!(await this.#makeRoom(estimate))) return undefined
-    const { entries, writers, uncovered, totalBytes } = entriesOf(group)
+    if (incomplete.length > 0) {
+      await eachLimited(incomplete, PARALLEL_READS, (writer) =>
+        loadOrFail(writer, this.#options.timers),
+      )
+    }
+    let found = entriesOf(group)
+    if (!journal.hasBegun || !journal.fits(found.totalBytes)) {
+      if (!(await this.#makeRoom(found.totalBytes))) return undefined
+      // A sync may have covered some of it meanwhile.
+      found = entriesOf(group)
+    }
+    const { entries, writers, uncovered, totalBytes } = found
     const ends = new Map<LogWriter, number>()
     for (const writer of group) ends.set(writer, writer.journaledEndOffset)
     const isToBeWritten = totalBytes > COPIED_GROUP_BYTES
@@ -168,7 +174,6 @@ export class SharedJournal {
    */
   async #makeRoom(bytes: number): Promise<boolean> {
     const { journal, faults, clock, isOutOfSpace } = this.#options
-    if (journal.hasBegun && journal.fits(bytes)) return true
     // Who goes without the journal now may have entries in it.
     if (journal.hasBegun) await journal.sync()
     if (!journal.canHold(bytes)) return false

@@ -103,15 +103,17 @@ export function defineHandler<Req extends Fields, Res extends Fields>(
   handle: (request: Infer<Req>, context: HandlerContext) => Response<Res> | Promise<Response<Res>>,
   { afterBug, mayOverlap = false }: HandlerOptions<Req, Res> = {},
 ): Handler {
-  const handleSafely = async (request: Infer<Req>, context: HandlerContext) => {
-    try {
-      return await handle(request, context)
-    } catch (error) {
-      if (afterBug === undefined) throw error
-      context.broker.log.error('bug', { api: api.name, error: describeError(error) })
-      return afterBug(ErrorCode.UNKNOWN_SERVER_ERROR, request)
-    }
-  }
+  const handleSafely =
+    afterBug === undefined
+      ? handle
+      : async (request: Infer<Req>, context: HandlerContext) => {
+          try {
+            return await handle(request, context)
+          } catch (error) {
+            context.broker.log.error('bug', { api: api.name, error: describeError(error) })
+            return afterBug(ErrorCode.UNKNOWN_SERVER_ERROR, request)
+          }
+        }
   const errorPlaces = errorPlacesOf(api.response.fields)
   return {
     api,

@@ -27,7 +27,7 @@ export interface ProducedBatch {
 /** The log judges it before this returns, so that batches keep the order of the calls. */
 export async function appendProduced(
   { log, records, acks, timeoutMs, transaction }: ProducedBatch,
-  broker: Pick<BrokerServices, 'log' | 'metrics'>,
+  broker: Pick<BrokerServices, 'log'>,
 ): Promise<AppendOutcome> {
   if (isInternalTopic(log.topic)) return refuse(ErrorCode.INVALID_TOPIC_EXCEPTION)
   // One node holds every partition: more than one replica in sync can never be had.
@@ -40,30 +40,19 @@ export async function appendProduced(
   try {
     const request = { acks, origin: 'client', timeoutMs } as const
     if (transaction === undefined || !isTransactional(records)) {
-      return counted(await log.append(records, request), log.topic, records, broker)
+      return await log.append(records, request)
     }
     if (transaction.errorCode !== ErrorCode.NONE) return refuse(transaction.errorCode)
     const batch = { topic: log.topic, partition: log.partition, records }
-    const outcome = await log.append(records, {
+    return await log.append(records, {
       ...request,
       isTransactionsV2: transaction.produce.hasEpochPerTransaction,
       transactionCheck: () => transaction.produce.check(batch),
     })
-    return counted(outcome, log.topic, records, broker)
   } catch (error) {
     broker.log.error('bug', { where: 'append', error: describeError(error) })
     return refuse(ErrorCode.UNKNOWN_SERVER_ERROR)
   }
-}
-
-function counted(
-  outcome: AppendOutcome,
-  topic: string,
-  { length }: Buffer,
-  { metrics }: Pick<BrokerServices, 'metrics'>,
-): AppendOutcome {
-  if (outcome.kind === 'appended') metrics.appended(topic, length)
-  return outcome
 }
 
 function refuse(errorCode: ErrorCode, message?: string): AppendOutcome {

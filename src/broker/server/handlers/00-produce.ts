@@ -48,24 +48,15 @@ async function handle(request: ProduceRequest, context: HandlerContext) {
     transactionalId !== null && !mayTransact(transactionalId, request, context)
   const transaction =
     transactionalId === null || isForeignTransaction ? undefined : await begin(request, context)
+  const produced = { request, transaction }
   const responses = await Promise.all(
-    request.topicData.map(async (topic) => {
+    request.topicData.map((topic) => {
       const forbidden = isForeignTransaction
         ? FOREIGN_TRANSACTION
         : explainForbidden(topic, context)
-      return {
-        name: topic.name,
-        topicId: topic.topicId,
-        partitionResponses: await Promise.all(
-          topic.partitionData.map(async (data) => {
-            const produced = { request, transaction }
-            return toResponse(
-              data.index,
-              forbidden ?? (await append(topic, data, produced, context)),
-            )
-          }),
-        ),
-      }
+      return forbidden === undefined
+        ? produceTo(topic, produced, context)
+        : refuseAll(topic, forbidden)
     }),
   )
   const failure = firstFailure(responses)
@@ -74,6 +65,25 @@ async function handle(request: ProduceRequest, context: HandlerContext) {
   if (request.acks !== 0) return { responses, throttleTimeMs: 0 }
   if (failure === undefined) return NO_ANSWER
   return disconnect(`produce with acks=0 failed: ${errorName(failure)}`)
+}
+
+/** Every batch is handed to its log before the first one is waited for. */
+async function produceTo(topic: TopicData, produced: Produced, context: HandlerContext) {
+  const { name, topicId, partitionData } = topic
+  const outcomes = await Promise.all(
+    partitionData.map((data) => append(topic, data, produced, context)),
+  )
+  countAppended(topic, outcomes, context)
+  const partitionResponses = partitionData.map(({ index }, at) => toResponse(index, outcomes[at]!))
+  return { name, topicId, partitionResponses }
+}
+
+function refuseAll({ name, topicId, partitionData }: TopicData, refusal: Refusal) {
+  return {
+    name,
+    topicId,
+    partitionResponses: partitionData.map(({ index }) => toResponse(index, refusal)),
+  }
 }
 
 const FOREIGN_TRANSACTION = refuse(ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
@@ -144,6 +154,19 @@ function append(
     return refuse(ErrorCode.UNSUPPORTED_COMPRESSION_TYPE)
   }
   return appendProduced({ log, records, acks, timeoutMs, transaction }, context.broker)
+}
+
+function countAppended(
+  topic: TopicData,
+  outcomes: readonly AppendOutcome[],
+  context: HandlerContext,
+): void {
+  const name = nameOf(topic, context)
+  let bytes = 0
+  for (const [at, { records }] of topic.partitionData.entries()) {
+    if (outcomes[at]!.kind === 'appended') bytes += records?.length ?? 0
+  }
+  if (bytes > 0 && name !== undefined) context.broker.metrics.appended(name, bytes)
 }
 
 function findLog(topic: TopicData, index: number, context: HandlerContext) {
