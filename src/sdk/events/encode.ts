@@ -104,8 +104,6 @@ export class EventEncoder {
     const fixed = this.#fixedOf(event)
     const idBytes = Buffer.from(id)
     const headers: Header[] = [
-      fixed.type,
-      fixed.schema,
       SPEC_VERSION,
       CONTENT_TYPE,
       this.#source,
@@ -120,6 +118,8 @@ export class EventEncoder {
     add(headers, HEADER.traceparent, traceparent)
     add(headers, HEADER.tracestate, tracestate)
     this.#addMetadata(headers, context.metadata)
+    // Last, because that is where a reader begins to look for them.
+    headers.push(fixed.schema, fixed.type)
     return headers
   }
 
