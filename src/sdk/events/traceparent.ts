@@ -32,7 +32,7 @@ export function parseTraceparent(text: string): TraceContext | undefined {
   }
 }
 
-function isTraceparent(text: string): boolean {
+export function isTraceparent(text: string): boolean {
   const isRead = text.startsWith('00') ? VERSION_0.test(text) : LATER.test(text)
   if (!isRead || text.startsWith('ff')) return false
   return !text.startsWith(NO_TRACE, 3) && !text.startsWith(NO_SPAN, 36)
