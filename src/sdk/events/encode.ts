@@ -13,7 +13,13 @@ import type { Owner } from './owners.ts'
 import type { Header, OutgoingRecord } from './record.ts'
 import { validate } from './schema.ts'
 import type { Topic } from './topic.ts'
-import { traceparentFor } from './traceparent.ts'
+import { isTraceparent, traceparentFor } from './traceparent.ts'
+
+/** As the headers of W3C Trace Context. */
+interface Trace {
+  readonly traceparent: string
+  readonly tracestate?: string | undefined
+}
 
 export interface EncodeOptions {
   /** Undefined: a new one. The same id again is the same event. */
@@ -24,9 +30,7 @@ export interface EncodeOptions {
   /** What the event comes of; undefined: what `currentContext` says. */
   readonly context?: EventContext | undefined
   /** Of the span that sends it, when a tracer records one. */
-  readonly trace?:
-    | { readonly traceparent: string; readonly tracestate?: string | undefined }
-    | undefined
+  readonly trace?: Trace | undefined
 }
 
 export interface EncodedEvent {
@@ -104,8 +108,6 @@ export class EventEncoder {
     const fixed = this.#fixedOf(event)
     const idBytes = Buffer.from(id)
     const headers: Header[] = [
-      fixed.type,
-      fixed.schema,
       SPEC_VERSION,
       CONTENT_TYPE,
       this.#source,
@@ -115,11 +117,12 @@ export class EventEncoder {
     ]
     add(headers, HEADER.causationId, context.causationId)
     add(headers, HEADER.subject, options.subject)
-    const tracestate = (options.trace ?? context).tracestate
-    const traceparent = options.trace?.traceparent ?? traceparentFor(id, context.traceparent)
+    const { traceparent, tracestate } = options.trace ?? traceFor(id, context)
     add(headers, HEADER.traceparent, traceparent)
     add(headers, HEADER.tracestate, tracestate)
     this.#addMetadata(headers, context.metadata)
+    // Last, because that is where a reader begins to look for them.
+    headers.push(fixed.schema, fixed.type)
     return headers
   }
 
@@ -167,6 +170,14 @@ function idOf({ id }: EncodeOptions): string | undefined {
   throw new DefinitionError(
     'The id of an event cannot be empty: leave it out, and it is given one.',
   )
+}
+
+function traceFor(id: string, { traceparent, tracestate }: EventContext): Trace {
+  const own = traceparentFor(id, traceparent)
+  if (tracestate === undefined) return { traceparent: own }
+  // The state is of the trace that it came with: a trace that begins anew has none.
+  const isContinued = traceparent !== undefined && isTraceparent(traceparent)
+  return { traceparent: own, tracestate: isContinued ? tracestate : undefined }
 }
 
 function add(headers: Header[], name: string, text: string | undefined): void {

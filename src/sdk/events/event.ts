@@ -65,20 +65,32 @@ export function event<const Type extends string, S extends Schema>(
   type: Type,
   schema: S,
 ): EventDefinition<Type, InputOf<S>, OutputOf<S>>
-export function event(type: string, schema?: Schema | Versions<unknown, unknown>): EventFacts {
+export function event(
+  type: string,
+  ...given: [] | [schema: Schema | Versions<unknown, unknown>]
+): EventFacts {
   checkType(type)
-  const list = schema === undefined ? [] : (isVersions(schema) ? schema : versions(schema)).list
-  const facts: EventFacts = {
-    type,
-    versions: Object.freeze(
-      list.map((version) =>
-        Object.freeze({ ...version, jsonSchema: jsonSchemaOf(type, version.schema) }),
-      ),
-    ),
-  }
+  const list = given.length === 0 ? [] : versionsOf(type, given[0])
   const make = (data: unknown = {}): Message => ({ type, data })
   Object.defineProperty(make, 'name', { value: type })
+  const facts: EventFacts = { type, versions: Object.freeze(list) }
   return Object.freeze(Object.assign(make, facts))
+}
+
+function versionsOf(
+  type: string,
+  schema: Schema | Versions<unknown, unknown>,
+): readonly EventVersion[] {
+  // Of a module that is still being loaded: taken for none, it would make an event without data.
+  if (schema === undefined || schema === null) {
+    throw new DefinitionError(
+      `The schema of ${type} is ${schema}: do two modules import each other?`,
+    )
+  }
+  const { list } = isVersions(schema) ? schema : versions(schema)
+  return list.map((version) =>
+    Object.freeze({ ...version, jsonSchema: jsonSchemaOf(type, version.schema) }),
+  )
 }
 
 function isVersions(

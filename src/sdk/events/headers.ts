@@ -98,9 +98,6 @@ export function headerTextOf(headers: readonly Header[], name: string): string |
 
 /** As UTF-8; what is not is replaced by U+FFFD. */
 export function textOf(bytes: Uint8Array): string {
-  return asBuffer(bytes).toString('utf8')
-}
-
-export function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+  if (bytes instanceof Buffer) return bytes.toString()
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString()
 }

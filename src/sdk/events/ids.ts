@@ -32,7 +32,7 @@ export class EventIds {
   }
 
   next(): string {
-    const nowMs = this.#clock.nowMs()
+    const nowMs = Math.max(0, this.#clock.nowMs())
     if (nowMs > this.#lastMs) this.#begin(nowMs)
     else if (++this.#counter === COUNTER_END) this.#begin(this.#lastMs + 1)
     const at = this.#take(RANDOM_BYTES)

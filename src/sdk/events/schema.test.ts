@@ -80,10 +80,12 @@ describe('a schema that is refused when the event is defined', () => {
     assert.match(error.message, /toStandardJsonSchema\(\) of @valibot\/to-json-schema/)
   })
 
-  it('something that is no schema', () => {
+  it('something that is no schema, or not yet one', () => {
     const error = definitionError(() => event('shop.OrderPlaced', {} as never))
+    const early = definitionError(() => event('shop.OrderPlaced', undefined as never))
 
     assert.match(error.message, /zod, valibot, arktype/)
+    assert.match(early.message, /is undefined: do two modules import each other\?/)
   })
 
   it('any of several versions, named like the event', () => {

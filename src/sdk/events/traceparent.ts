@@ -14,18 +14,32 @@ export interface TraceContext {
   readonly flags: number
 }
 
-const SAMPLED = 1
-const PATTERN = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/
+const SAMPLED = '01'
+const VERSION_0 = /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/
+/** A later version may say more after the fields that are known. */
+const LATER = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(-|$)/
+const NO_TRACE = '0'.repeat(32)
+const NO_SPAN = '0'.repeat(16)
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 
 /** Undefined when it is none: the trace then begins anew (section 4.3). */
 export function parseTraceparent(text: string): TraceContext | undefined {
-  const match = PATTERN.exec(text)
-  if (match === null) return undefined
-  const [, version = '', traceId = '', spanId = '', flags = '', rest] = match
-  if (version === 'ff' || (version === '00' && rest !== undefined)) return undefined
-  if (/^0+$/.test(traceId) || /^0+$/.test(spanId)) return undefined
-  return { traceId, spanId, flags: Number.parseInt(flags, 16) }
+  if (!isTraceparent(text)) return undefined
+  return {
+    traceId: traceIdOf(text),
+    spanId: text.slice(36, 52),
+    flags: Number.parseInt(text.slice(53, 55), 16),
+  }
+}
+
+export function isTraceparent(text: string): boolean {
+  const isRead = text.startsWith('00') ? VERSION_0.test(text) : LATER.test(text)
+  if (!isRead || text.startsWith('ff')) return false
+  return !text.startsWith(NO_TRACE, 3) && !text.startsWith(NO_SPAN, 36)
+}
+
+function traceIdOf(traceparent: string): string {
+  return traceparent.slice(3, 35)
 }
 
 export function formatTraceparent({ traceId, spanId, flags }: TraceContext): string {
@@ -37,11 +51,16 @@ export function formatTraceparent({ traceId, spanId, flags }: TraceContext): str
  * @param cause that of what the event came of; undefined, or none: a new trace, named after the event
  */
 export function traceparentFor(id: string, cause: string | undefined): string {
-  const hex = UUID.test(id) ? id.replaceAll('-', '') : hash('sha256', id, 'hex').slice(0, 32)
+  const isUuid = UUID.test(id)
+  const hex = isUuid ? '' : hash('sha256', id, 'hex')
   // The last 8 bytes of a UUID begin with its variant: never all zero.
-  const spanId = hex.slice(16)
-  const parent = cause === undefined ? undefined : parseTraceparent(cause)
-  if (parent !== undefined) return formatTraceparent({ ...parent, spanId })
+  const spanId = isUuid ? id.slice(19, 23) + id.slice(24) : hex.slice(16, 32)
+  if (cause !== undefined && isTraceparent(cause)) {
+    return `00-${traceIdOf(cause)}-${spanId}-${cause.slice(53, 55)}`
+  }
+  const traceId = isUuid
+    ? id.slice(0, 8) + id.slice(9, 13) + id.slice(14, 18) + spanId
+    : hex.slice(0, 32)
   // Sampled: a receiver that follows the flag would otherwise drop what it records by default.
-  return formatTraceparent({ traceId: hex, spanId, flags: SAMPLED })
+  return `00-${traceId}-${spanId}-${SAMPLED}`
 }
