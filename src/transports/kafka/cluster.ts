@@ -5,6 +5,7 @@
 // Invariant: after `close` no connection is left and none is made.
 
 import { type API, Connection, type ConnectionOptions } from '@platformatic/kafka'
+import { TransportClosedError } from '../../sdk/transport/errors.ts'
 import type { World } from '../../sdk/transport/transport.ts'
 import { apis, newGroupApis } from './apis.ts'
 import { answered, Code, isConnectionTrouble, KafkaError, reasonOf, refusal } from './errors.ts'
@@ -68,6 +69,11 @@ export class Cluster {
     return this.#isClosed
   }
 
+  /** @throws TransportClosedError */
+  expectOpen(): void {
+    if (this.#isClosed) throw new TransportClosedError()
+  }
+
   /** Of the protocol of KIP-848. */
   get hasNewGroups(): boolean {
     return this.#hasNewGroups
@@ -127,6 +133,13 @@ export class Cluster {
       if (!`${key} `.includes(` ${purpose} `)) continue
       this.#lines.delete(key)
       await connection.then(closed, () => undefined)
+    }
+  }
+
+  /** @internal */
+  async breakConnections(): Promise<void> {
+    for (const { connection } of this.#lines.values()) {
+      await connection.then(({ socket }) => socket.destroy(), () => undefined)
     }
   }
 
@@ -232,13 +245,15 @@ export class Cluster {
     signal?: AbortSignal,
   ): Promise<T> {
     for (let failures = 0; ; failures += 1) {
+      this.expectOpen()
       try {
         return await attempt()
       } catch (error) {
         const cause = this.#explained(what, error)
         const pauseMs = this.backoffMs(failures)
         const isLate = this.world.clock.monotonicMs() + pauseMs >= deadlineMs
-        if (!cause.retriable || isLate || this.#isClosed || signal?.aborted === true) throw cause
+        this.expectOpen()
+        if (!cause.retriable || isLate || signal?.aborted === true) throw cause
         await waitFor(this.world.timers, pauseMs, signal)
       }
     }
@@ -287,9 +302,7 @@ export class Cluster {
   }
 
   #line(key: string, address: Address, timeoutMs?: number): Promise<Connection> {
-    if (this.#isClosed) {
-      return Promise.reject(new KafkaError('The connection to Kafka was closed.'))
-    }
+    if (this.#isClosed) return Promise.reject(new TransportClosedError())
     const existing = this.#lines.get(key)
     if (existing !== undefined) return existing.connection
     const connection = new Connection(this.options.clientId, {

@@ -3,7 +3,7 @@
 // Invariants: nothing is committed for a partition that is not held, whatever the coordinator would
 // say; nothing of a partition is read after it was revoked or lost, and nothing before it was assigned.
 
-import { FencedMemberError } from '../../sdk/transport/errors.ts'
+import { FencedMemberError, OffsetMetadataTooLargeError } from '../../sdk/transport/errors.ts'
 import type {
   FetchedPartition,
   GroupMember,
@@ -42,6 +42,8 @@ export type CommitTopics = {
 }[]
 
 const NO_LEADER_EPOCH = -1
+/** What brokers allow unless told otherwise (`offset.metadata.max.bytes`). */
+const MAX_METADATA_BYTES = 4096
 const RENEWAL_WAIT_MS = 200
 
 export class KafkaGroupMember implements GroupMember {
@@ -59,6 +61,7 @@ export class KafkaGroupMember implements GroupMember {
   readonly #sizes = new Map<string, number>()
   #failure: Error | undefined
   #leaving: Promise<void> | undefined
+  #hasLeft = false
 
   constructor(
     cluster: Cluster,
@@ -82,7 +85,9 @@ export class KafkaGroupMember implements GroupMember {
       purpose: this.#purpose,
       onOutOfRange: (holding) => void this.#findAnew(holding),
       onFailed: (error) => this.#fail(error),
-      onTrouble: (message, cause) => settings.onWarning(message, cause),
+      onTrouble: (message, cause) => {
+        if (!this.#ending.signal.aborted) settings.onWarning(message, cause)
+      },
     })
     this.#membership = membershipFor(this.#host())
   }
@@ -94,7 +99,7 @@ export class KafkaGroupMember implements GroupMember {
   poll(request: { maxBytes: number; signal: AbortSignal }): Promise<readonly FetchedPartition[]> {
     return this.#poller.poll(request, () => {
       if (this.#failure !== undefined) throw this.#failure
-      if (this.#leaving !== undefined) throw this.#gone()
+      if (this.#hasLeft) throw new FencedMemberError(this.group)
     })
   }
 
@@ -145,6 +150,8 @@ export class KafkaGroupMember implements GroupMember {
     what: string,
     send: (identity: GroupIdentity, topics: CommitTopics) => Promise<readonly number[]>,
   ): Promise<void> {
+    this.#cluster.expectOpen()
+    for (const { metadata } of offsets) this.#expectRoomFor(metadata)
     const topics = commitTopics(offsets)
     const deadlineMs = this.#deadline()
     await this.#cluster.persist(what, deadlineMs, async () => {
@@ -173,8 +180,13 @@ export class KafkaGroupMember implements GroupMember {
   }
 
   async #leave(): Promise<void> {
-    this.#bell.ring()
-    await this.#revoke(this.#holdings.all)
+    const over = new AbortController()
+    const { rebalanceTimeoutMs } = this.#settings
+    await Promise.race([
+      this.#revoke(this.#holdings.all).finally(() => over.abort()),
+      waitFor(this.#cluster.world.timers, rebalanceTimeoutMs, over.signal),
+    ])
+    over.abort()
     await this.#end()
   }
 
@@ -182,6 +194,8 @@ export class KafkaGroupMember implements GroupMember {
     this.#ending.abort()
     await this.#membership.leave()
     await this.#cluster.hangUp(this.#purpose)
+    this.#hasLeft = true
+    this.#bell.ring()
   }
 
   #host(): Host {
@@ -239,18 +253,10 @@ export class KafkaGroupMember implements GroupMember {
     const places = leaving
       .filter(({ isAnnounced }) => isAnnounced)
       .map(({ topic, partition }) => ({ topic, partition }))
-    const over = new AbortController()
     try {
-      const onRevoked = async () => {
-        if (places.length > 0) await this.#options.onRevoked(places)
-      }
-      const given = onRevoked().finally(() => over.abort())
-      await Promise.race([
-        given,
-        waitFor(this.#cluster.world.timers, this.#settings.rebalanceTimeoutMs, over.signal),
-      ])
+      if (places.length > 0) await this.#options.onRevoked(places)
     } catch (error) {
-      this.#settings.onWarning(`Giving up partitions of group ${this.group} failed.`, error)
+      this.#fail(error)
     }
     this.#holdings.drop(leaving.filter((holding) => this.#holdings.isHeld(holding)))
   }
@@ -334,8 +340,14 @@ export class KafkaGroupMember implements GroupMember {
     return false
   }
 
-  #gone(): KafkaError {
-    return new KafkaError(`This member has left group ${this.group}.`)
+  #expectRoomFor(metadata: string): void {
+    const bytes = Buffer.byteLength(metadata)
+    if (bytes <= MAX_METADATA_BYTES) return
+    throw new OffsetMetadataTooLargeError({
+      group: this.group,
+      bytes,
+      maxBytes: MAX_METADATA_BYTES,
+    })
   }
 
   #deadline(): number {

@@ -14,7 +14,7 @@ import { Cluster } from './cluster.ts'
 import { KafkaError } from './errors.ts'
 import { KafkaGroupMember } from './group-member.ts'
 import { type CheckedOptions, checkOptions, type KafkaOptions } from './kafka-options.ts'
-import { expectTopics, NewMembership } from './new-membership.ts'
+import { NewMembership } from './new-membership.ts'
 import { idempotentProducer } from './producer.ts'
 import { topicReader } from './topic-reader.ts'
 import { KafkaTransactionalProducer } from './transactional-producer.ts'
@@ -52,7 +52,7 @@ async function openTransport(checked: CheckedOptions, how: OpenOptions): Promise
   }
 }
 
-class KafkaTransport implements Transport {
+export class KafkaTransport implements Transport {
   readonly name = 'kafka'
   readonly capabilities = capabilities
   readonly administration
@@ -78,6 +78,7 @@ class KafkaTransport implements Transport {
   }
 
   async producer(): Promise<Producer> {
+    this.#cluster.expectOpen()
     return this.#keep(idempotentProducer(this.#cluster, this.#checked))
   }
 
@@ -91,7 +92,7 @@ class KafkaTransport implements Transport {
   }
 
   async join(options: JoinOptions): Promise<GroupMember> {
-    await expectTopics(this.#cluster, options.topics)
+    await this.#lookFor(options)
     const protocol = this.#protocol()
     const timeouts = {
       sessionTimeoutMs: options.sessionTimeoutMs ?? DEFAULT_SESSION_TIMEOUT_MS,
@@ -127,6 +128,18 @@ class KafkaTransport implements Transport {
     return this.close()
   }
 
+  /** @internal For tests: as if the process had ended. Nobody is told anything. */
+  async abandon(): Promise<void> {
+    this.#closing = Promise.resolve()
+    await this.#cluster.close()
+    this.#letGo()
+  }
+
+  /** @internal For tests: in the middle of what they carry. */
+  breakConnections(): Promise<void> {
+    return this.#cluster.breakConnections()
+  }
+
   async #close(): Promise<void> {
     try {
       await Promise.all(this.#opened.map((each) => each[Symbol.asyncDispose]()))
@@ -139,6 +152,17 @@ class KafkaTransport implements Transport {
   #keep<T extends AsyncDisposable>(opened: T): T {
     this.#opened.push(opened)
     return opened
+  }
+
+  /** A topic that does not exist yet is taken up once it does; one that is misspelled never is. */
+  async #lookFor({ group, topics }: JoinOptions): Promise<void> {
+    const deadlineMs = this.world.clock.monotonicMs() + this.#checked.requestTimeoutMs
+    await this.#cluster.persist('Looking for topics', deadlineMs, () =>
+      this.#cluster.refresh(topics),
+    )
+    const missing = topics.find((topic) => this.#cluster.topic(topic) === undefined)
+    if (missing === undefined) return
+    this.#how.onWarning(`Group ${group} waits for topic ${missing}, which does not exist.`)
   }
 
   #protocol(): 'consumer' | 'classic' {

@@ -23,7 +23,7 @@ export interface Host {
    * @returns whether it holds them
    */
   assign(partitions: readonly TopicPartition[], isWanted: () => boolean): Promise<boolean>
-  /** Resolves when they have been given up, or the time for it is over. */
+  /** Resolves when they have been given up; how long that may take, the coordinator watches. */
   revoke(partitions: readonly TopicPartition[]): Promise<void>
   loseAll(): void
   fail(error: Error): void

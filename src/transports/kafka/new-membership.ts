@@ -33,6 +33,7 @@ export class NewMembership implements Membership {
   readonly #bell: Bell
   readonly #renewal: Bell
   readonly #ending = new AbortController()
+  readonly #ended: Promise<void>
   #epoch = JOIN_EPOCH
   #intervalMs = 0
   #heardAtMs = 0
@@ -59,6 +60,9 @@ export class NewMembership implements Membership {
     this.#memberId = cluster.world.random.uuid()
     this.#bell = new Bell(cluster.world.timers)
     this.#renewal = new Bell(cluster.world.timers)
+    this.#ended = new Promise((resolve) => {
+      this.#ending.signal.addEventListener('abort', () => resolve())
+    })
   }
 
   get identity(): GroupIdentity | undefined {
@@ -86,7 +90,6 @@ export class NewMembership implements Membership {
     this.#ending.abort()
     this.#renewal.ring()
     await this.#beating
-    await this.#reconciling
     if (this.#epoch <= JOIN_EPOCH) return
     this.#epoch = LEAVE_EPOCH
     const deadlineMs = this.#cluster.world.clock.monotonicMs() + LEAVE_TIMEOUT_MS
@@ -126,7 +129,7 @@ export class NewMembership implements Membership {
         }
         failures += 1
       }
-      if (clock.monotonicMs() - this.#heardAtMs > this.#timeouts.sessionTimeoutMs) this.#lose()
+      if (clock.monotonicMs() - this.#heardAtMs > this.#timeouts.sessionTimeoutMs) await this.#lose()
     }
   }
 
@@ -141,8 +144,7 @@ export class NewMembership implements Membership {
         return true
       case Code.UNKNOWN_MEMBER_ID:
       case Code.FENCED_MEMBER_EPOCH:
-        this.#lose()
-        this.#isUrgent = true
+        await this.#lose()
         return true
       default:
         if (!isOfAnotherCoordinator(answer.errorCode)) {
@@ -216,7 +218,7 @@ export class NewMembership implements Membership {
     try {
       while (!this.#ending.signal.aborted && (await this.#reconcileOnce())) this.#beatSoon()
     } catch (error) {
-      if (this.#ending.signal.aborted) return
+      if (this.#ending.signal.aborted || this.#cluster.isClosed) return
       if (error instanceof UnknownTopicError) {
         // Deleted meanwhile, and the coordinator will say so; else it is tried at the next heartbeat.
         this.#host.warn(`Group ${this.#options.group} was given what is not there.`, error)
@@ -247,13 +249,16 @@ export class NewMembership implements Membership {
     this.#bell.ring()
   }
 
-  #lose(): void {
+  /** Resolves when the member may come back: first it gives up what it was giving up. */
+  async #lose(): Promise<void> {
     this.#stays += 1
     this.#epoch = JOIN_EPOCH
     this.#target = []
     this.#heardAtMs = this.#cluster.world.clock.monotonicMs()
     this.#host.loseAll()
     this.#renewal.ring()
+    await Promise.race([this.#reconciling, this.#ended])
+    this.#isUrgent = true
   }
 
   #refusal(
@@ -266,12 +271,4 @@ export class NewMembership implements Membership {
 
 function isRetriable(error: unknown): boolean {
   return error instanceof Error && 'retriable' in error && error.retriable === true
-}
-
-/** @throws UnknownTopicError: a name that is wrong would be read by nobody, without a word */
-export async function expectTopics(cluster: Cluster, topics: readonly string[]): Promise<void> {
-  const deadlineMs = cluster.world.clock.monotonicMs() + cluster.options.requestTimeoutMs
-  await cluster.persist('Looking for topics', deadlineMs, () => cluster.refresh(topics))
-  const missing = topics.find((topic) => cluster.topic(topic) === undefined)
-  if (missing !== undefined) throw new UnknownTopicError(missing)
 }

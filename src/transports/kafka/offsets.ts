@@ -65,7 +65,8 @@ export async function groupedByLeader<P extends TopicPartition>(
   return Map.groupBy(partitions, (each) => leaders.get(each)!)
 }
 
-function nameOf({ topic, partition }: TopicPartition, known: unknown): string {
+/** What is not there: the topic, or this partition of it. */
+export function nameOf({ topic, partition }: TopicPartition, known: unknown): string {
   return known === undefined ? topic : `${topic} with a partition ${partition}`
 }
 

@@ -6,6 +6,7 @@ import { SendError, UnknownTopicError } from '../../sdk/transport/errors.ts'
 import type { SendRequest, SentRecords } from '../../sdk/transport/producer.ts'
 import type { Cluster } from './cluster.ts'
 import { Code, isPassing, reasonOf, refusal } from './errors.ts'
+import { nameOf } from './offsets.ts'
 import { Outlet } from './outlet.ts'
 import { type BatchAnswer, PartitionLane, type ProducerIdentity } from './partition-lane.ts'
 import { type Compression, encodeBatch, stampProducer } from './record-batch.ts'
@@ -30,7 +31,7 @@ interface Obstacle {
 }
 
 /** A topic that is being made is not known everywhere at once; one that stays unknown is a mistake. */
-const UNKNOWN_TOPIC_PATIENCE_MS = 5000
+const UNKNOWN_TOPIC_PATIENCE_MS = 3000
 
 export class Sender {
   readonly #cluster: Cluster
@@ -47,6 +48,7 @@ export class Sender {
   }
 
   async send({ topic, partition, records }: SendRequest): Promise<SentRecords> {
+    this.#cluster.expectOpen()
     if (this.#isClosed) {
       throw new SendError({
         message: `Records for ${topic}-${partition} came after the producer was closed.`,
@@ -60,7 +62,12 @@ export class Sender {
     const batch = lane.add(records, this.#encode(records), this.#deadline())
     this.#bells.get(lane)!.ring()
     if (!this.#driving.has(lane)) this.#driving.set(lane, this.#drive(lane))
-    return batch.settle.promise
+    try {
+      return await batch.settle.promise
+    } catch (error) {
+      const isUnknown = error instanceof SendError && error.cause instanceof UnknownTopicError
+      throw isUnknown ? error.cause : error
+    }
   }
 
   /** Until nothing is under way. */
@@ -171,7 +178,7 @@ export class Sender {
 
   #unknown(lane: PartitionLane): Obstacle {
     const now = this.#cluster.world.clock.monotonicMs()
-    const cause = new UnknownTopicError(lane.topic)
+    const cause = new UnknownTopicError(nameOf(lane, this.#cluster.topic(lane.topic)))
     lane.unknownSinceMs ??= now
     if (now - lane.unknownSinceMs < UNKNOWN_TOPIC_PATIENCE_MS) return { cause, isFinal: false }
     lane.unknownSinceMs = undefined

@@ -77,21 +77,11 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
     return producer
   }
 
-  async transaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
-    if (this.#isClosed) throw new KafkaError(`${this.#name} was closed.`)
-    if (this.#open !== undefined) {
-      throw new KafkaError(`${this.#name} has a transaction under way: one at a time.`)
-    }
-    const open: Open = {
-      waiting: new Map(),
-      partitions: new Set(),
-      groups: new Set(),
-      failure: undefined,
-      isOver: false,
-    }
-    this.#open = open
-    const running = this.#transaction(open, work).finally(() => {
-      this.#open = undefined
+  transaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
+    const running = this.#running.then(async () => {
+      this.#cluster.expectOpen()
+      if (this.#isClosed) throw new KafkaError(`${this.#name} was closed.`)
+      return this.#transaction(newTransaction(), work)
     })
     this.#running = running.catch(() => undefined)
     return running
@@ -118,6 +108,7 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
   async #transaction<T>(open: Open, work: (transaction: Transaction) => Promise<T>): Promise<T> {
     if (this.#fenced !== undefined) throw this.#fenced
     if (this.#isStale) await this.#takeEpoch()
+    this.#open = open
     let result: T
     try {
       result = await work({
@@ -367,6 +358,16 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
 
   #note(what: string, errorCode: number): void {
     noteCode(this.#cluster, 'transaction', this.#options.transactionalId, what, errorCode)
+  }
+}
+
+function newTransaction(): Open {
+  return {
+    waiting: new Map(),
+    partitions: new Set(),
+    groups: new Set(),
+    failure: undefined,
+    isOver: false,
   }
 }
 
