@@ -102,8 +102,6 @@ export class LogWriter {
   #repair: Promise<void> | undefined
   /** Its file may hold a part of a write that failed. */
   #uncut: Segment | undefined
-  /** Was cut, and a power cut could bring back what was cut off. */
-  #cutUnsynced: Segment | undefined
   #isRollRequested = false
   #isStalled = false
   #isOffline = false
@@ -436,9 +434,6 @@ export class LogWriter {
 
   async #beginSegment(baseOffset: number): Promise<Segment> {
     const { active, folder } = this
-    // Behind a sealed segment that was synced before, nobody would look for a torn tail.
-    if (active !== undefined && active === this.#cutUnsynced) await active.sync()
-    this.#cutUnsynced = undefined
     const next = new Segment(this.#files, folder.path, baseOffset, this.#owner.nowMs())
     await folder.create()
     await next.create()
@@ -499,7 +494,8 @@ export class LogWriter {
   async #cut(segment: Segment): Promise<void> {
     await segment.file.use((file) => file.truncate(segment.sizeBytes))
     this.#uncut = undefined
-    this.#cutUnsynced = segment
+    // A power cut could bring it back, behind what was synced before, where nobody looks for it.
+    await segment.sync()
   }
 
   /** The first `count` unwritten appends stand in the segment's file now. */

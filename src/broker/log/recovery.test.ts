@@ -139,6 +139,16 @@ describe('after a power cut, a log whose segments were not all synced', () => {
     assert.equal(log.endOffset, 0)
   })
 
+  it('is rid of what a write without space left in a segment, when the next one goes on there', async () => {
+    const segments = { 0: [batch(0), batch(1).subarray(0, 50)], 1: [batch(1)] }
+    const note = noteOf(2, { 0: [batch(0)], 1: [batch(1)] })
+
+    const log = await recover({ segments, note, journal: [batch(2)] })
+
+    assert.equal(log.offlineReason, undefined)
+    assert.deepEqual(await offsetsOf(log), { 0: [0], 1: [1, 2] })
+  })
+
   it('keeps gaps below what was durable, and in a folder without notes: compaction makes them', async () => {
     const below = await recover({
       segments: { 0: [batch(0)], 3: [batch(3)] },

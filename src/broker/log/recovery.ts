@@ -258,11 +258,14 @@ class Recovery {
       offset: this.#endOffset,
       endPosition: fileBytes,
     })
-    const isLast = segment === this.#segments.at(-1)
+    // What follows may begin right here: then nothing is missing, and the end is what a write left
+    // that had no space.
+    const next = this.#segments[this.#segments.indexOf(segment) + 1]
+    const isContinued = next === undefined || next.baseOffset === this.#endOffset
     const wasDurable = this.#endOffset < this.#recoveryPoint
     // A `.swap` log was synced before it got its name: no end of it can be torn.
     const isSwap = this.#swaps.has(segment)
-    if (kind === 'corruption' || isSwap || (wasDurable && (kind === 'lost-page' || !isLast))) {
+    if (kind === 'corruption' || isSwap || (wasDurable && (kind === 'lost-page' || !isContinued))) {
       counters.corruptionsFound += 1
       this.#goOffline(
         `damaged at offset ${this.#endOffset} (${segment.file.path}, byte ${position}) with good data behind it`,
