@@ -14,8 +14,8 @@ import type {
   TopicPartition,
 } from '../../src/sdk/transport/group-member.ts'
 import type { Transport } from '../../src/sdk/transport/transport.ts'
-import type { KafkaOptions } from '../../src/transports/kafka/kafka-options.ts'
 import { kafka } from '../../src/transports/kafka/kafka.ts'
+import type { KafkaOptions } from '../../src/transports/kafka/kafka-options.ts'
 
 const PATIENCE_MS = 20_000
 

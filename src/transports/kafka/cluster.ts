@@ -139,7 +139,10 @@ export class Cluster {
   /** @internal */
   async breakConnections(): Promise<void> {
     for (const { connection } of this.#lines.values()) {
-      await connection.then(({ socket }) => socket.destroy(), () => undefined)
+      await connection.then(
+        ({ socket }) => socket.destroy(),
+        () => undefined,
+      )
     }
   }
 

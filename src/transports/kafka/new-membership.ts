@@ -129,7 +129,8 @@ export class NewMembership implements Membership {
         }
         failures += 1
       }
-      if (clock.monotonicMs() - this.#heardAtMs > this.#timeouts.sessionTimeoutMs) await this.#lose()
+      if (clock.monotonicMs() - this.#heardAtMs > this.#timeouts.sessionTimeoutMs)
+        await this.#lose()
     }
   }
 
