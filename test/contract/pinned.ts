@@ -10,7 +10,7 @@ export const pinned = {
       order: 'partition',
       replay: true,
       atomicOutput: true,
-      expectedVersion: false,
+      expectedVersion: true,
       idempotentProducer: true,
       compaction: false,
       positions: true,
