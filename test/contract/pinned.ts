@@ -12,7 +12,7 @@ export const pinned = {
       atomicOutput: true,
       expectedVersion: true,
       idempotentProducer: true,
-      compaction: false,
+      compaction: true,
       positions: true,
     },
     blanks: { 'send-once': 'in one process there is no connection that could break' },

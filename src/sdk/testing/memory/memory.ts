@@ -15,7 +15,7 @@ const MEMORY_CAPABILITIES: Capabilities = {
   atomicOutput: true,
   expectedVersion: true,
   idempotentProducer: true,
-  compaction: false,
+  compaction: true,
   positions: true,
 }
 
