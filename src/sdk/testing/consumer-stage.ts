@@ -19,8 +19,7 @@ import { ConsumerRun } from '../messaging/running/consumer-run.ts'
 import { SendError } from '../transport/errors.ts'
 import type { Transport } from '../transport/transport.ts'
 import type { FaultOptions } from './faults.ts'
-import { type MemoryEngine, memory } from './memory/memory.ts'
-import type { MemoryTransport } from './memory/transport.ts'
+import { type KillableTransport, type MemoryEngine, memory } from './memory/memory.ts'
 import { SeededRandom } from './seeded-random.ts'
 import { VirtualTime } from './virtual-time.ts'
 
@@ -105,7 +104,7 @@ export function textOf(record: IncomingRecord): Partial<OrderData> {
 export interface App {
   readonly run: ConsumerRun
   readonly told: ConsumerNotification[]
-  readonly transport: MemoryTransport
+  readonly transport: KillableTransport
 }
 
 export class Stage {

@@ -104,7 +104,7 @@ function checkBlanks({ blanks, disturb }: TransportContract): void {
   }
 }
 
-class Run implements ContractRun {
+export class Run implements ContractRun {
   readonly engine: Engine
   readonly row: Capabilities
   readonly timing: Timing

@@ -1,8 +1,9 @@
 // Rules of reading by partition, outside any group.
 
 import assert from 'node:assert/strict'
+import type { IncomingRecord } from '../../events/record.ts'
 import { UnknownTopicError } from '../../transport/errors.ts'
-import { textOf } from './group-watch.ts'
+import { Group, textOf } from './group-watch.ts'
 import { numbered, record, sendEach } from './records.ts'
 import type { ContractRun, Rule } from './rule.ts'
 
@@ -98,6 +99,35 @@ export const readingRules: readonly Rule[] = [
         isUnknown,
       )
       await assert.rejects(transport.reader.bounds([place]), isUnknown)
+    },
+  },
+  {
+    id: 'compacted',
+    title: 'of a compacted topic the newest record of each key stays, in order, at its offset',
+    needs: ['compaction', 'partition-order'],
+    try: async (run) => {
+      const transport = await run.open()
+      const topic = run.uniqueName()
+      const config = { 'cleanup.policy': 'compact' }
+      await transport.administration.ensureTopics([{ name: topic, partitions: 1, config }])
+      const producer = await transport.producer()
+      const place = { topic, partition: 0 }
+      const keys = ['a', 'b', 'a', 'c', 'b', 'a']
+      for (const [i, key] of keys.entries()) {
+        await producer.send({ ...place, records: [{ ...record(`${i}`), key: Buffer.from(key) }] })
+      }
+
+      const member = await new Group(run).join(transport, { topics: [topic] })
+      const records: IncomingRecord[] = []
+      while (records.at(-1)?.offset !== 5) records.push(...(await member.take(1)))
+
+      const offsets = records.map(({ offset }) => offset)
+      for (const newest of [3, 4, 5]) assert.ok(offsets.includes(newest), `${offsets}`)
+      assert.deepEqual(
+        offsets,
+        offsets.toSorted((a, b) => a - b),
+      )
+      assert.deepEqual(records.map(textOf), offsets.map(String))
     },
   },
   {

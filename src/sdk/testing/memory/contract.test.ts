@@ -6,7 +6,7 @@ import { MemoryTransport } from './transport.ts'
 transportContract({
   ...pinned.memory,
   engine: async () => memory(),
-  timing: { sessionTimeoutMs: 200, rebalanceTimeoutMs: 200, deadlineMs: 5_000 },
+  timing: { sessionTimeoutMs: 200, rebalanceTimeoutMs: 200, deadlineMs: 20_000 },
   concurrency: 4,
   disturb: {
     kill: (transport) => {

@@ -44,7 +44,8 @@ export class MemoryEventStore implements EventStore {
             'Its streams are in different partitions, and one append stays within one.',
           )
         }
-        return appendToStreams(broker, [...places][0] ?? partitions[0]!, appends)
+        const nowMs = broker.world.clock.nowMs()
+        return appendToStreams([...places][0] ?? partitions[0]!, appends, nowMs)
       },
       { lost },
     )

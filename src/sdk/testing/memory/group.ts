@@ -40,6 +40,11 @@ export class Membership {
   get topics(): readonly string[] {
     return this.participant.topics
   }
+
+  /** What it holds and is not asked to give up. */
+  get settled(): readonly TopicPartition[] {
+    return [...this.held.values()].filter((place) => !this.revoking.has(keyOf(place)))
+  }
 }
 
 export class Group {
@@ -104,8 +109,7 @@ export class Group {
 
   /** A rebalance that nobody asked for: what the member gives up is given away anew. */
   takeAllBack(member: Membership): void {
-    const places = [...member.held.values()].filter((place) => !member.revoking.has(keyOf(place)))
-    if (places.length > 0) void this.#takeBack(member, places)
+    void this.#takeBack(member, member.settled)
   }
 
   /** Takes back what others should hold, and gives away what nobody holds. */

@@ -170,7 +170,8 @@ export class MemoryMember implements GroupMember, Participant {
       (reading) => reading.nextOffset > this.#coordinator.positionOf(membership, reading),
     )
     if (readAhead && faults.fires('redelivery')) this.#coordinator.fence(membership)
-    else if (faults.fires('rebalance')) this.#coordinator.takeAllBack(membership)
+    else if (membership.settled.length > 0 && faults.fires('rebalance'))
+      this.#coordinator.takeAllBack(membership)
   }
 
   #checkMetadata(offsets: readonly OffsetCommit[]): void {
@@ -208,9 +209,7 @@ export class MemoryMember implements GroupMember, Participant {
     if (this.#connection.isDead) return neverAnswered()
     this.#news.note()
     if (membership === undefined) return
-    const held = [...membership.held.values()].filter(
-      (place) => !membership.revoking.has(keyOf(place)),
-    )
+    const held = membership.settled
     for (const place of held) membership.revoking.add(keyOf(place))
     if (held.length > 0) void this.revoke(held)
     await this.#waitAtMost(Promise.all(this.#revoking), this.rebalanceTimeoutMs)

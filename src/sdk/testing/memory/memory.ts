@@ -3,7 +3,7 @@
 
 import { nodeClock, nodeRandom, nodeTimers } from '../../../host/node-host.ts'
 import type { Capabilities } from '../../transport/capabilities.ts'
-import type { Engine, OpenOptions, World } from '../../transport/transport.ts'
+import type { Engine, OpenOptions, Transport, World } from '../../transport/transport.ts'
 import { type FaultOptions, Faults } from '../faults.ts'
 import { MemoryBroker } from './broker.ts'
 import { Connection } from './connection.ts'
@@ -15,7 +15,7 @@ const MEMORY_CAPABILITIES: Capabilities = {
   atomicOutput: true,
   expectedVersion: true,
   idempotentProducer: true,
-  compaction: false,
+  compaction: true,
   positions: true,
 }
 
@@ -33,7 +33,12 @@ export interface MemoryOptions {
 export interface MemoryEngine extends Engine {
   /** Undefined when none were asked for. */
   readonly faults: Faults | undefined
-  open(options: OpenOptions): Promise<MemoryTransport>
+  open(options: OpenOptions): Promise<KillableTransport>
+}
+
+export interface KillableTransport extends Transport {
+  /** As if the process had been killed: nothing is given up, nothing is answered any more. */
+  kill(): void
 }
 
 export function memory(options: MemoryOptions = {}): MemoryEngine {

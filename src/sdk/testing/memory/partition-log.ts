@@ -1,7 +1,9 @@
 // One partition in memory: records and the markers of transactions, offsets from 0 without a gap.
-// Readers see what is below the last stable offset and not aborted (read_committed, KIP-98).
+// Readers see what is below the last stable offset and not aborted (read_committed, KIP-98). Where it is
+// compacted, a record goes as soon as a newer one of its key is committed: much earlier than a broker
+// does it, so that who cannot bear it is found out.
 //
-// Invariant: lastStableOffset <= endOffset; a record never changes, only whether it is visible.
+// Invariant: lastStableOffset <= endOffset; a record never changes, it can only go.
 
 import type { IncomingRecord, OutgoingRecord } from '../../events/record.ts'
 
@@ -17,7 +19,14 @@ type Entry =
       readonly bytes: number
       readonly transaction: TransactionState | undefined
     }
-  | { readonly kind: 'marker' }
+  /** A marker of a transaction, or what compaction has removed: an offset without a record. */
+  | { readonly kind: 'nothing' }
+
+export interface LogOptions {
+  readonly topic: string
+  readonly partition: number
+  readonly isCompacted: boolean
+}
 
 export interface LogRead {
   readonly records: readonly IncomingRecord[]
@@ -31,11 +40,14 @@ export class PartitionLog {
   readonly #entries: Entry[] = []
   /** First offset that each open transaction wrote here. */
   readonly #open = new Map<TransactionState, number>()
+  /** Of each key, where its newest committed record stands; undefined when nothing is compacted. */
+  readonly #newest: Map<string, number> | undefined
   readonly #watchers = new Set<() => void>()
 
-  constructor(topic: string, partition: number) {
+  constructor({ topic, partition, isCompacted }: LogOptions) {
     this.topic = topic
     this.partition = partition
+    this.#newest = isCompacted ? new Map() : undefined
   }
 
   get endOffset(): number {
@@ -75,14 +87,17 @@ export class PartitionLog {
         },
       })
     }
+    if (transaction === undefined) this.#compact(baseOffset, undefined)
     this.#changed()
     return baseOffset
   }
 
   /** The transaction has ended: its marker takes an offset, as in Kafka. */
   mark(transaction: TransactionState): void {
-    this.#entries.push({ kind: 'marker' })
+    this.#entries.push({ kind: 'nothing' })
+    const firstOffset = this.#open.get(transaction)
     this.#open.delete(transaction)
+    if (transaction.state === 'committed') this.#compact(firstOffset ?? this.endOffset, transaction)
     this.#changed()
   }
 
@@ -94,7 +109,7 @@ export class PartitionLog {
     let nextOffset = Math.max(0, fromOffset)
     for (; nextOffset < endOffset; nextOffset++) {
       const entry = this.#entries[nextOffset]!
-      if (entry.kind === 'marker' || entry.transaction?.state === 'aborted') continue
+      if (entry.kind === 'nothing' || entry.transaction?.state === 'aborted') continue
       if (records.length > 0 && bytes + entry.bytes > maxBytes) break
       bytes += entry.bytes
       records.push(entry.record)
@@ -122,6 +137,20 @@ export class PartitionLog {
   watch(onChange: () => void): () => void {
     this.#watchers.add(onChange)
     return () => this.#watchers.delete(onChange)
+  }
+
+  /** Takes away what the records of a transaction, or those outside any, have made old. */
+  #compact(fromOffset: number, transaction: TransactionState | undefined): void {
+    if (this.#newest === undefined) return
+    for (let offset = fromOffset; offset < this.endOffset; offset++) {
+      const entry = this.#entries[offset]!
+      if (entry.kind === 'nothing' || entry.transaction !== transaction) continue
+      if (entry.record.key === null) continue
+      const key = Buffer.from(entry.record.key).toString('hex')
+      const other = this.#newest.get(key) ?? offset
+      if (other !== offset) this.#entries[Math.min(other, offset)] = { kind: 'nothing' }
+      this.#newest.set(key, Math.max(other, offset))
+    }
   }
 
   #changed(): void {

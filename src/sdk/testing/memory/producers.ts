@@ -157,7 +157,8 @@ function writeToStore(
   transaction: OpenTransaction | undefined,
 ): SentRecords {
   try {
-    return { baseOffset: produceToStreams(broker, store, records, transaction) }
+    const nowMs = broker.world.clock.nowMs()
+    return { baseOffset: produceToStreams(store, records, { nowMs, transaction }) }
   } catch (cause) {
     if (!(cause instanceof MillraceError)) throw cause
     const { message, retriable } = cause

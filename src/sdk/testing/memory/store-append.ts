@@ -10,7 +10,6 @@ import {
   WrongExpectedVersionError,
 } from '../../transport/errors.ts'
 import type { AppendResult, StreamAppend } from '../../transport/event-store.ts'
-import type { MemoryBroker } from './broker.ts'
 import type { PartitionLog } from './partition-log.ts'
 import {
   EXPECTED_VERSION_HEADER,
@@ -23,7 +22,6 @@ import {
   wantedOf,
 } from './store-records.ts'
 import type { AppendContext, Check, Decision, Refusal, Streams, Wanted } from './streams.ts'
-import type { OpenTransaction } from './transactions.ts'
 
 /** A partition of a store: its records, and what is known of their streams. */
 export interface StorePartition {
@@ -33,9 +31,9 @@ export interface StorePartition {
 
 /** @throws as `EventStore.append` */
 export function appendToStreams(
-  broker: MemoryBroker,
   { log, streams }: StorePartition,
   appends: readonly StreamAppend[],
+  nowMs: number,
 ): AppendResult {
   checkAppends(log.topic, appends)
   const wanted: Wanted[] = []
@@ -48,7 +46,7 @@ export function appendToStreams(
       records.push({ ...event, key: Buffer.from(stream) })
     }
   }
-  const context = contextOf(broker, log, undefined)
+  const context = { nowMs, baseOffset: log.endOffset, transaction: undefined }
   const decision = accepted(log.topic, streams.decide(wanted, checks, context))
   if (decision.kind === 'append') write(log, records, decision.versions, context)
   return resultOf(appends, decision, log, streams, context.baseOffset)
@@ -59,13 +57,12 @@ export function appendToStreams(
  * @returns the offset of the first record, or of the one that was there already
  */
 export function produceToStreams(
-  broker: MemoryBroker,
   { log, streams }: StorePartition,
   records: readonly OutgoingRecord[],
-  transaction: OpenTransaction | undefined,
+  { nowMs, transaction }: Omit<AppendContext, 'baseOffset'>,
 ): number {
   const wanted = records.map((record) => wantedByProducer(log.topic, record))
-  const context = contextOf(broker, log, transaction)
+  const context = { nowMs, baseOffset: log.endOffset, transaction }
   const decision = accepted(log.topic, streams.decide(wanted, [], context))
   if (decision.kind === 'duplicate') return decision.events[0]!.offset
   const plain = records.map((record) => ({
@@ -74,14 +71,6 @@ export function produceToStreams(
   }))
   write(log, plain, decision.versions, context)
   return context.baseOffset
-}
-
-function contextOf(
-  broker: MemoryBroker,
-  log: PartitionLog,
-  transaction: OpenTransaction | undefined,
-): AppendContext {
-  return { nowMs: broker.world.clock.nowMs(), baseOffset: log.endOffset, transaction }
 }
 
 function write(

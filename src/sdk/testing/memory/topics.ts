@@ -1,5 +1,5 @@
-// The topics of a memory engine. Nothing is ever removed, and a topic keeps the partitions it was made
-// with. One with `millrace.store=true` is an event store: its partitions know their streams.
+// The topics of a memory engine. Only compaction ever removes something, and a topic keeps the partitions
+// it was made with. One with `millrace.store=true` is an event store: its partitions know their streams.
 
 import type { TopicDescription, TopicSpec } from '../../transport/administration.ts'
 import { InvalidAppendError, UnknownTopicError } from '../../transport/errors.ts'
@@ -26,11 +26,12 @@ export class Topics {
   ensure(specs: readonly TopicSpec[]): void {
     for (const { name, partitions = this.#defaultPartitions, config } of specs) {
       if (this.#topics.has(name)) continue
+      const isCompacted = config?.['cleanup.policy']?.split(',').includes('compact') ?? false
       const isStore = config?.['millrace.store'] === 'true'
       this.#topics.set(
         name,
         Array.from({ length: partitions }, (_, partition) => ({
-          log: new PartitionLog(name, partition),
+          log: new PartitionLog({ topic: name, partition, isCompacted }),
           streams: isStore ? new Streams() : undefined,
         })),
       )

@@ -64,7 +64,6 @@ export class MemoryTransport implements Transport {
     return this.#closing
   }
 
-  /** As if the process had been killed: nothing is given up, nothing is answered any more. */
   kill(): void {
     this.#connection.kill()
   }
