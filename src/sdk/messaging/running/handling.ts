@@ -226,7 +226,15 @@ export class Handling {
       task.isFinished = true
       finished.push({ offset: task.offset, ticket: task.ticket })
     }
-    if (finished.length > 0) run.finish(finished, outputs)
+    if (finished.length > 0) run.finish(finished, outputs, (error) => this.#refused(tasks, error))
+  }
+
+  /** The engine will not take what these events published, however often it is sent. */
+  async #refused(tasks: readonly Task[], error: unknown): Promise<void> {
+    for (const task of tasks) {
+      const outcome = await this.#givingUp.refused(task, error)
+      if (outcome.kind !== 'finished') throw error
+    }
   }
 
   async #finishRedriven(task: Task, outputs: readonly Output[]): Promise<void> {
