@@ -56,6 +56,11 @@ export interface Redriving {
    * engine has them, else after it. This is where the lot notes that the event has left it.
    */
   handle(record: IncomingRecord, alongside: readonly SendRequest[]): Promise<RedriveOutcome>
+  /**
+   * The partition's lowest offset that is neither handled nor parked yet. What stood in the lot when
+   * the partition was opened runs only below it: an earlier event of its key may come once more.
+   */
+  finishedBelow(): number
 }
 
 /** One assigned partition's part of the lot. One owner at a time: the group's generation sees to it. */
