@@ -72,9 +72,9 @@ export class Owner {
     })
   }
 
-  take(partition = 0): Promise<ParkedPartition> {
+  take(partition = 0, topic = SOURCE): Promise<ParkedPartition> {
     return this.lot.open(
-      { topic: SOURCE, partition },
+      { topic, partition },
       {
         handle: (record, alongside) => this.#handle(record, alongside),
         finishedBelow: () => this.finishedBelow,

@@ -67,6 +67,8 @@ export type ParkingNotice =
 export interface OpenPartitionOptions {
   readonly source: TopicPartition
   readonly log: ParkedLog
+  /** Where events of another source partition lie. */
+  logOf(source: TopicPartition): ParkedLog
   readonly world: World
   readonly redriving: Redriving
   readonly group: string
@@ -134,6 +136,7 @@ export class OpenPartition implements ParkedPartition {
   async park(entry: ParkEntry): Promise<ParkOutcome> {
     const { record, reason, failure, holdsKey } = entry
     const { group, codeVersion } = this.#options
+    if (!this.#isMine(record)) return this.#parkElsewhere(entry)
     // It came again after a crash: what stands in the topic is as good.
     if (this.#state.entry(record.offset) !== undefined) return { kind: 'parked' }
     const limit = this.#limitReached(entry)
@@ -145,6 +148,14 @@ export class OpenPartition implements ParkedPartition {
       this.#writing--
     }
     this.#pump()
+    return { kind: 'parked' }
+  }
+
+  /** It came by a retry topic. Whoever owns the partition it is from reads of it, and has it from then. */
+  async #parkElsewhere(entry: ParkEntry): Promise<ParkOutcome> {
+    const { group, codeVersion, logOf, world } = this.#options
+    const event = { ...entry, group, codeVersion }
+    await logOf(entry.record).append([parkedRecord(event, world.clock.nowMs())])
     return { kind: 'parked' }
   }
 

@@ -122,6 +122,24 @@ describe('parking an event (rules 6 and 7)', () => {
     assert.equal(one.holds(key('a')), false)
   })
 
+  it('by way of a retry topic is found by the owner of the partition it is from', async () => {
+    const world = await parkingWorld()
+    await world.transport.administration.ensureTopics([{ name: 'retries', partitions: 2 }])
+    const consumer = await owner(world)
+    const home = await consumer.take(1)
+    const retries = await consumer.take(0, 'retries')
+
+    await retries.park(failed(4, 'a', 1))
+    await settle(world)
+
+    assert.equal(home.holds(key('a')), true)
+    assert.equal(retries.holds(key('a')), false)
+    await ask(world, ALL, { partition: 1 })
+    await settle(world)
+    assert.deepEqual(consumer.handled, ['a4'])
+    assert.equal(home.holds(key('a')), false)
+  })
+
   it('beyond a limit is refused with that limit, and nothing is dropped', async () => {
     const world = await parkingWorld()
     const consumer = await owner(world, { limits: { perKey: 2, perPartition: 3 } })

@@ -50,10 +50,14 @@ export class TopicParkingLot implements ParkingLot, AsyncDisposable {
   async open(source: TopicPartition, redriving: Redriving): Promise<ParkedPartition> {
     const { transport, group, codeVersion = '', onNotice, onWarning } = this.#options
     const { producer, partitions } = await this.#prepared()
-    const place = { topic: this.topic, partition: source.partition % partitions }
+    const logOf = ({ partition }: TopicPartition) => {
+      const place = { topic: this.topic, partition: partition % partitions }
+      return new ParkedLog(transport, producer, place)
+    }
     const opened = new OpenPartition({
       source,
-      log: new ParkedLog(transport, producer, place),
+      log: logOf(source),
+      logOf,
       world: transport.world,
       redriving,
       group,

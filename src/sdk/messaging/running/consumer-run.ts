@@ -221,6 +221,7 @@ export class ConsumerRun {
             await isOpen
             return this.#handling.redrive(run, record, alongside)
           },
+          finishedBelow: () => run.watermark,
         })
         // It may be gone by now, and then nobody else would close the lot.
         if (run.state === 'opening') run.lot = lot
