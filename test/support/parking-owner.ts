@@ -55,8 +55,8 @@ export class Owner {
   readonly waiting = new Map<string, () => void>()
   readonly held = new Set<string>()
   isRevoked = false
-  /** Everything, unless a test says how far the source has been read. */
-  finishedBelow = Number.MAX_SAFE_INTEGER
+  /** Everything, unless a test says how far the source is committed. */
+  committedBelow = Number.MAX_SAFE_INTEGER
   readonly #transport: Transport
   readonly #world: ParkingWorld
 
@@ -77,7 +77,7 @@ export class Owner {
       { topic, partition },
       {
         handle: (record, alongside) => this.#handle(record, alongside),
-        finishedBelow: () => this.finishedBelow,
+        committedBelow: () => this.committedBelow,
       },
     )
   }

@@ -35,13 +35,6 @@ export class LotState {
     return this.#entries.size
   }
 
-  /** Of what is parked; -1 when nothing is. */
-  get highestOffset(): number {
-    let highest = -1
-    for (const offset of this.#entries.keys()) highest = Math.max(highest, offset)
-    return highest
-  }
-
   get requests(): readonly OpenRequest[] {
     return [...this.#requests.values()]
   }
@@ -111,10 +104,16 @@ export class LotState {
 
   /** Heads that may run now. Reads as it is iterated. */
   *runnable(): Generator<LotEntry> {
-    const redrives = this.requests.filter(({ request }) => request.kind === 'redrive')
+    const redrives = this.#redrives
     for (const [head] of this.#queues.values()) {
-      if (head !== undefined && (head.reason === 'follows' || isMeant(head, redrives))) yield head
+      if (head !== undefined && mayRun(head, redrives)) yield head
     }
+  }
+
+  /** Whether the events of a key run, and so will have left some time. */
+  isRunning(key: string): boolean {
+    const head = this.#queues.get(keyQueue(key))?.[0]
+    return head !== undefined && mayRun(head, this.#redrives)
   }
 
   /** What a request means, in the order of the source. */
@@ -122,6 +121,10 @@ export class LotState {
     return [...this.#entries.values()]
       .filter((entry) => isMeant(entry, [request]))
       .sort((a, b) => a.source.offset - b.source.offset)
+  }
+
+  get #redrives(): readonly OpenRequest[] {
+    return this.requests.filter(({ request }) => request.kind === 'redrive')
   }
 
   #park(entry: LotEntry): void {
@@ -153,6 +156,10 @@ export function queueOf({ source, key, holdsKey, reason }: LotEntry): string {
 
 function keyQueue(key: string): string {
   return `key ${key}`
+}
+
+function mayRun(head: LotEntry, redrives: readonly OpenRequest[]): boolean {
+  return head.reason === 'follows' || isMeant(head, redrives)
 }
 
 function isMeant(entry: LotEntry, requests: readonly OpenRequest[]): boolean {

@@ -6,14 +6,8 @@
 import type { IncomingRecord, OutgoingRecord, Position } from '../../events/record.ts'
 import type { TopicPartition } from '../../transport/group-member.ts'
 import type { World } from '../../transport/transport.ts'
-import type {
-  Failure,
-  ParkEntry,
-  ParkedPartition,
-  ParkOutcome,
-  ParkReason,
-  Redriving,
-} from '../parking-lot.ts'
+import type { Failure, ParkEntry, ParkedPartition, ParkOutcome, Redriving } from '../parking-lot.ts'
+import { Changes } from './changes.ts'
 import { ParkedTopicError } from './errors.ts'
 import { keyText, type LotEntry } from './lot-entry.ts'
 import { LotState, type OpenRequest, queueOf } from './lot-state.ts'
@@ -29,6 +23,7 @@ import {
 } from './parked-record.ts'
 import { pause } from './pause.ts'
 import { positionKey } from './position-key.ts'
+import { endedProcess, failedAgain } from './put-back.ts'
 
 /** Keys that are redriven beside each other. */
 const MAX_BUSY_QUEUES = 8
@@ -37,6 +32,11 @@ const MAX_STARTS = 3
 const FIRST_BACKOFF_MS = 500
 const MAX_BACKOFF_MS = 30_000
 const RESTORE_WAIT_MS = 1000
+/** How soon it is looked again whether what may run has been committed. */
+const TURN_WAIT_MS = 50
+/** So near to the end of a key that runs, its next event waits for that rather than be written. */
+const LAST_EVENTS = 8
+const MAX_HOLD_MS = 2000
 
 export interface ParkingLimits {
   /** Events of one key that may wait, the failed one included. */
@@ -86,13 +86,13 @@ export class OpenPartition implements ParkedPartition {
   readonly #busy = new Set<string>()
   #nextOffset = 0
   #isRestored = false
-  /** The highest source offset that was parked when this owner came. */
-  #restoredTo = -1
   #catchingUp: Promise<void> = Promise.resolve()
   #writing = 0
   #isFinishing = false
   #nextStartMs = 0
   #isPumpDue = false
+  /** Something has left, was put back or was read. */
+  readonly #changes = new Changes()
 
   constructor(options: OpenPartitionOptions) {
     this.#options = options
@@ -120,7 +120,6 @@ export class OpenPartition implements ParkedPartition {
       const fetched = await log.read(this.#nextOffset, { waitMs: RESTORE_WAIT_MS, signal })
       this.#take(fetched.records, fetched.nextOffset)
     }
-    this.#restoredTo = this.#state.highestOffset
     this.#isRestored = true
   }
 
@@ -139,6 +138,7 @@ export class OpenPartition implements ParkedPartition {
     if (!this.#isMine(record)) return this.#parkElsewhere(entry)
     // It came again after a crash: what stands in the topic is as good.
     if (this.#state.entry(record.offset) !== undefined) return { kind: 'parked' }
+    if (await this.#isLive(entry)) return { kind: 'live' }
     const limit = this.#limitReached(entry)
     if (limit !== undefined) return { kind: 'full', limit }
     this.#writing++
@@ -162,6 +162,7 @@ export class OpenPartition implements ParkedPartition {
   async close(): Promise<void> {
     if (this.#closing.signal.aborted) return
     this.#closing.abort()
+    this.#changes.happened()
     this.#options.onClosed()
   }
 
@@ -194,6 +195,24 @@ export class OpenPartition implements ParkedPartition {
       if (source !== undefined && this.#isMine(source)) this.#state.apply(lotRecord, record.offset)
     }
     this.#nextOffset = Math.max(this.#nextOffset, nextOffset)
+    this.#changes.happened()
+  }
+
+  /**
+   * A key whose events come quicker than they are written and redriven would never be live again. So
+   * near to its end, a follower waits until the last one has left, and then needs not follow.
+   */
+  async #isLive({ record, reason }: ParkEntry): Promise<boolean> {
+    if (reason !== 'follows' || record.key === null) return false
+    const key = keyText(record.key)
+    const { clock } = this.#options.world
+    const deadlineMs = clock.monotonicMs() + MAX_HOLD_MS
+    while (this.#state.isRunning(key) && this.#state.keySize(key) <= LAST_EVENTS) {
+      const leftMs = deadlineMs - clock.monotonicMs()
+      if (leftMs <= 0 || this.#isClosed) break
+      await this.#changes.next(this.#options.world.timers, Math.ceil(leftMs))
+    }
+    return this.#isClosed || !this.#state.holds(key)
   }
 
   #isMine({ topic, partition }: TopicPartition): boolean {
@@ -230,32 +249,27 @@ export class OpenPartition implements ParkedPartition {
     for (const open of this.#state.requests) {
       if (open.request.kind === 'discard') this.#discard(open, open.request.reason)
     }
+    const { redriving } = this.#options
     let isIdle = this.#busy.size === 0
     for (const head of this.#state.runnable()) {
       isIdle = false
       const queue = queueOf(head)
-      if (this.#busy.has(queue) || !this.#hasItsTurn(head)) continue
+      if (this.#busy.has(queue)) continue
+      // What is not committed comes again after a crash, and something of its key before it may too.
+      if (head.source.offset >= redriving.committedBelow()) {
+        this.#pumpAfter(TURN_WAIT_MS)
+        continue
+      }
       if (this.#busy.size >= MAX_BUSY_QUEUES) return
       const waitMs = this.#nextStartMs - this.#options.world.clock.monotonicMs()
       if (waitMs > 0) {
-        this.#pumpAfter(waitMs)
+        this.#pumpAfter(Math.ceil(waitMs))
         return
       }
       this.#nextStartMs = this.#options.world.clock.monotonicMs() + 1000 / this.#rate()
       void this.#occupy([queue], () => this.#redrive(head))
     }
     if (isIdle) void this.#finishRedrives()
-  }
-
-  /**
-   * What was parked before this owner came waits for the source to have passed it: what the last
-   * owner had not committed is read again, and an event before it in its key may be among that.
-   */
-  #hasItsTurn({ source }: LotEntry): boolean {
-    if (source.offset > this.#restoredTo) return true
-    const finishedBelow = this.#options.redriving.finishedBelow()
-    if (finishedBelow > this.#restoredTo) this.#restoredTo = -1
-    return source.offset < finishedBelow
   }
 
   #pumpAfter(waitMs: number): void {
@@ -290,17 +304,20 @@ export class OpenPartition implements ParkedPartition {
       }
     }
     for (const queue of queues) this.#busy.delete(queue)
+    this.#changes.happened()
     this.#pump()
   }
 
   async #redrive(head: LotEntry): Promise<void> {
-    const { log, redriving, group } = this.#options
+    const { log, redriving, group, world } = this.#options
     const { source } = head
     const entry = this.#state.entry(source.offset)
     if (entry !== head || this.#isClosed) return
     const event = await this.#read(entry)
     const starts = this.#state.starts(source.offset) + 1
-    if (starts > MAX_STARTS) return this.#giveUp(event, starts - 1)
+    if (starts > MAX_STARTS) {
+      return this.#rewrite(endedProcess(event, starts - 1, world.clock.nowMs()))
+    }
     await log.append([startedRecord(source, starts)])
     this.#state.apply({ kind: 'started', source, starts }, 0)
     const alongside = [leftRecord(source), startedRecord(source, 0)]
@@ -332,40 +349,16 @@ export class OpenPartition implements ParkedPartition {
   async #putBack(event: ParkedEvent, failure: Failure): Promise<void> {
     const { group, codeVersion } = this.#options
     if (this.#isClosed) return
-    const attempts = (event.failure?.attempts ?? 0) + failure.attempts
-    const firstFailedMs = event.failure?.firstFailedMs ?? failure.firstFailedMs
-    const neverRan = failure.attempts === 0 && event.reason !== 'follows'
-    await this.#rewrite(event, {
-      reason: neverRan ? event.reason : 'failed',
-      failure: { ...failure, attempts, firstFailedMs },
-      codeVersion,
-    })
+    const again = failedAgain(event, failure, codeVersion)
+    await this.#rewrite(again)
     const { topic, partition, offset } = event.record
+    const attempts = again.failure?.attempts ?? 0
     const position = { topic, partition, offset }
     this.#options.onNotice({ kind: 'redrive-failed', group, event: position, attempts, failure })
   }
 
-  async #giveUp(event: ParkedEvent, starts: number): Promise<void> {
-    const nowMs = this.#options.world.clock.nowMs()
-    const failure: Failure = {
-      attempts: (event.failure?.attempts ?? 0) + starts,
-      firstFailedMs: event.failure?.firstFailedMs ?? nowMs,
-      lastFailedMs: nowMs,
-      errorName: 'ProcessEnded',
-      errorMessage: `The process ended ${starts} times while this event was redriven.`,
-      errorCode: undefined,
-      stack: undefined,
-    }
-    await this.#rewrite(event, { reason: 'crashed', failure })
-  }
-
-  async #rewrite(
-    event: ParkedEvent,
-    changes: Partial<ParkedEvent> & { reason: ParkReason },
-  ): Promise<void> {
-    // A follower that failed is now what its key waits for.
-    const holdsKey = event.holdsKey || event.reason === 'follows'
-    await this.#write({ ...event, ...changes, holdsKey }, [startedRecord(event.record, 0)])
+  async #rewrite(event: ParkedEvent): Promise<void> {
+    await this.#write(event, [startedRecord(event.record, 0)])
     this.#state.apply({ kind: 'started', source: event.record, starts: 0 }, 0)
   }
 

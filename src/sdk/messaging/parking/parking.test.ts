@@ -17,7 +17,17 @@ import type { ParkingNotice } from './open-partition.ts'
 const key = (text: string) => Buffer.from(text)
 
 /** Long enough for every look at the topic, every wait and every backoff. */
-const settle = (world: ParkingWorld) => world.time.advance(120_000)
+const settle = (world: ParkingWorld) => world.time.advance(30_000)
+
+async function whileTimeGoesOn<T>(world: ParkingWorld, work: Promise<T>): Promise<T> {
+  let isDone = false
+  const done = (): void => {
+    isDone = true
+  }
+  work.then(done, done)
+  await world.time.until(() => isDone)
+  return work
+}
 
 describe('parking an event (rules 6 and 7)', () => {
   it('is durable once it resolves, and holds the key for what follows', async () => {
@@ -178,12 +188,46 @@ describe('a redrive', () => {
     await ask(world, ALL)
     await world.time.until(() => consumer.begun.includes('a2'))
     assert.equal(partition.holds(key('a')), true)
-    await partition.park(follower(3, 'a'))
+    const next = partition.park(follower(3, 'a'))
     consumer.release('a2')
+
+    assert.deepEqual(await whileTimeGoesOn(world, next), { kind: 'live' })
+    assert.deepEqual(consumer.handled, ['a1', 'a2'])
+    assert.equal(partition.holds(key('a')), false)
+  })
+
+  it('that takes long has new events of the key follow into the lot', async () => {
+    const world = await parkingWorld()
+    const consumer = await owner(world)
+    const partition = await consumer.take()
+    await partition.park(failed(1, 'a'))
+    consumer.held.add('a1')
+    await ask(world, ALL)
+    await world.time.until(() => consumer.begun.includes('a1'))
+
+    const next = partition.park(follower(2, 'a'))
+
+    assert.deepEqual(await whileTimeGoesOn(world, next), { kind: 'parked' })
+    consumer.release('a1')
+    await settle(world)
+    assert.deepEqual(consumer.handled, ['a1', 'a2'])
+    assert.equal(partition.holds(key('a')), false)
+  })
+
+  it('leaves alone what is not committed: it may come again', async () => {
+    const world = await parkingWorld()
+    const consumer = await owner(world)
+    consumer.committedBelow = 1
+    const partition = await consumer.take()
+    await partition.park(failed(1, 'a'))
+    await ask(world, ALL)
+    await settle(world)
+    assert.deepEqual(consumer.begun, [])
+
+    consumer.committedBelow = 2
     await settle(world)
 
-    assert.deepEqual(consumer.handled, ['a1', 'a2', 'a3'])
-    assert.equal(partition.holds(key('a')), false)
+    assert.deepEqual(consumer.handled, ['a1'])
   })
 
   it('of one key leaves the others where they are', async () => {
@@ -425,16 +469,18 @@ async function liveAndDie(fatalWrite: number, when: 'before' | 'after'): Promise
   await first.lot.close()
 
   const second = await owner(world)
-  second.finishedBelow = 0
+  second.committedBelow = 0
   const partition = await second.take()
   await world.time.advance(10_000)
   // What was not committed comes again: all of it, in the worst case, and this time it can be handled.
   const lives: string[] = []
   for (const entry of events) {
     const name = key(textOf(entry.record.key))
-    if (partition.holds(name)) await partition.park({ ...entry, reason: 'follows' })
-    else lives.push(textOf(entry.record.value))
-    second.finishedBelow = entry.record.offset + 1
+    const parking = partition.holds(name)
+      ? whileTimeGoesOn(world, partition.park({ ...entry, reason: 'follows' }))
+      : undefined
+    if ((await parking)?.kind !== 'parked') lives.push(textOf(entry.record.value))
+    second.committedBelow = entry.record.offset + 1
     await world.time.advance(5000)
   }
   await ask(world, ALL, { id: 'r2' })

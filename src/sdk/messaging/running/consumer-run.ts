@@ -221,7 +221,7 @@ export class ConsumerRun {
             await isOpen
             return this.#handling.redrive(run, record, alongside)
           },
-          finishedBelow: () => run.watermark,
+          committedBelow: () => run.committedOffset,
         })
         // It may be gone by now, and then nobody else would close the lot.
         if (run.state === 'opening') run.lot = lot

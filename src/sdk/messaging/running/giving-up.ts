@@ -194,6 +194,10 @@ export class GivingUp {
     try {
       const outcome = await run.lot?.park(entry)
       if (outcome === undefined || run.state === 'closed') return GIVEN_UP
+      if (outcome.kind === 'live') {
+        task.parking = undefined
+        return { kind: 'again', delayMs: 0 }
+      }
       if (outcome.kind === 'full') throw new Error(`the lot is full: ${outcome.limit}`)
     } catch (error) {
       this.#troubles++

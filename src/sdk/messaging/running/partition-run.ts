@@ -108,6 +108,10 @@ export class PartitionRun {
     return this.#tracker.watermark
   }
 
+  get committedOffset(): number {
+    return this.#committedOffset
+  }
+
   get hasUncommitted(): boolean {
     return (
       this.#finishes > this.#committedFinishes || this.#tracker.watermark > this.#committedOffset
