@@ -58,6 +58,7 @@ export const floors = {
     'broker/server',
     'sdk/events',
     'sdk/transport',
+    'sdk/messaging',
     'transports/kafka',
   ],
   public: [

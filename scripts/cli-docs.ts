@@ -21,7 +21,7 @@ const exitCodes: Readonly<Record<keyof typeof ExitCode, string>> = {
   UNREACHABLE: 'no broker answers, or not in time',
   CONFLICT:
     'something is in the way: an active group, a name or port that is taken, a folder in use',
-  NOTHING_MATCHED: 'no record, with `--fail-empty`',
+  NOTHING_MATCHED: 'no record, with `--fail-empty`; no parked event to redrive or discard',
   INTERRUPTED: 'Ctrl-C',
 }
 

@@ -2,6 +2,8 @@
 // what nobody expected: that is a bug, and its report needs it.
 
 import { ErrorCode } from '../broker/wire/error-codes.ts'
+import { MillraceError } from '../sdk/events/errors.ts'
+import { UnfitGroupNameError } from '../sdk/messaging/parking/errors.ts'
 import { ClientError } from './client/client-error.ts'
 import { CliError, ExitCode } from './exit-code.ts'
 
@@ -48,6 +50,10 @@ export function describeError(error: unknown): ErrorDescription {
     return { message: undefined, exitCode: ExitCode.INTERRUPTED }
   }
   if (error instanceof CliError) return { message: error.message, exitCode: error.exitCode }
+  if (error instanceof MillraceError) {
+    const isUsage = error instanceof UnfitGroupNameError
+    return { message: error.message, exitCode: isUsage ? ExitCode.USAGE : ExitCode.FAILURE }
+  }
   if (error instanceof ClientError) {
     const advice = ADVICE.get(error.errorCode ?? ErrorCode.NONE)
     const message = advice === undefined ? error.message : `${error.message} ${advice}`

@@ -20,12 +20,27 @@ export const nouns: Readonly<Record<string, string>> = {
   topic: 'Topics: list, describe, create, configure, trim, remove',
   'topic config': 'The configuration of a topic: get, set, unset',
   group: 'Consumer groups: list, describe, move, remove',
+  parked: 'Events that a group has given up: list, show, redrive, discard',
   transaction: 'Transactions: list, describe, abort',
   quota: 'Client quotas: list, set, unset',
   acl: 'Access rules: add, list, remove',
   user: 'Users who can log in: add, list, change, remove',
   log: 'The data folder of a stopped broker: check, truncate',
 }
+
+const parkedFields = [
+  'topic',
+  'partition',
+  'offset',
+  'key',
+  'state',
+  'events',
+  'reason',
+  'attempts',
+  'last failed',
+  'failure',
+  'error',
+]
 
 export const verbs: readonly Verb[] = [
   {
@@ -139,6 +154,34 @@ export const verbs: readonly Verb[] = [
     impact: 'write',
     fields: ['group', 'topics', 'result'],
     load: () => import('./verbs/group-rm.ts'),
+  },
+  {
+    path: 'parked ls',
+    summary: 'List parked events, by key or by kind of failure',
+    impact: 'read',
+    fields: parkedFields,
+    load: () => import('./verbs/parked-ls.ts'),
+  },
+  {
+    path: 'parked show',
+    summary: 'Show a parked event with its error and its bytes',
+    impact: 'read',
+    fields: ['name', 'value'],
+    load: () => import('./verbs/parked-show.ts'),
+  },
+  {
+    path: 'parked redrive',
+    summary: 'Have parked events handled again, in the order of their keys',
+    impact: 'write',
+    fields: parkedFields,
+    load: () => import('./verbs/parked-redrive.ts'),
+  },
+  {
+    path: 'parked discard',
+    summary: 'Take parked events away for good, for a reason',
+    impact: 'write',
+    fields: parkedFields,
+    load: () => import('./verbs/parked-discard.ts'),
   },
   {
     path: 'transaction ls',

@@ -4,13 +4,11 @@
 
 import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { DatabaseSync } from 'node:sqlite'
 import { toDiskError } from './node-disk.ts'
+import { type DatabaseSync, isSqliteBusy, openSqlite } from './sqlite.ts'
 
 const LOCK_FILE = 'lock'
 const HOLDER_FILE = 'lock.pid'
-/** SQLite's result code for a lock that somebody else has. */
-const SQLITE_BUSY = 5
 
 export interface FolderLock {
   release(): Promise<void>
@@ -69,29 +67,15 @@ async function nameHolder(path: string, database: DatabaseSync): Promise<void> {
 }
 
 function takeExclusively(path: string): DatabaseSync | undefined {
-  const { DatabaseSync } = loadSqlite()
-  const database = new DatabaseSync(path, { timeout: 0 })
+  const database = openSqlite(path)
   try {
     // In memory: no journal file appears, and none is left behind by a killed process.
     database.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
     return database
   } catch (error) {
     database.close()
-    if (error instanceof Error && 'errcode' in error && error.errcode === SQLITE_BUSY) {
-      return undefined
-    }
+    if (isSqliteBusy(error)) return undefined
     throw toDiskError(path, error)
-  }
-}
-
-/** Node before 24.15 or so warns on standard error that its SQLite is experimental: not our news. */
-function loadSqlite() {
-  const { emitWarning } = process
-  process.emitWarning = () => undefined
-  try {
-    return process.getBuiltinModule('node:sqlite')
-  } finally {
-    process.emitWarning = emitWarning
   }
 }
 

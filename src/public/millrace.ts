@@ -23,6 +23,27 @@ export type { IncomingRecord, OutgoingRecord, Position } from '../sdk/events/rec
 export type { Envelope, StoredEvent } from '../sdk/events/stored-event.ts'
 export { type ForeignTopic, type Topic, topic } from '../sdk/events/topic.ts'
 export { type Versions, versions } from '../sdk/events/versions.ts'
+export {
+  type Consumer,
+  type ConsumerOptions,
+  consumer,
+  type Policy,
+} from '../sdk/messaging/consumer.ts'
+export type { HandlerContext, Middleware, PublishOptions } from '../sdk/messaging/context.ts'
+export type { Dedupe } from '../sdk/messaging/dedupe.ts'
+export { type Duration, DurationError } from '../sdk/messaging/duration.ts'
+export {
+  ConsumerStoppedError,
+  HandlerTimeoutError,
+  HandlingRevokedError,
+  NotPublishedError,
+  ProcessCrashError,
+  PublishAfterEndError,
+  PublisherClosedError,
+  UnreadableEventError,
+} from '../sdk/messaging/errors.ts'
+export { type Backoff, constant, exponential } from '../sdk/messaging/failing/backoff.ts'
+export type { ConsumerNotification } from '../sdk/messaging/notifications.ts'
 export type { Administration } from '../sdk/transport/administration.ts'
 export type { Capabilities, Capability } from '../sdk/transport/capabilities.ts'
 export {

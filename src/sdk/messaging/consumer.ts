@@ -181,6 +181,9 @@ function check<E extends Events, D extends Dedupe | undefined>(
       "loses the order of a key by its retry topic: say so with order: 'none', or keep it with mode: 'hold-key'",
     )
   }
+  if (options.batch !== undefined && options.dedupe !== undefined) {
+    refuse('cannot claim events in batches: a claim and its transaction are of one event')
+  }
   if (options.batch !== undefined && options.order === 'none') {
     refuse(
       "cannot make batches with order: 'none': they are consecutive events of a key or partition",

@@ -35,9 +35,13 @@ export interface ParkEntry {
   readonly holdsKey: boolean
 }
 
-/** `full`: a limit of the lot is reached. Nothing was written; the partition waits, nothing is dropped. */
+/**
+ * `full`: a limit of the lot is reached. Nothing was written; the partition waits, nothing is dropped.
+ * `live`: the last event that a follower would have followed has just left; it is to be handled.
+ */
 export type ParkOutcome =
   | { readonly kind: 'parked' }
+  | { readonly kind: 'live' }
   | { readonly kind: 'full'; readonly limit: string }
 
 /** What a redriven event came to. After `failed` it stays where it is, and its key stays parked. */
@@ -56,6 +60,11 @@ export interface Redriving {
    * engine has them, else after it. This is where the lot notes that the event has left it.
    */
   handle(record: IncomingRecord, alongside: readonly SendRequest[]): Promise<RedriveOutcome>
+  /**
+   * The partition's offset as it is committed: what stands below will not come again. Only that is
+   * redriven, or a crash could bring an event back that has been redriven already.
+   */
+  committedBelow(): number
 }
 
 /** One assigned partition's part of the lot. One owner at a time: the group's generation sees to it. */

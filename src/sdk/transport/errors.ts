@@ -172,3 +172,17 @@ export class StreamBusyError extends MillraceError {
     this.stream = stream
   }
 }
+
+/** A statement that the tables refused. `kind` says what a program may act on. */
+export class SqlError extends MillraceError {
+  readonly code = 'sql-failed'
+  readonly retriable: boolean
+  /** `busy`: another writer had the tables for too long; `unique`: a row with this key is there. */
+  readonly kind: 'busy' | 'unique' | 'constraint' | 'full' | 'statement'
+
+  constructor(fields: { message: string; kind: SqlError['kind']; cause?: unknown }) {
+    super(fields.message, { cause: fields.cause })
+    this.kind = fields.kind
+    this.retriable = fields.kind === 'busy' || fields.kind === 'full'
+  }
+}

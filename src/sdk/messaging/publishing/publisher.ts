@@ -15,6 +15,7 @@ import { NotPublishedError, PublisherClosedError } from '../errors.ts'
 import { Fifo } from '../ordering/fifo.ts'
 import { messagesOf, type Outgoing } from '../outgoing.ts'
 import type { Destinations } from './destinations.ts'
+import { isRefused } from './refused.ts'
 
 export interface Published {
   /** Of the event: publishing it again under this id is publishing the same event. */
@@ -285,11 +286,6 @@ export class Publisher {
     }
     this.#flushers = this.#flushers.filter(({ left }) => left.size > 0)
   }
-}
-
-/** The engine will not take it, however often it is sent: too large, for instance. */
-function isRefused(error: unknown): boolean {
-  return error instanceof SendError && !error.retriable && error.outcome === 'not-written'
 }
 
 function bytesOf({ key, value, headers }: OutgoingRecord): number {

@@ -20,6 +20,7 @@ import type {
 } from '../../transport/producer.ts'
 import type { Transport } from '../../transport/transport.ts'
 import type { Destinations } from '../publishing/destinations.ts'
+import { isRefused } from '../publishing/refused.ts'
 import { type Output, type PartitionRun, partitionId, type Snapshot } from './partition-run.ts'
 
 interface CommitterOptions {
@@ -103,16 +104,57 @@ export class Committer {
     const offsets = snapshots.map(({ commit }) => commit)
     if (outputs.length === 0) await member.commit(offsets)
     else {
-      const requests = await this.#options.destinations.gather(outputs)
-      if (this.#isAtomic) await this.#commitTogether(member, snapshots, requests)
-      else {
-        await this.#sendInOrder(requests)
-        for (const snapshot of snapshots) snapshot.run.sent(snapshot)
-        this.#checkHeld(snapshots)
-        await member.commit(offsets)
+      try {
+        await this.#send(member, snapshots, await this.#options.destinations.gather(outputs))
+      } catch (error) {
+        if (isRefused(error)) await this.#giveUpRefused(snapshots)
+        throw error
       }
     }
     for (const snapshot of snapshots) snapshot.run.committed(snapshot)
+  }
+
+  async #send(
+    member: GroupMember,
+    snapshots: readonly Snapshot[],
+    requests: readonly SendRequest[],
+  ): Promise<void> {
+    if (this.#isAtomic) return this.#commitTogether(member, snapshots, requests)
+    await this.#sendInOrder(requests)
+    for (const { run, outputs } of snapshots) run.dropOutputs(outputs)
+    this.#checkHeld(snapshots)
+    await member.commit(snapshots.map(({ commit }) => commit))
+  }
+
+  /** Finds out whose outputs the engine refuses, one by one, and gives those events up. */
+  async #giveUpRefused(snapshots: readonly Snapshot[]): Promise<void> {
+    for (const { run, outputs } of snapshots) {
+      for (const finished of outputs) {
+        try {
+          await this.#probe(finished.outputs)
+          if (!this.#isAtomic) run.dropOutputs([finished])
+        } catch (error) {
+          if (!isRefused(error)) throw error
+          await finished.giveUp(error)
+          run.dropOutputs([finished])
+        }
+      }
+    }
+  }
+
+  /** In a transaction that is taken back; without transactions they are sent for good. */
+  async #probe(outputs: readonly Output[]): Promise<void> {
+    const requests = await this.#options.destinations.gather(outputs)
+    if (!this.#isAtomic) return this.#sendInOrder(requests)
+    const takenBack = new Error('taken back')
+    try {
+      await this.#transact(async (transaction) => {
+        await sendAll(transaction, requests)
+        throw takenBack
+      })
+    } catch (error) {
+      if (error !== takenBack) throw error
+    }
   }
 
   async #commitTogether(

@@ -2,7 +2,6 @@
 // partitions up in good order. It ends only when it is closed or its definition says to stop; whatever
 // the engine does, it tries again.
 
-import type { Timer } from '../../../host/clock.ts'
 import { MillraceError } from '../../events/errors.ts'
 import { FencedMemberError } from '../../transport/errors.ts'
 import type {
@@ -10,7 +9,7 @@ import type {
   GroupMember,
   TopicPartition,
 } from '../../transport/group-member.ts'
-import type { Transport } from '../../transport/transport.ts'
+import type { Transport, World } from '../../transport/transport.ts'
 import type { Consumer } from '../consumer.ts'
 import { type Backoff, exponential } from '../failing/backoff.ts'
 import { type ConsumerLimits, DEFAULT_LIMITS } from '../limits.ts'
@@ -18,10 +17,12 @@ import type { ConsumerNotification, PauseReason, Untold } from '../notifications
 import type { Outgoing } from '../outgoing.ts'
 import type { ParkingLot } from '../parking-lot.ts'
 import type { Destinations } from '../publishing/destinations.ts'
+import { CommitLoop } from './commit-loop.ts'
 import { Committer } from './committer.ts'
 import { Handling } from './handling.ts'
 import { PartitionRun, partitionId } from './partition-run.ts'
 import { retryTopicOf } from './retry-topic.ts'
+import { sleep, watchEventLoop, within } from './waiting.ts'
 
 const MIN_POLL_BYTES = 65_536
 
@@ -59,15 +60,15 @@ export class ConsumerRun {
   readonly #limits: ConsumerLimits
   readonly #handling: Handling
   readonly #committer: Committer
+  readonly #commits: CommitLoop
+  readonly #world: World
   readonly #runs = new Map<string, PartitionRun>()
   readonly #trouble: Backoff
   readonly #closing = new AbortController()
   #member: GroupMember | undefined
   #loop: Promise<void> = Promise.resolve()
   #closed: Promise<void> | undefined
-  #commitTimer: Timer | undefined
-  #commitTroubles = 0
-  #isCommitting = false
+  #endWatch: (() => void) | undefined
   #state: 'running' | 'closing' | 'closed' | 'stopped' = 'running'
 
   constructor(options: ConsumerRunOptions) {
@@ -80,14 +81,25 @@ export class ConsumerRun {
       group: consumer.group,
       held: () => this.#places(),
     })
+    this.#world = transport.world
+    this.#commits = new CommitLoop({
+      committer: this.#committer,
+      world: this.#world,
+      limits: this.#limits,
+      closing: this.#closing.signal,
+      member: () => this.#member,
+      runs: () => this.#runs.values(),
+      committed: (run) => this.#touched(run),
+      notify: (notification) => this.#notify(notification),
+    })
     this.#handling = new Handling({
       consumer,
       outgoing: options.outgoing,
-      world: transport.world,
+      world: this.#world,
       limits: this.#limits,
       notify: (notification) => this.#notify(notification),
       touched: (run) => this.#touched(run),
-      commitNow: (run) => this.#commitUntilDone([run]),
+      commitNow: (run) => this.#commits.untilDone(run),
       sendTogether: (outputs, alongside) => this.#committer.sendTogether(outputs, alongside),
       stop: (error) => this.#stopFor(error),
     })
@@ -106,6 +118,9 @@ export class ConsumerRun {
       const partitions = await this.#options.destinations.lookUp(from.name)
       await administration.ensureTopics([{ name: retryTopicOf(group), partitions }])
     }
+    this.#endWatch = watchEventLoop(this.#world, this.#limits.eventLoopHeldMs, (forMs) => {
+      this.#notify({ kind: 'event-loop-held', forMs })
+    })
     this.#loop = this.#run()
   }
 
@@ -206,6 +221,7 @@ export class ConsumerRun {
             await isOpen
             return this.#handling.redrive(run, record, alongside)
           },
+          committedBelow: () => run.committedOffset,
         })
         // It may be gone by now, and then nobody else would close the lot.
         if (run.state === 'opening') run.lot = lot
@@ -215,7 +231,7 @@ export class ConsumerRun {
         await this.#pause(troubles)
       }
     }
-    await this.#commitUntilDone([run])
+    await this.#commits.untilDone(run)
     if (run.state === 'opening') run.state = 'open'
     opened?.()
     this.#handling.offer(run)
@@ -237,24 +253,10 @@ export class ConsumerRun {
 
   async #giveUp(runs: readonly PartitionRun[], waitMs: number): Promise<void> {
     await this.#handling.release(runs, waitMs)
-    await this.#within(this.#limits.abortGraceMs, this.#commitLast(runs))
+    await this.#bounded(this.#limits.abortGraceMs, this.#commits.last(runs))
     for (const run of runs) {
       run.state = 'closed'
       this.#forget(run)
-    }
-  }
-
-  async #commitLast(runs: readonly PartitionRun[]): Promise<void> {
-    for (let troubles = 1; ; troubles++) {
-      const alive = runs.filter(({ state }) => state === 'closing')
-      if (alive.length === 0 || this.#member === undefined) return
-      try {
-        return await this.#committer.commit(this.#member, { runs: alive, isOpen: false })
-      } catch (error) {
-        this.#notify({ kind: 'commit-failed', error })
-        if (error instanceof FencedMemberError) return
-        await this.#sleep(this.#troubleMs(troubles), undefined)
-      }
     }
   }
 
@@ -280,55 +282,7 @@ export class ConsumerRun {
     if (run.state !== 'open') return
     this.#handling.offer(run)
     this.#resumeIfRoom(run)
-    if (!run.hasUncommitted) return
-    if (run.isCommitUrgent) void this.#commitAll()
-    else this.#commitSoon(this.#limits.commitIntervalMs)
-  }
-
-  #commitSoon(delayMs: number): void {
-    this.#commitTimer ??= this.#options.transport.world.timers.after(delayMs, () => {
-      this.#commitTimer = undefined
-      void this.#commitAll()
-    })
-  }
-
-  async #commitAll(): Promise<void> {
-    const runs = [...this.#runs.values()].filter(
-      (run) => run.state === 'open' && run.hasUncommitted,
-    )
-    const member = this.#member
-    if (this.#isCommitting || runs.length === 0 || member === undefined) return
-    this.#isCommitting = true
-    try {
-      await this.#committer.commit(member, { runs, isOpen: true })
-      this.#commitTroubles = 0
-    } catch (error) {
-      this.#commitTroubles++
-      this.#notify({ kind: 'commit-failed', error })
-    } finally {
-      this.#isCommitting = false
-    }
-    if (this.#commitTroubles > 0) {
-      this.#commitSoon(this.#troubleMs(this.#commitTroubles))
-      return
-    }
-    for (const run of runs) this.#touched(run)
-  }
-
-  async #commitUntilDone(runs: readonly PartitionRun[]): Promise<void> {
-    for (let troubles = 1; ; troubles++) {
-      const alive = runs.filter(({ state }) => state === 'opening' || state === 'open')
-      const member = this.#member
-      if (alive.length === 0 || this.#closing.signal.aborted) return
-      try {
-        if (member !== undefined) {
-          return await this.#committer.commit(member, { runs: alive, isOpen: true })
-        }
-      } catch (error) {
-        this.#notify({ kind: 'commit-failed', error })
-      }
-      await this.#pause(troubles)
-    }
+    this.#commits.touched(run)
   }
 
   #pauseIfFull(run: PartitionRun): void {
@@ -373,9 +327,10 @@ export class ConsumerRun {
   async #shutDown(drainMs: number): Promise<void> {
     this.#handling.stop()
     this.#closing.abort()
-    this.#commitTimer?.cancel()
+    this.#commits.close()
+    this.#endWatch?.()
     await this.#giveUp([...this.#runs.values()], drainMs)
-    await this.#within(this.#limits.abortGraceMs, this.#leave())
+    await this.#bounded(this.#limits.abortGraceMs, this.#leave())
     this.#handling.close()
     if (this.#state === 'closing') this.#state = 'closed'
   }
@@ -394,41 +349,19 @@ export class ConsumerRun {
     return [...this.#runs.values()].map(({ place }) => place)
   }
 
-  #troubleMs(troubles: number): number {
-    return this.#trouble.delayMs(troubles, this.#options.transport.world.random)
-  }
-
   /** Not longer than until the consumer closes. */
   #pause(troubles: number): Promise<void> {
-    return this.#sleep(this.#troubleMs(troubles), this.#closing.signal)
-  }
-
-  #sleep(delayMs: number, until: AbortSignal | undefined): Promise<void> {
-    if (until?.aborted) return Promise.resolve()
-    return new Promise((resolve) => {
-      const wake = () => {
-        timer.cancel()
-        until?.removeEventListener('abort', wake)
-        resolve()
-      }
-      const timer = this.#options.transport.world.timers.after(delayMs, wake)
-      until?.addEventListener('abort', wake)
-    })
+    const { timers, random } = this.#world
+    return sleep(timers, this.#trouble.delayMs(troubles, random), this.#closing.signal)
   }
 
   /** Goes on after `limitMs`, whether the work is done or not; what it throws is told. */
-  #within(limitMs: number, work: Promise<void>): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = this.#options.transport.world.timers.after(limitMs, resolve)
-      const done = () => {
-        timer.cancel()
-        resolve()
-      }
-      work.then(done, (error: unknown) => {
-        this.#notify({ kind: 'commit-failed', error })
-        done()
-      })
-    })
+  async #bounded(limitMs: number, work: Promise<void>): Promise<void> {
+    try {
+      await within(this.#world.timers, limitMs, work)
+    } catch (error) {
+      this.#notify({ kind: 'commit-failed', error })
+    }
   }
 
   #notify(notification: Untold): void {

@@ -169,6 +169,13 @@ export class GivingUp {
     return this.park(task, 'crashed', this.#holdsKey)
   }
 
+  /** It was handled, and what it published cannot be sent: trying again is of no use. */
+  async refused(task: Task, error: unknown): Promise<Outcome> {
+    if (this.#consumer.whenExhausted === 'stop') return this.#stop(task, error)
+    if (task.parking === undefined) noteFailure(task, error, this.#options.world.clock.nowMs())
+    return this.park(task, 'failed', this.#holdsKey)
+  }
+
   /** An earlier event of its key is in the lot. */
   follows(task: Task): Promise<Outcome> {
     return this.park(task, 'follows', true)
@@ -187,6 +194,10 @@ export class GivingUp {
     try {
       const outcome = await run.lot?.park(entry)
       if (outcome === undefined || run.state === 'closed') return GIVEN_UP
+      if (outcome.kind === 'live') {
+        task.parking = undefined
+        return { kind: 'again', delayMs: 0 }
+      }
       if (outcome.kind === 'full') throw new Error(`the lot is full: ${outcome.limit}`)
     } catch (error) {
       this.#troubles++

@@ -22,6 +22,7 @@ import { GIVEN_UP, GivingUp, noteFailure, type Outcome } from './giving-up.ts'
 import { type Output, type PartitionRun, recordBytes } from './partition-run.ts'
 import { retryTopicOf, returnedRecord } from './retry-topic.ts'
 import { keyOf, type Task, taskOf } from './task.ts'
+import { within } from './waiting.ts'
 
 export interface HandlingOptions {
   readonly consumer: Consumer
@@ -226,7 +227,15 @@ export class Handling {
       task.isFinished = true
       finished.push({ offset: task.offset, ticket: task.ticket })
     }
-    if (finished.length > 0) run.finish(finished, outputs)
+    if (finished.length > 0) run.finish(finished, outputs, (error) => this.#refused(tasks, error))
+  }
+
+  /** The engine will not take what these events published, however often it is sent. */
+  async #refused(tasks: readonly Task[], error: unknown): Promise<void> {
+    for (const task of tasks) {
+      const outcome = await this.#givingUp.refused(task, error)
+      if (outcome.kind !== 'finished') throw error
+    }
   }
 
   async #finishRedriven(task: Task, outputs: readonly Output[]): Promise<void> {
@@ -362,12 +371,6 @@ export class Handling {
   #settled(runs: readonly PartitionRun[], waitMs: number): Promise<boolean> {
     const underWay = runs.flatMap((run) => [...(this.#underWay.get(run) ?? [])])
     if (underWay.length === 0) return Promise.resolve(true)
-    return new Promise((resolve) => {
-      const timer = this.#world.timers.after(waitMs, () => resolve(false))
-      void Promise.all(underWay).then(() => {
-        timer.cancel()
-        resolve(true)
-      })
-    })
+    return within(this.#world.timers, waitMs, Promise.all(underWay))
   }
 }

@@ -25,10 +25,13 @@ export interface Output {
   readonly record: OutgoingRecord
 }
 
-interface FinishedOutputs {
+/** What one handling published, and what to do when the engine will not take it. */
+export interface FinishedOutputs {
   readonly firstOffset: number
   readonly lastOffset: number
   readonly outputs: readonly Output[]
+  /** Resolves once the events are given up; then the outputs are no more. */
+  giveUp(error: unknown): Promise<void>
 }
 
 /** What is to be committed, and what is to be sent with it. */
@@ -105,6 +108,10 @@ export class PartitionRun {
     return this.#tracker.watermark
   }
 
+  get committedOffset(): number {
+    return this.#committedOffset
+  }
+
   get hasUncommitted(): boolean {
     return (
       this.#finishes > this.#committedFinishes || this.#tracker.watermark > this.#committedOffset
@@ -150,6 +157,7 @@ export class PartitionRun {
   finish(
     finished: readonly { readonly offset: number; readonly ticket: number }[],
     outputs: readonly Output[],
+    giveUp: FinishedOutputs['giveUp'],
   ): void {
     for (const { offset, ticket } of finished) {
       this.#tracker.finish(ticket)
@@ -159,7 +167,7 @@ export class PartitionRun {
     if (outputs.length > 0) {
       const firstOffset = finished[0]?.offset ?? 0
       const lastOffset = finished.at(-1)?.offset ?? 0
-      this.#outputs.push({ firstOffset, lastOffset, outputs })
+      this.#outputs.push({ firstOffset, lastOffset, outputs, giveUp })
     }
     if (this.#crashes > 0 && this.#tracker.watermark >= this.#zoneEnd) {
       this.#crashes = 0
@@ -223,13 +231,13 @@ export class PartitionRun {
     this.#committedFinishes = snapshot.finishes
     this.#committedOffset = snapshot.commit.offset
     this.#uncovered = snapshot.uncovered
-    this.sent(snapshot)
+    this.dropOutputs(snapshot.outputs)
   }
 
-  /** Its outputs went out before its progress: they are not to be sent again. */
-  sent({ outputs }: Snapshot): void {
-    const sent = new Set(outputs)
-    if (sent.size > 0) this.#outputs = this.#outputs.filter((one) => !sent.has(one))
+  /** They went out, or were given up: they are not to be sent any more. */
+  dropOutputs(dropped: readonly FinishedOutputs[]): void {
+    const gone = new Set(dropped)
+    if (gone.size > 0) this.#outputs = this.#outputs.filter((one) => !gone.has(one))
   }
 
   get #uncommitted(): number {

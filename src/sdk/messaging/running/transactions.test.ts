@@ -77,6 +77,31 @@ describe('rule 21: outputs and progress in one transaction', () => {
     }
   })
 
+  it('an event whose output the engine refuses is parked, and holds up nobody', async () => {
+    const stage = new Stage()
+    for (let n = 1; n <= 5; n++) await stage.place(`k${n}`, n)
+    const shipping = consumer('shipping', {
+      ...all,
+      on: {
+        OrderPlaced: async ({ data }, ctx) => {
+          const orderId = data.n === 3 ? 'k'.repeat(2_000_000) : data.orderId
+          await ctx.publish(OrderShipped({ orderId, n: data.n }))
+        },
+      },
+    })
+
+    await stage.start(shipping)
+    await stage.time.advance(10_000)
+
+    assert.deepEqual((await stage.numbersIn('shipments')).toSorted(), [1, 2, 4, 5])
+    assert.deepEqual(stage.lot.parked, ['failed 3'])
+    assert.match(
+      stage.lot.entries[0]?.failure?.errorMessage ?? '',
+      /more than topic shipments takes/,
+    )
+    assert.equal(await stage.committed('shipping'), 5)
+  })
+
   it('outputs of an event have the same id however often its handler runs', async () => {
     const stage = new Stage()
     const ids: string[] = []

@@ -1,0 +1,125 @@
+// What the compiler must take, and what it must refuse. `npm run check` compiles this file; running it
+// shows that the definitions of the target code are plain values.
+
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { z } from 'zod'
+import { DefinitionError } from '../events/errors.ts'
+import { event } from '../events/event.ts'
+import { topic } from '../events/topic.ts'
+import { versions } from '../events/versions.ts'
+import type { SqlTransaction } from '../transport/tables.ts'
+import { consumer } from './consumer.ts'
+import type { Dedupe } from './dedupe.ts'
+import { exponential } from './failing/backoff.ts'
+
+const v1 = z.object({ orderId: z.string(), total: z.number() })
+const v2 = v1.extend({ currency: z.enum(['EUR', 'USD']) })
+const OrderPlaced = event(
+  'shop.OrderPlaced',
+  versions(v1).next(v2, (old) => ({ ...old, currency: 'EUR' as const })),
+)
+const OrderPaid = event('shop.OrderPaid', z.object({ orderId: z.string(), paymentId: z.string() }))
+const orders = topic('orders', {
+  events: { OrderPlaced, OrderPaid },
+  key: (e) => e.data.orderId,
+  partitions: 12,
+})
+const all = { from: orders, startAt: 'earliest', otherwise: 'skip' } as const
+class CardDeclined extends Error {}
+const claims: Dedupe = {
+  prepare: async () => undefined,
+  once: async (_, work) => {
+    const transaction: SqlTransaction = { sql: async () => [] }
+    return { kind: 'handled', outputs: await work(transaction) }
+  },
+}
+
+describe('a consumer', () => {
+  it('is a plain value, with the data of the newest version in its handlers', () => {
+    const billing = consumer('billing', {
+      from: orders,
+      startAt: 'earliest',
+      otherwise: 'skip',
+      order: 'key',
+      concurrency: 32,
+      retry: {
+        attempts: 6,
+        backoff: exponential('200ms', { max: '30s', jitter: 'full' }),
+        mode: 'hold-key',
+        retryIf: (error) => !(error instanceof CardDeclined),
+      },
+      whenExhausted: 'park-key',
+      dedupe: claims,
+      on: {
+        OrderPlaced: async (e, ctx) => {
+          const currency: 'EUR' | 'USD' = e.data.currency
+          const { total } = e.data
+          await ctx.tx.sql`insert into charges values (${e.id}, ${total}, ${currency})`
+          ctx.signal.throwIfAborted()
+          await ctx.publish(OrderPaid({ orderId: e.data.orderId, paymentId: 'p1' }))
+          // @ts-expect-error wrong payload
+          if (total < 0) await ctx.publish(OrderPaid({ orderId: 1 }))
+        },
+        // @ts-expect-error no such field in the data of OrderPaid
+        OrderPaid: (e) => e.data.total,
+      },
+    })
+
+    assert.equal(billing.group, 'billing')
+    assert.equal(billing.concurrency, 32)
+    assert.equal(Object.isFrozen(billing), true)
+  })
+
+  it('has no transaction without dedupe', () => {
+    consumer('billing', {
+      ...all,
+      on: {
+        // @ts-expect-error possibly undefined
+        OrderPlaced: (_, ctx) => ctx.tx.sql`select 1`,
+      },
+    })
+  })
+
+  it('is given the events of its topic in a batch', () => {
+    consumer('billing', {
+      ...all,
+      batch: {
+        max: 100,
+        handle: ([first, ...others]) => {
+          const type: 'shop.OrderPlaced' | 'shop.OrderPaid' = first.type
+          assert.ok(type !== undefined && others.length >= 0)
+        },
+      },
+    })
+  })
+
+  it('must say where it begins and what becomes of other events', () => {
+    // @ts-expect-error startAt is missing
+    consumer('billing', { from: orders, otherwise: 'skip', on: {} })
+    // @ts-expect-error otherwise is missing
+    consumer('billing', { from: orders, startAt: 'latest', on: {} })
+  })
+
+  it('refuses what cannot work, with what to do instead', () => {
+    const unknown = () =>
+      consumer('billing', {
+        ...all,
+        on: {
+          // @ts-expect-error unknown event name
+          Nope: () => undefined,
+        },
+      })
+
+    assert.throws(unknown, /handles Nope, which is no event of topic orders/)
+    assert.throws(() => consumer('', { ...all, on: {} }), DefinitionError)
+    assert.throws(() => consumer('billing', { ...all }), /either `on`.*or `batch`/)
+    assert.throws(() => consumer('billing', { ...all, concurrency: 0, on: {} }), /concurrency 0/)
+    const batch = { max: 10, handle: () => undefined }
+    assert.throws(
+      () => consumer('billing', { ...all, order: 'none', batch }),
+      /cannot make batches with order: 'none'/,
+    )
+    assert.throws(() => consumer('billing', { ...all, dedupe: claims, batch }), /one event/)
+  })
+})
