@@ -1,9 +1,9 @@
 // Against the real API, with a provider that keeps what it is told: the user's SDK would export it.
 import assert from 'node:assert/strict'
-import { AsyncLocalStorage } from 'node:async_hooks'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import * as api from '@opentelemetry/api'
 import { DefinitionError } from './errors.ts'
+import { RecordedSpans } from './recorded-spans.ts'
 import { ReadEvent } from './stored-event.ts'
 import { loadTracing, type TracingOptions } from './tracing.ts'
 
@@ -14,7 +14,8 @@ const where = { partition: 3, offset: 17 }
 const to = { topic: 'orders', type: 'shop.OrderPaid' }
 const sentEvent = { id: 'e1', key: 'k' } as never
 
-let spans: RecordedSpan[] = []
+const recorded = new RecordedSpans()
+const { spans } = recorded
 
 describe('with no tracer registered', () => {
   it('an event makes its own trace, and work runs as it would', async () => {
@@ -34,28 +35,9 @@ describe('with no tracer registered', () => {
 })
 
 describe('spans', () => {
-  const contexts = new AsyncLocalStorage<api.Context>()
-  before(() => {
-    api.context.setGlobalContextManager({
-      active: () => contexts.getStore() ?? api.ROOT_CONTEXT,
-      with: (context, work, self, ...args) => contexts.run(context, () => work.apply(self, args)),
-      bind: (_, target) => target,
-      enable() {
-        return this
-      },
-      disable() {
-        return this
-      },
-    })
-    api.trace.setGlobalTracerProvider({ getTracer: () => recordingTracer() })
-  })
-  after(() => {
-    api.trace.disable()
-    api.context.disable()
-  })
-  beforeEach(() => {
-    spans = []
-  })
+  before(() => recorded.begin())
+  after(() => recorded.end())
+  beforeEach(() => recorded.clear())
 
   it('an event that is published has a send span beneath what is active, and carries it', async () => {
     const tracing = await tracingWith()
@@ -66,14 +48,14 @@ describe('spans', () => {
     )
     span.sent(sentEvent, where)
 
-    const recorded = spans[1]!
-    assert.equal(recorded.name, 'send orders')
-    assert.equal(recorded.kind, api.SpanKind.PRODUCER)
-    assert.equal(recorded.parent?.spanId, request.spanContext().spanId)
-    assert.equal(recorded.ended, true)
-    const { traceId, spanId } = recorded.spanContext()
+    const sent = spans[1]!
+    assert.equal(sent.name, 'send orders')
+    assert.equal(sent.kind, api.SpanKind.PRODUCER)
+    assert.equal(sent.parent?.spanId, request.spanContext().spanId)
+    assert.equal(sent.ended, true)
+    const { traceId, spanId } = sent.spanContext()
     assert.equal(span.trace?.traceparent, `00-${traceId}-${spanId}-01`)
-    assert.deepEqual(recorded.attributes, {
+    assert.deepEqual(sent.attributes, {
       'messaging.system': 'kafka',
       'messaging.destination.name': 'orders',
       'messaging.operation.name': 'send',
@@ -184,91 +166,4 @@ function eventFrom(sender: string): ReadEvent {
   const headers = [['traceparent', Buffer.from(sender)] as const]
   const record = { topic: 'orders', ...where, key: Buffer.from('k'), value: null, headers }
   return new ReadEvent({ ...record, timestampMs: 0 }, 'shop.OrderPaid', {})
-}
-
-interface RecordedSpan extends api.Span {
-  readonly name: string
-  readonly kind: api.SpanKind | undefined
-  readonly parent: api.SpanContext | undefined
-  readonly links: readonly api.Link[]
-  readonly attributes: api.Attributes
-  readonly exceptions: api.Exception[]
-  readonly status: api.SpanStatus | undefined
-  readonly ended: boolean
-}
-
-function recordingTracer(): api.Tracer {
-  const startSpan: api.Tracer['startSpan'] = (
-    name,
-    options = {},
-    context = api.context.active(),
-  ) => {
-    const span = recordingSpan(name, options, api.trace.getSpanContext(context))
-    spans.push(span)
-    return span
-  }
-  return { startSpan, startActiveSpan: () => assert.fail('not used') }
-}
-
-let made = 0
-
-function recordingSpan(
-  name: string,
-  { kind, attributes = {}, links = [] }: api.SpanOptions,
-  parent: api.SpanContext | undefined,
-): RecordedSpan {
-  const own: api.SpanContext = {
-    traceId: parent?.traceId ?? 'f'.repeat(32),
-    spanId: (++made).toString(16).padStart(16, '0'),
-    traceFlags: api.TraceFlags.SAMPLED,
-    ...(parent?.traceState === undefined ? {} : { traceState: parent.traceState }),
-  }
-  const noted = { ...attributes }
-  const exceptions: api.Exception[] = []
-  let status: api.SpanStatus | undefined
-  let ended = false
-  return {
-    name,
-    kind,
-    parent,
-    links,
-    attributes: noted,
-    exceptions,
-    get status() {
-      return status
-    },
-    get ended() {
-      return ended
-    },
-    spanContext: () => own,
-    setAttribute(key, value) {
-      noted[key] = value
-      return this
-    },
-    setAttributes(more) {
-      Object.assign(noted, more)
-      return this
-    },
-    addEvent() {
-      return this
-    },
-    addLink() {
-      return this
-    },
-    addLinks() {
-      return this
-    },
-    setStatus(given) {
-      status = given
-      return this
-    },
-    updateName() {
-      return this
-    },
-    end() {
-      ended = true
-    },
-    isRecording: () => !ended,
-    recordException: (exception) => void exceptions.push(exception),
-  }
 }

@@ -1,5 +1,6 @@
 // Spans, when the application has OpenTelemetry's API; without it nothing of this runs. One `send` span
-// for each event that is published, one `process` span for each that is handled: it continues the trace
+// for each event that is published; a `create` span for what a handler publishes, which is sent later
+// with the group's progress; one `process` span for each event that is handled: it continues the trace
 // of the event and links to the span that sent it; a batch has many senders, and only links. Attribute
 // names are those of semantic conventions 1.45 (messaging, status Development); with
 // OTEL_SEMCONV_STABILITY_OPT_IN=messaging/dup the names of 1.24 are written beside them.
@@ -34,6 +35,11 @@ function isMissing(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND'
 }
 
+interface Destination {
+  readonly topic: string
+  readonly type: string
+}
+
 /** A span that sends one event. End it by `sent` or `failed`. */
 export interface SendSpan {
   /** For the event's headers; undefined when no tracer is registered. */
@@ -58,14 +64,10 @@ export class Tracing {
    * Beneath the span that is active; else in the trace of what the event comes of.
    * @param cause as `EncodeOptions.context`
    */
-  startSend(to: { topic: string; type: string }, cause: EventContext | undefined): SendSpan {
-    const parent = this.#parentOf(cause)
-    const attributes = this.#names.operation('send', to.topic)
-    attributes['cloudevents.event_type'] = to.type
-    const kind = this.#api.SpanKind.PRODUCER
-    const span = this.#tracer.startSpan(`send ${to.topic}`, { kind, attributes }, parent)
+  startSend(to: Destination, cause: EventContext | undefined): SendSpan {
+    const { span, trace } = this.#startProducing('send', to, cause)
     return {
-      trace: this.#traceOf(span, parent),
+      trace,
       sent: (event, { partition, offset }) => {
         span.setAttributes(this.#names.message(event.id, event.key))
         span.setAttributes(this.#names.place(partition, offset))
@@ -76,6 +78,13 @@ export class Tracing {
         span.end()
       },
     }
+  }
+
+  /** An event that is made now and sent with others later. */
+  create(to: Destination, cause: EventContext | undefined): EncodeOptions['trace'] {
+    const { span, trace } = this.#startProducing('create', to, cause)
+    span.end()
+    return trace
   }
 
   /** Runs `work` within the span: what it records itself stands beneath. @param events at least one */
@@ -111,6 +120,15 @@ export class Tracing {
     } finally {
       span.end()
     }
+  }
+
+  #startProducing(operation: 'send' | 'create', to: Destination, cause: EventContext | undefined) {
+    const parent = this.#parentOf(cause)
+    const attributes = this.#names.operation(operation, to.topic)
+    attributes['cloudevents.event_type'] = to.type
+    const options = { kind: this.#api.SpanKind.PRODUCER, attributes }
+    const span = this.#tracer.startSpan(`${operation} ${to.topic}`, options, parent)
+    return { span, trace: this.#traceOf(span, parent) }
   }
 
   #parentOf(cause: EventContext | undefined): Context {
@@ -166,7 +184,7 @@ class Names {
     this.#isDoubled = isDoubled
   }
 
-  operation(operation: 'send' | 'process', topic: string): Attributes {
+  operation(operation: 'send' | 'create' | 'process', topic: string): Attributes {
     const attributes: Attributes = {
       'messaging.system': this.#system,
       'messaging.destination.name': topic,

@@ -30,6 +30,7 @@ export function versions<S extends Schema>(first: S): Versions<InputOf<S>, Outpu
 function listOf<Input, Output>(list: readonly Version[]): Versions<Input, Output> {
   return Object.freeze<Versions<Input, Output>>({
     list: Object.freeze(list),
+    // Each step was checked against both its versions; in the list only their order is left.
     next: (schema, upcast) =>
       listOf([...list, { schema, upcast: upcast as Version['upcast'] & {} }]),
   })

@@ -7,25 +7,60 @@ import { DefinitionError } from '../events/errors.ts'
 import type { Message } from '../events/event.ts'
 import { type Owner, ownerOf } from '../events/owners.ts'
 import type { StoredEvent } from '../events/stored-event.ts'
+import type { SendSpan, Tracing } from '../events/tracing.ts'
 import type { PublishOptions } from './context.ts'
 
+/** The span, if there is one, is to be told how the sending ended. */
+export interface Sending {
+  readonly event: EncodedEvent
+  readonly span: SendSpan | undefined
+}
+
 export class Outgoing {
+  /** Undefined: the application records no spans. */
+  readonly tracing: Tracing | undefined
   readonly #encoder: EventEncoder
   readonly #owners: ReadonlyMap<string, Owner>
 
-  constructor(encoder: EventEncoder, owners: ReadonlyMap<string, Owner>) {
+  constructor(encoder: EventEncoder, owners: ReadonlyMap<string, Owner>, tracing?: Tracing) {
     this.#encoder = encoder
     this.#owners = owners
+    this.tracing = tracing
   }
 
   /**
+   * What a handler publishes: sent later, with the group's progress.
    * @param cause what a handler's events come of, even where the context of its call was lost
    * @throws UnknownEventTypeError, InvalidEventError, InvalidKeyError; nothing has happened then
    */
   encode(message: Message, options: PublishOptions, cause?: StoredEvent): EncodedEvent {
+    const owner = ownerOf(this.#owners, message)
     const { id, subject, correlationId } = options
     const context = contextOf(correlationId, cause)
-    return this.#encoder.encode(ownerOf(this.#owners, message), message, { id, subject, context })
+    const to = { topic: owner.topic.name, type: message.type }
+    const trace = this.tracing?.create(to, context)
+    return this.#encoder.encode(owner, message, { id, subject, context, trace })
+  }
+
+  /** What is sent at once. @throws as above */
+  encodeToSend(message: Message, options: PublishOptions): Sending {
+    const owner = ownerOf(this.#owners, message)
+    const { id, subject, correlationId } = options
+    const context = contextOf(correlationId)
+    const to = { topic: owner.topic.name, type: message.type }
+    const span = this.tracing?.startSend(to, context)
+    try {
+      const event = this.#encoder.encode(owner, message, {
+        id,
+        subject,
+        context,
+        trace: span?.trace,
+      })
+      return { event, span }
+    } catch (error) {
+      span?.failed(error)
+      throw error
+    }
   }
 }
 

@@ -8,6 +8,7 @@ import { ownersOf } from '../events/owners.ts'
 import type { IncomingRecord, OutgoingRecord } from '../events/record.ts'
 import type { Schema } from '../events/schema.ts'
 import { topic } from '../events/topic.ts'
+import type { Tracing } from '../events/tracing.ts'
 import type { Consumer } from '../messaging/consumer.ts'
 import type { ConsumerLimits } from '../messaging/limits.ts'
 import type { ConsumerNotification } from '../messaging/notifications.ts'
@@ -112,6 +113,8 @@ export class Stage {
   readonly lot = new TrialLot()
   readonly random: SeededRandom
   readonly engine: MemoryEngine
+  /** Of applications and publishers that are made from now on. */
+  tracing: Tracing | undefined
   /** The application that was started last, as soon as its handlers may run. */
   newest: App | undefined
   #transport: Promise<Transport> | undefined
@@ -181,7 +184,7 @@ export class Stage {
       consumer,
       service: 'trial',
       transport,
-      outgoing: new Outgoing(encoder, owners),
+      outgoing: new Outgoing(encoder, owners, this.tracing),
       destinations,
       lot: this.lot,
       limits,
@@ -197,7 +200,7 @@ export class Stage {
   async publisher(limits: Partial<PublisherLimits> = {}) {
     const transport = await this.engine.open({ service: 'trial', onWarning: () => undefined })
     const { encoder, owners, destinations } = this.#parts(transport)
-    const outgoing = new Outgoing(encoder, owners)
+    const outgoing = new Outgoing(encoder, owners, this.tracing)
     return { publisher: new Publisher({ transport, destinations, outgoing, limits }), transport }
   }
 

@@ -13,7 +13,7 @@ import type { Transport } from '../../transport/transport.ts'
 import type { PublishOptions } from '../context.ts'
 import { NotPublishedError, PublisherClosedError } from '../errors.ts'
 import { Fifo } from '../ordering/fifo.ts'
-import { messagesOf, type Outgoing } from '../outgoing.ts'
+import { messagesOf, type Outgoing, type Sending } from '../outgoing.ts'
 import type { Destinations } from './destinations.ts'
 import { isRefused } from './refused.ts'
 
@@ -101,12 +101,10 @@ export class Publisher {
     messages: Message | readonly Message[],
     options: PublishOptions = {},
   ): Promise<Published | readonly Published[]> {
-    const events = messagesOf(messages, options).map((message) => {
-      return this.#outgoing.encode(message, options)
-    })
+    const sendings = this.#encodeAll(messagesOf(messages, options), options)
     const mustWait = this.#isFull || this.#waitingForRoom.size > 0 || this.#isLettingIn
     if (mustWait) await this.#turn()
-    const accepted = events.map((event) => this.#accept(event))
+    const accepted = sendings.map((sending) => this.#accept(sending))
     if (mustWait) this.#isLettingIn = false
     this.#letIn()
     const [only] = accepted
@@ -160,8 +158,29 @@ export class Publisher {
     next()
   }
 
-  #accept(event: EncodedEvent): Promise<Published> {
-    if (this.#isClosed) return Promise.reject(new PublisherClosedError())
+  /** All of them or none. */
+  #encodeAll(messages: readonly Message[], options: PublishOptions): readonly Sending[] {
+    const sendings: Sending[] = []
+    try {
+      for (const message of messages) sendings.push(this.#outgoing.encodeToSend(message, options))
+    } catch (error) {
+      for (const { span } of sendings) span?.failed(error)
+      throw error
+    }
+    return sendings
+  }
+
+  #accept({ event, span }: Sending): Promise<Published> {
+    const published = this.#isClosed
+      ? Promise.reject<Published>(new PublisherClosedError())
+      : this.#hold(event)
+    if (span !== undefined) {
+      void published.then(({ position }) => span.sent(event, position), span.failed)
+    }
+    return published
+  }
+
+  #hold(event: EncodedEvent): Promise<Published> {
     return new Promise((resolve, reject) => {
       const bytes = bytesOf(event.record)
       const pending = { event, bytes, resolve, reject, isUnderWay: false, isSettled: false }

@@ -49,7 +49,13 @@ export class Attempts {
     return this.#running.size
   }
 
-  async run(task: Task, event: StoredEvent, work: EventHandler): Promise<Handled> {
+  /** @param events the batch that `work` handles; undefined: the event alone */
+  async run(
+    task: Task,
+    event: StoredEvent,
+    work: EventHandler,
+    events?: readonly StoredEvent[],
+  ): Promise<Handled> {
     const { consumer, outgoing, world } = this.#options
     const attempt = new Attempt({
       group: consumer.group,
@@ -61,7 +67,10 @@ export class Attempts {
     this.#running.set(attempt, task.run)
     this.#deadlines.add(attempt)
     try {
-      const outputs = await this.#invoke(attempt, work)
+      const { tracing } = outgoing
+      const outputs = await (tracing === undefined
+        ? this.#invoke(attempt, work)
+        : tracing.process(events ?? [event], attempt, () => this.#invoke(attempt, work)))
       // Aborted or not, it got through: only a partition that is gone makes that worthless.
       return task.run.state === 'closed' ? { kind: 'revoked' } : { kind: 'succeeded', outputs }
     } catch (error) {

@@ -11,7 +11,7 @@ import type { IncomingRecord } from '../../events/record.ts'
 import type { StoredEvent } from '../../events/stored-event.ts'
 import type { SendRequest } from '../../transport/producer.ts'
 import type { World } from '../../transport/transport.ts'
-import type { Consumer } from '../consumer.ts'
+import type { Consumer, EventHandler } from '../consumer.ts'
 import type { ConsumerLimits } from '../limits.ts'
 import type { ConsumerNotification, PauseReason } from '../notifications.ts'
 import { Scheduler, type Started } from '../ordering/scheduler.ts'
@@ -323,9 +323,8 @@ export class Handling {
       !first.run.isSuspect &&
       first.failures + 1 < retry.attempts
     if (batch === undefined || !isTogether) return this.#handleOneByOne(tasks)
-    const handled = await this.#attempts.run(first, events[0] as StoredEvent, (_, context) => {
-      return batch.handle(events, context)
-    })
+    const handleAll: EventHandler = (_, context) => batch.handle(events, context)
+    const handled = await this.#attempts.run(first, events[0] as StoredEvent, handleAll, events)
     if (handled.kind === 'revoked') return GIVEN_UP
     if (handled.kind === 'succeeded') return this.#givingUp.succeeded(first, handled.outputs)
     const isPermanent = !retry.retryIf(handled.error)
