@@ -147,11 +147,8 @@ class RecordReader {
       if (header.lastOffset >= offset) {
         if (header.baseOffset > offset) return undefined
         const scan = new RecordScan(recordBytes(bytes.subarray(at, end)), header.recordCount)
-        while (scan.next()) {
-          if (header.baseOffset + scan.offsetDelta === offset)
-            return storedRecord(scan, header, this.#log)
-        }
-        return undefined
+        scan.skip(offset - header.baseOffset)
+        return scan.next() ? storedRecord(scan, header, this.#log) : undefined
       }
       at = end
     }

@@ -137,7 +137,7 @@ export class StorePartition implements AppendGate {
       if (kind === 'other') return
       this.#lastMarkerOffset = baseOffset
       this.#index.end(header.producerId, kind === 'abort')
-    } else new BatchLearner(this.#index).learn(bytes, header, { baseOffset, isKept: false })
+    } else new BatchLearner(this.#index).learn(bytes, 0, { baseOffset, isKept: false })
   }
 
   refusedFrom(offset: number): void {
