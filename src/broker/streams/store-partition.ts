@@ -11,14 +11,14 @@ import { isRefusal, unreadable } from '../log/check-batch.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
 import type { PreparedBatch } from '../log/prepare-batch.ts'
 import { ErrorCode } from '../wire/error-codes.ts'
-import { type AppendDecision, decideAppend, type StreamRefusal } from './decide-append.ts'
+import { type AppendDecision, decideAppend } from './decide-append.ts'
 import { encodeVersions } from './encode-versions.ts'
-import { explainStreamRefusal } from './explain-refusal.ts'
 import type { IndexFiles } from './index-files.ts'
 import { BatchLearner } from './learn-batch.ts'
 import { readWanted } from './read-wanted.ts'
 import { ReplayFailed, replayLog } from './replay-log.ts'
 import type { StreamIndex } from './stream-index.ts'
+import { explainStreamRefusal, type StreamRefusal } from './stream-refusal.ts'
 
 /** What one batch may hold in a store: it is decided on and written anew within one turn. */
 const MAX_RECORDS = 20_000
