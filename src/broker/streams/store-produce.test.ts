@@ -260,6 +260,20 @@ describe('Produce to an event store', () => {
     assert.deepEqual(await versions(), ['a:0', 'a:1', 'a:1', 'a:1', 'a:2', 'a:2'])
   })
 
+  it('refuses a stream in a partition that is not its own', async (t) => {
+    const { client } = await store(t)
+    await makeTopic(client, 'wide', { partitions: 2, configs: { 'millrace.store': 'true' } })
+
+    const answers = [
+      await produceTo(client, 'wide', batch([{ key: 'a' }]), { partition: 0 }),
+      await produceTo(client, 'wide', batch([{ key: 'a' }]), { partition: 1 }),
+    ]
+
+    const refused = answers.filter(({ errorCode }) => errorCode === ErrorCode.INVALID_RECORD)
+    assert.equal(refused.length, 1)
+    assert.match(refused[0]?.errorMessage ?? '', /belongs to partition/)
+  })
+
   it('leaves the bytes of an ordinary topic alone', async (t) => {
     const { client } = await store(t)
     await makeTopic(client, 'plain')
