@@ -5,7 +5,8 @@ import type { Host } from '../../host/host.ts'
 import type { Catalog } from '../catalog/catalog.ts'
 import type { Topic } from '../catalog/catalog-state.ts'
 import { isStore, STORE_KEY } from '../catalog/store-topics.ts'
-import { EventStore } from '../streams/event-store.ts'
+import type { EventStore } from '../streams/event-store.ts'
+import { RunningStore } from '../streams/running-store.ts'
 import type { StorePartition } from '../streams/store-partition.ts'
 import type { Stores } from '../streams/stores.ts'
 
@@ -59,7 +60,7 @@ export class EventStores {
       known = topic
       return partitions
     }
-    return new EventStore({
+    return new RunningStore({
       topic: name,
       clock: host.clock,
       timers: host.timers,

@@ -187,6 +187,7 @@ export class Partitions implements TopicFiles {
   ): Promise<PartitionLog> {
     const { host, catalog, commit, files, work, stores, log } = this.#options
     const place = { topic: topic.name, topicId: topic.id, partition }
+    const storePlace = { ...place, partitionCount: topic.partitions }
     return PartitionLog.open({
       host,
       commit,
@@ -195,7 +196,7 @@ export class Partitions implements TopicFiles {
       ...state,
       ...place,
       folder: below(partitionFolder(topic.name, partition)),
-      gate: isStore(topic.configs) ? stores.gateFor(place) : undefined,
+      gate: isStore(topic.configs) ? stores.gateFor(storePlace) : undefined,
       config: this.#configOf(topic),
       leaderEpoch: catalog.leaderEpoch,
       onOffline: (reason) => {

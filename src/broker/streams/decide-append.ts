@@ -8,10 +8,10 @@ import {
   holdsForCheck,
   isAsExpected,
   MAX_VERSION,
-  type StreamLife,
 } from './expected-version.ts'
 import type { RecordKind } from './store-names.ts'
 import type { EventId, StoredEvent, StreamIndex } from './stream-index.ts'
+import type { StreamRefusal } from './stream-refusal.ts'
 
 /** A record that wants to be appended. Its stream's name lies in `name` from `nameStart` to `nameEnd`. */
 export interface WantedRecord {
@@ -41,29 +41,6 @@ export interface AppendContext {
   readonly windowOffset: number
   readonly checks?: readonly WantedCheck[]
 }
-
-export type StreamRefusal =
-  | {
-      readonly kind: 'wrong-version'
-      /** Of the record; -1 for a check. */
-      readonly index: number
-      readonly stream: string
-      readonly expected: ExpectedVersion
-      readonly actual: number
-      readonly life: StreamLife
-    }
-  | { readonly kind: 'tombstoned'; readonly index: number; readonly stream: string }
-  /** Some of the records are in their streams already, not all; or one is in the batch twice. */
-  | {
-      readonly kind: 'partly-there'
-      readonly index: number
-      readonly stream: string
-      readonly version: number
-    }
-  /** Another producer's open transaction has written to it. */
-  | { readonly kind: 'busy'; readonly index: number; readonly stream: string }
-  /** It has as many events as can be numbered. */
-  | { readonly kind: 'full'; readonly index: number; readonly stream: string }
 
 export type AppendDecision =
   | { readonly kind: 'append'; readonly versions: readonly number[] }

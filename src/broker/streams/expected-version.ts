@@ -10,6 +10,11 @@ export interface StreamState {
   readonly life: StreamLife
 }
 
+export interface StreamHead extends StreamState {
+  /** Events below it are gone for readers. */
+  readonly firstVersion: number
+}
+
 export type StreamLife = 'live' | 'deleted' | 'tombstoned'
 
 const MAX_DIGITS = 10

@@ -1,7 +1,17 @@
 // Teaches a stream index what a batch in the log says: the way in for replay, where nothing is made for a
 // record that need not be.
 
-import { type BatchHeader, batchOffsets } from '../batch/header.ts'
+import {
+  batchOffsets,
+  COMPRESSION_MASK,
+  readAttributes,
+  readBaseOffset,
+  readBatchSize,
+  readMaxTimestamp,
+  readProducerId,
+  readRecordCount,
+  TRANSACTIONAL_FLAG,
+} from '../batch/header.ts'
 import { recordBytes } from '../batch/records.ts'
 import { firstVersionIn } from './read-wanted.ts'
 import { RecordScan } from './record-scan.ts'
@@ -18,23 +28,30 @@ export class BatchLearner {
   }
 
   /**
+   * @param at where the batch starts, all of which is in the buffer; it is no control batch
    * @param isKept nothing can take the batch back any more
    * @returns how many records it had @throws DecodeError | CodecError
    */
   learn(
-    batch: Buffer,
-    header: BatchHeader,
-    { baseOffset, isKept }: { baseOffset: number; isKept: boolean },
+    bytes: Buffer,
+    at: number,
+    { baseOffset = readBaseOffset(bytes, at), isKept }: { baseOffset?: number; isKept: boolean },
   ): number {
     const index = this.#index
     const scan = this.#scan
-    const { recordCount, compression, isTransactional } = header
-    const isPlain = compression === 'none'
-    const records = isPlain ? batch.subarray(batchOffsets.records) : recordBytes(batch)
+    const recordCount = readRecordCount(bytes, at)
+    const attributes = readAttributes(bytes, at)
+    const isTransactional = (attributes & TRANSACTIONAL_FLAG) !== 0
+    const producerId = isTransactional ? readProducerId(bytes, at) : -1
+    let records = bytes
+    if ((attributes & COMPRESSION_MASK) === 0) {
+      scan.restart(bytes, recordCount, at + batchOffsets.records)
+    } else {
+      records = recordBytes(bytes.subarray(at, at + readBatchSize(bytes, at)))
+      scan.restart(records, recordCount)
+    }
+    index.noteTime(readMaxTimestamp(bytes, at), baseOffset)
     const { streams } = index
-    const producerId = isTransactional ? header.producerId : -1
-    index.noteTime(header.maxTimestamp, baseOffset)
-    scan.restart(records, recordCount)
     while (scan.next()) {
       // Only a folder from elsewhere has records without key in a store: they are nobody's.
       if (scan.keyLength <= 0) continue

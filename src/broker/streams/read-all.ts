@@ -8,27 +8,16 @@ import { readBatchHeader } from '../batch/header.ts'
 import { recordBytes } from '../batch/records.ts'
 import type { PartitionLog, ReadOutcome } from '../log/partition-log.ts'
 import { TimeSlice } from '../log/time-slice.ts'
+import type {
+  EventFilter,
+  Position,
+  ReadAllOptions,
+  StoredRecord,
+  Subscribed,
+} from './event-store.ts'
 import { RecordScan } from './record-scan.ts'
 import type { StorePartition } from './store-partition.ts'
-import { type Position, type StoredRecord, storedRecord } from './stored-record.ts'
-
-/** What is wanted of all events; absent: everything. */
-export interface EventFilter {
-  readonly types?: readonly string[] | undefined
-  readonly streamPrefix?: string | undefined
-}
-
-export interface ReadAllOptions extends EventFilter {
-  /** One for each partition; those left out are read from their beginning. */
-  readonly from?: readonly Position[] | undefined
-  readonly limit?: number | undefined
-  readonly signal?: AbortSignal | undefined
-}
-
-/** `caught-up` comes once, when everything has been given that stood in the store at the beginning. */
-export type Subscribed =
-  | { readonly kind: 'event'; readonly record: StoredRecord }
-  | { readonly kind: 'caught-up'; readonly next: readonly Position[] }
+import { storedRecord } from './stored-record.ts'
 
 export interface ReadSource {
   readonly topic: string

@@ -5,22 +5,12 @@
 import { readBatchHeader } from '../batch/header.ts'
 import { recordBytes } from '../batch/records.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
+import type { ReadStreamOptions, StoredRecord, StreamRead } from './event-store.ts'
+import type { StreamHead } from './expected-version.ts'
 import { RecordScan } from './record-scan.ts'
 import type { StorePartition } from './store-partition.ts'
-import { type StoredRecord, storedRecord } from './stored-record.ts'
-import type { StreamHead, StreamIndex } from './stream-index.ts'
-
-export interface ReadStreamOptions {
-  /** First version wanted; undefined: the end to begin at. */
-  readonly from?: number | undefined
-  readonly direction?: 'forward' | 'backward' | undefined
-  readonly limit?: number | undefined
-}
-
-/** Reads as it is iterated; `head` is the stream's true head, whatever part was asked for. */
-export interface StreamRead extends AsyncIterable<StoredRecord> {
-  readonly head: Promise<StreamHead>
-}
+import { storedRecord } from './stored-record.ts'
+import type { StreamIndex } from './stream-index.ts'
 
 type Head = ReturnType<StreamIndex['headBelow']>
 
@@ -147,11 +137,8 @@ class RecordReader {
       if (header.lastOffset >= offset) {
         if (header.baseOffset > offset) return undefined
         const scan = new RecordScan(recordBytes(bytes.subarray(at, end)), header.recordCount)
-        while (scan.next()) {
-          if (header.baseOffset + scan.offsetDelta === offset)
-            return storedRecord(scan, header, this.#log)
-        }
-        return undefined
+        scan.skip(offset - header.baseOffset)
+        return scan.next() ? storedRecord(scan, header, this.#log) : undefined
       }
       at = end
     }

@@ -62,11 +62,11 @@ export class RecordScan {
   }
 
   /** Begins with other records: for who goes through many batches. */
-  restart(bytes: Buffer, count: number): void {
+  restart(bytes: Buffer, count: number, start = 0): void {
     this.bytes = bytes
     this.#left = count
-    this.#at = 0
-    this.end = 0
+    this.#at = start
+    this.end = start
   }
 
   /** @throws DecodeError when a field leaves its record */
@@ -91,6 +91,16 @@ export class RecordScan {
     this.#scanHeaders()
     if (this.#at !== this.end) throw new DecodeError('a record ends elsewhere', this.bodyAt)
     return true
+  }
+
+  /** Passes over so many records by their lengths alone: in a store they are numbered 0, 1, 2 ... */
+  skip(count: number): void {
+    for (let i = 0; i < count && this.#left > 0; i++) {
+      this.#left -= 1
+      this.#at = this.end
+      const length = this.#varint()
+      this.end = this.#at + Math.max(0, length)
+    }
   }
 
   get kind(): RecordKind {

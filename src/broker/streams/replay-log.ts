@@ -2,7 +2,13 @@
 // the index, the tail after a start. Gives way to others every few milliseconds.
 
 import { readControlMarker } from '../batch/control-marker.ts'
-import { readBatchHeader } from '../batch/header.ts'
+import {
+  CONTROL_FLAG,
+  readAttributes,
+  readBatchSize,
+  readLastOffset,
+  readProducerId,
+} from '../batch/header.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
 import type { PreparingHost } from '../log/prepare-batch.ts'
 import { TimeSlice } from '../log/time-slice.ts'
@@ -41,23 +47,19 @@ export async function replayLog(
       throw new ReplayFailed(`${log.topic}-${log.partition} cannot be read at offset ${offset}`)
     }
     const { bytes } = outcome
-    for (let at = 0; at < bytes.length; ) {
-      const header = readBatchHeader(bytes, at)
-      const batch = bytes.subarray(at, at + header.sizeBytes)
-      const { baseOffset } = header
+    for (let at = 0; at < bytes.length; at += readBatchSize(bytes, at)) {
       // Nothing that is read here is taken back: appends wait until this is done.
-      if (!header.isControlBatch) {
-        records += learner.learn(batch, header, { baseOffset, isKept: true })
-      } else endTransaction(index, header.producerId, batch)
-      offset = Math.max(offset, header.lastOffset + 1)
-      at += header.sizeBytes
+      if ((readAttributes(bytes, at) & CONTROL_FLAG) === 0) {
+        records += learner.learn(bytes, at, { isKept: true })
+      } else endTransaction(index, bytes.subarray(at, at + readBatchSize(bytes, at)))
+      offset = Math.max(offset, readLastOffset(bytes, at) + 1)
     }
     await slice.pause()
   }
   return records
 }
 
-function endTransaction(index: StreamIndex, producerId: number, batch: Buffer): void {
+function endTransaction(index: StreamIndex, batch: Buffer): void {
   const { kind } = readControlMarker(batch)
-  if (kind !== 'other') index.end(producerId, kind === 'abort')
+  if (kind !== 'other') index.end(readProducerId(batch, 0), kind === 'abort')
 }

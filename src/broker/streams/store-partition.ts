@@ -4,6 +4,7 @@
 
 import { readControlMarker } from '../batch/control-marker.ts'
 import type { BatchHeader } from '../batch/header.ts'
+import { partitionOfKey } from '../batch/murmur2.ts'
 import { MAX_DECOMPRESSED_BYTES, recordBytes } from '../batch/records.ts'
 import type { AppendGate, AppendPlace, GateVerdict } from '../log/append-gate.ts'
 import { type Refusal, refuse } from '../log/append-outcome.ts'
@@ -11,14 +12,14 @@ import { isRefusal, unreadable } from '../log/check-batch.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
 import type { PreparedBatch } from '../log/prepare-batch.ts'
 import { ErrorCode } from '../wire/error-codes.ts'
-import { type AppendDecision, decideAppend, type StreamRefusal } from './decide-append.ts'
+import { type AppendDecision, decideAppend, type WantedRecord } from './decide-append.ts'
 import { encodeVersions } from './encode-versions.ts'
-import { explainStreamRefusal } from './explain-refusal.ts'
 import type { IndexFiles } from './index-files.ts'
 import { BatchLearner } from './learn-batch.ts'
 import { readWanted } from './read-wanted.ts'
 import { ReplayFailed, replayLog } from './replay-log.ts'
 import type { StreamIndex } from './stream-index.ts'
+import { explainStreamRefusal, type StreamRefusal } from './stream-refusal.ts'
 
 /** What one batch may hold in a store: it is decided on and written anew within one turn. */
 const MAX_RECORDS = 20_000
@@ -30,6 +31,7 @@ const UNDO_PER_LOOK = 1024
 const RECORDS_PER_CHECKPOINT = 500_000
 
 export interface StorePartitionOptions {
+  readonly partitionCount: number
   readonly files: IndexFiles
   /** It could not be learnt: appends are refused, the log can be read. */
   readonly onFailed: (reason: unknown) => void
@@ -98,6 +100,8 @@ export class StorePartition implements AppendGate {
       records = recordBytes(bytes, isPlain ? MAX_DECOMPRESSED_BYTES : MAX_COMPRESSED_RECORD_BYTES)
       const wanted = readWanted(records, header.recordCount)
       if (isRefusal(wanted)) return wanted
+      const elsewhere = this.#findElsewhere(wanted)
+      if (elsewhere !== undefined) return elsewhere
       const producerId = header.isTransactional ? header.producerId : -1
       const decision = this.decide(wanted, producerId, place)
       if (decision.kind === 'append') {
@@ -137,7 +141,7 @@ export class StorePartition implements AppendGate {
       if (kind === 'other') return
       this.#lastMarkerOffset = baseOffset
       this.#index.end(header.producerId, kind === 'abort')
-    } else new BatchLearner(this.#index).learn(bytes, header, { baseOffset, isKept: false })
+    } else new BatchLearner(this.#index).learn(bytes, 0, { baseOffset, isKept: false })
   }
 
   refusedFrom(offset: number): void {
@@ -198,6 +202,21 @@ export class StorePartition implements AppendGate {
       }
     }
     this.isReady = true
+  }
+
+  /** A stream stays in the partition of its key: whoever looks for it must know where it is. */
+  #findElsewhere(wanted: readonly WantedRecord[]): Refusal | undefined {
+    const { partitionCount } = this.#options
+    if (partitionCount === 1) return undefined
+    const { partition } = this.log
+    for (const [batchIndex, { name, nameStart, nameEnd }] of wanted.entries()) {
+      const own = partitionOfKey(name.subarray(nameStart, nameEnd), partitionCount)
+      if (own === partition) continue
+      const message = `This stream belongs to partition ${own}, not ${partition}: choose partitions as Java's producer does (librdkafka: partitioner=murmur2_random).`
+      const recordErrors = [{ batchIndex, message }]
+      return { kind: 'refused', errorCode: ErrorCode.INVALID_RECORD, message, recordErrors }
+    }
+    return undefined
   }
 
   #refuseUnlearnt(): GateVerdict {

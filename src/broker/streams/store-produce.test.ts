@@ -204,6 +204,76 @@ describe('Produce to an event store', () => {
     assert.deepEqual(await versions(), ['a:0', 'a:1'])
   })
 
+  it('mixes conditional and plain records, of streams that know nothing of each other', async (t) => {
+    const { send, versions } = await store(t)
+
+    await send([{ key: 'a' }, { key: 'b', expect: 'none' }, { key: 'a', expect: '0' }])
+    const conflict = await send([{ key: 'c' }, { key: 'b', expect: 'none' }])
+    const after = await send([{ key: 'c', expect: 'none' }])
+
+    assert.equal(conflict.errorCode, ErrorCode.INVALID_RECORD)
+    assert.equal(after.errorCode, ErrorCode.NONE)
+    assert.deepEqual(await versions(), ['a:0', 'b:0', 'a:1', 'c:0'])
+  })
+
+  it('takes a record as large as the topic allows, and refuses a larger one', async (t) => {
+    const { send, versions } = await store(t, { 'max.message.bytes': '10000' })
+    const longest = 'x'.repeat(9000)
+    const overhead = batch([{ key: 'a', value: longest }]).length - longest.length
+
+    const largest = await send([{ key: 'a', value: 'x'.repeat(10_000 - overhead) }])
+    const larger = await send([{ key: 'a', value: 'x'.repeat(10_001) }])
+
+    assert.equal(largest.errorCode, ErrorCode.NONE)
+    assert.equal(larger.errorCode, ErrorCode.MESSAGE_TOO_LARGE)
+    assert.deepEqual(await versions(), ['a:0'])
+  })
+
+  it('refuses what unpacks to more than a store takes at once', async (t) => {
+    const { send, versions } = await store(t)
+
+    const answer = await send([{ key: 'a', value: 'x'.repeat(1_100_000) }], { compression: 'zstd' })
+
+    assert.equal(answer.errorCode, ErrorCode.MESSAGE_TOO_LARGE)
+    assert.deepEqual(await versions(), [])
+  })
+
+  it('deletes, truncates and tombstones a stream by records of its own', async (t) => {
+    const { send, versions } = await store(t)
+    const notice = (kind: string) => ({ ce_type: `millrace.stream.${kind}` })
+    await send([{ key: 'a' }, { key: 'a' }])
+
+    const unclear = await send([{ key: 'a', headers: notice('truncated') }])
+    await send([{ key: 'a', value: '{"firstVersion":1}', headers: notice('truncated') }])
+    await send([{ key: 'a', expect: '1', headers: notice('deleted') }])
+    const missing = await send([{ key: 'a', expect: 'exists' }])
+    await send([{ key: 'a', expect: 'none' }])
+    await send([{ key: 'a', headers: notice('tombstoned') }])
+    const over = await send([{ key: 'a' }])
+
+    assert.match(unclear.errorMessage ?? '', /firstVersion/)
+    assert.match(
+      missing.errorMessage ?? '',
+      /is deleted, at version 1, expected at least one event/,
+    )
+    assert.match(over.errorMessage ?? '', /is tombstoned/)
+    assert.deepEqual(await versions(), ['a:0', 'a:1', 'a:1', 'a:1', 'a:2', 'a:2'])
+  })
+
+  it('refuses a stream in a partition that is not its own', async (t) => {
+    const { client } = await store(t)
+    await makeTopic(client, 'wide', { partitions: 2, configs: { 'millrace.store': 'true' } })
+
+    const answers = [
+      await produceTo(client, 'wide', batch([{ key: 'a' }]), { partition: 0 }),
+      await produceTo(client, 'wide', batch([{ key: 'a' }]), { partition: 1 }),
+    ]
+
+    const refused = answers.filter(({ errorCode }) => errorCode === ErrorCode.INVALID_RECORD)
+    assert.equal(refused.length, 1)
+    assert.match(refused[0]?.errorMessage ?? '', /belongs to partition/)
+  })
+
   it('leaves the bytes of an ordinary topic alone', async (t) => {
     const { client } = await store(t)
     await makeTopic(client, 'plain')

@@ -1,23 +1,9 @@
-// A record of a store as its readers get it, and how it is taken out of a batch.
+// How a record of a store is taken out of its batch.
 
 import type { BatchHeader } from '../batch/header.ts'
 import { timestampOf } from '../batch/records.ts'
+import type { StoredRecord } from './event-store.ts'
 import type { RecordScan } from './record-scan.ts'
-
-export interface Position {
-  readonly topic: string
-  readonly partition: number
-  readonly offset: number
-}
-
-export interface StoredRecord extends Position {
-  readonly stream: string
-  /** Of a record about its stream: that of the newest event before it, -1 when there was none. */
-  readonly version: number
-  readonly value: Buffer | null
-  readonly headers: readonly (readonly [name: string, value: Buffer | null])[]
-  readonly timestampMs: number
-}
 
 /** @param at the partition that the batch stands in @param scan stands on the record */
 export function storedRecord(

@@ -15,6 +15,8 @@ export interface StorePlace {
   readonly topic: string
   readonly topicId: string
   readonly partition: number
+  /** Of the topic, for ever. */
+  readonly partitionCount: number
 }
 
 export interface ReplayFacts {
@@ -38,8 +40,9 @@ export class Stores {
 
   gateFor(place: StorePlace): StorePartition {
     const { host, onFailed, onReplayed } = this.#options
-    const { topicId, partition } = place
+    const { topicId, partition, partitionCount } = place
     const opened = new StorePartition({
+      partitionCount,
       files: new IndexFiles({ host, topicId, partition }),
       onFailed: (reason) => onFailed(place, reason),
       onReplayed: (facts) => onReplayed(place, facts),

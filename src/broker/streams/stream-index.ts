@@ -7,14 +7,9 @@
 import { hashBytes } from './byte-hash.ts'
 import { EventIds } from './event-ids.ts'
 import { EventLinks } from './event-links.ts'
-import type { StreamLife, StreamState } from './expected-version.ts'
+import type { StreamHead, StreamLife } from './expected-version.ts'
 import type { RecordKind } from './store-names.ts'
 import { type StreamFields, StreamTable } from './stream-table.ts'
-
-export interface StreamHead extends StreamState {
-  /** Events below it are gone for readers. */
-  readonly firstVersion: number
-}
 
 export interface EventId {
   readonly high: number

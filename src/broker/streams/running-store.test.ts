@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
 import { makeTopic, startTestBroker, until } from '../../../test/support/test-broker.ts'
-import type { EventStore, NewEvent, StoreOutcome } from './event-store.ts'
+import type { EventStore, NewEvent, StoredRecord, StoreOutcome } from './event-store.ts'
 import type { ExpectedVersion } from './expected-version.ts'
-import type { StoredRecord } from './stored-record.ts'
 
 function event(id: string, type = 'Happened'): NewEvent {
   const headers = [

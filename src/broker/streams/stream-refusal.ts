@@ -1,6 +1,29 @@
 // Why records were not appended, in a sentence for a person.
 
-import type { StreamRefusal } from './decide-append.ts'
+import type { ExpectedVersion, StreamLife } from './expected-version.ts'
+
+export type StreamRefusal =
+  | {
+      readonly kind: 'wrong-version'
+      /** Of the record; -1 for a check. */
+      readonly index: number
+      readonly stream: string
+      readonly expected: ExpectedVersion
+      readonly actual: number
+      readonly life: StreamLife
+    }
+  | { readonly kind: 'tombstoned'; readonly index: number; readonly stream: string }
+  /** Some of the records are in their streams already, not all; or one is in the batch twice. */
+  | {
+      readonly kind: 'partly-there'
+      readonly index: number
+      readonly stream: string
+      readonly version: number
+    }
+  /** Another producer's open transaction has written to it. */
+  | { readonly kind: 'busy'; readonly index: number; readonly stream: string }
+  /** It has as many events as can be numbered. */
+  | { readonly kind: 'full'; readonly index: number; readonly stream: string }
 
 export function explainStreamRefusal(refusal: StreamRefusal, store: string): string {
   const stream = `Stream ${refusal.stream} of store ${store}`
