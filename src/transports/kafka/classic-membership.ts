@@ -94,7 +94,7 @@ export class ClassicMembership implements Membership {
 
   async join(): Promise<void> {
     const what = `Joining group ${this.#options.group}`
-    const deadlineMs = this.#now() + LONGEST_ROUND_MS
+    const deadlineMs = this.#now() + this.#cluster.options.requestTimeoutMs
     await this.#cluster.persist(what, deadlineMs, () => this.#round(), this.#ending.signal)
     this.#running = this.#run()
   }
