@@ -3,6 +3,17 @@
 
 import type { Pinned } from '../../src/sdk/testing/transport-contract.ts'
 
+/** Every Kafka cluster, whoever serves it: the event store needs more than the protocol has. */
+const kafkaRow = {
+  order: 'partition',
+  replay: true,
+  atomicOutput: true,
+  expectedVersion: false,
+  idempotentProducer: true,
+  compaction: true,
+  positions: true,
+} as const
+
 export const pinned = {
   memory: {
     name: 'memory',
@@ -33,4 +44,8 @@ export const pinned = {
       killed: 'a member and its broker are one process: whoever kills the one has killed the other',
     },
   },
+  millraceOverTcp: { name: 'kafka on Millrace', row: kafkaRow, blanks: {} },
+  millraceOverTcpClassic: { name: 'kafka on Millrace, classic groups', row: kafkaRow, blanks: {} },
+  kafka: { name: 'kafka', row: kafkaRow, blanks: {} },
+  kafkaClassic: { name: 'kafka, classic groups', row: kafkaRow, blanks: {} },
 } as const satisfies Record<string, Pinned>

@@ -19,6 +19,18 @@ import type { KafkaOptions } from '../../src/transports/kafka/kafka-options.ts'
 
 const PATIENCE_MS = 20_000
 
+const stacks = new WeakMap<TestContext, AsyncDisposableStack>()
+
+/** What was opened last is closed first: a member can still take its leave of the broker. */
+function stackOf(t: TestContext): AsyncDisposableStack {
+  const existing = stacks.get(t)
+  if (existing !== undefined) return existing
+  const stack = new AsyncDisposableStack()
+  stacks.set(t, stack)
+  t.after(() => stack.disposeAsync())
+  return stack
+}
+
 /** Keeps its folder, and its port, over a restart. */
 export interface RestartableBroker {
   readonly address: string
@@ -41,7 +53,7 @@ export async function startRestartable(
     await broker?.close()
     broker = undefined
   }
-  t.after(async () => {
+  stackOf(t).defer(async () => {
     await stop()
     rmSync(folder, { recursive: true, force: true })
   })
@@ -65,7 +77,7 @@ export async function openTransport(
     service: 'spec',
     onWarning: (message) => warnings.push(message),
   })
-  t.after(() => transport.close())
+  stackOf(t).use(transport)
   return transport
 }
 

@@ -21,7 +21,7 @@ describe('docs/transports.md', () => {
     const tests = globSync('{src,test}/**/*.test.ts', { cwd: root }).map((file) =>
       readFileSync(join(root, file), 'utf8'),
     )
-    const running = tests.filter((text) => text.includes('transportContract('))
+    const running = tests.filter((text) => /(transport|kafka)Contract\(/.test(text))
 
     const untested = Object.keys(pinned).filter(
       (key) => !running.some((text) => text.includes(`pinned.${key}`)),

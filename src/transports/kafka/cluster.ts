@@ -279,7 +279,8 @@ export class Cluster {
     if (!isConnectionTrouble(error)) throw error
     const places = this.options.bootstrap.map(({ host, port }) => `${host}:${port}`).join(', ')
     return new KafkaError(
-      `${what} got no answer from ${places}: is the cluster up, and are these its addresses?`,
+      `${what} got no answer from ${places} (${rootOf(error).message}): is the cluster up, are ` +
+        'these its addresses, and is TLS spoken on both sides?',
       { retriable: true, cause: error },
     )
   }
@@ -324,6 +325,10 @@ export class Cluster {
     this.#lines.set(key, line)
     return line.connection
   }
+}
+
+function rootOf(error: Error): Error {
+  return error.cause instanceof Error ? rootOf(error.cause) : error
 }
 
 async function connected(connection: Connection, { host, port }: Address): Promise<Connection> {

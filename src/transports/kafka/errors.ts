@@ -124,8 +124,13 @@ export async function answered<T>(answer: Promise<T>): Promise<T> {
   }
 }
 
+/** Says of itself that a repetition may help. */
+export function isRetriable(error: unknown): boolean {
+  return error instanceof Error && 'retriable' in error && error.retriable === true
+}
+
 /** No answer came, and the connection is gone: the request may have been carried out or not. */
-export function isConnectionTrouble(error: unknown): boolean {
+export function isConnectionTrouble(error: unknown): error is Error {
   return (
     error instanceof GenericError &&
     error.code === NetworkError.code &&

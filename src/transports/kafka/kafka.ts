@@ -10,6 +10,7 @@ import type { GroupMember, JoinOptions } from '../../sdk/transport/group-member.
 import type { Producer, TransactionalProducer } from '../../sdk/transport/producer.ts'
 import type { Engine, OpenOptions, Transport, World } from '../../sdk/transport/transport.ts'
 import { administration } from './administration.ts'
+import { ClassicMembership } from './classic-membership.ts'
 import { Cluster } from './cluster.ts'
 import { KafkaError } from './errors.ts'
 import { KafkaGroupMember } from './group-member.ts'
@@ -98,6 +99,7 @@ export class KafkaTransport implements Transport {
       sessionTimeoutMs: options.sessionTimeoutMs ?? DEFAULT_SESSION_TIMEOUT_MS,
       rebalanceTimeoutMs: options.rebalanceTimeoutMs ?? DEFAULT_REBALANCE_TIMEOUT_MS,
     }
+    const Membership = protocol === 'consumer' ? NewMembership : ClassicMembership
     const member = new KafkaGroupMember(
       this.#cluster,
       options,
@@ -106,7 +108,7 @@ export class KafkaTransport implements Transport {
         protocol,
         onWarning: (message, cause) => this.#how.onWarning(message, cause),
       },
-      (host) => new NewMembership(this.#cluster, options, timeouts, host),
+      (host) => new Membership(this.#cluster, options, timeouts, host),
     )
     await member.join()
     return this.#keep(member)

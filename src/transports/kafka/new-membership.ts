@@ -5,15 +5,21 @@
 // held, so that an answer that got lost does no harm. When nothing was heard for the session timeout
 // the partitions count as lost, whoever has them.
 
-import { UnknownTopicError } from '../../sdk/transport/errors.ts'
 import type { JoinOptions, TopicPartition } from '../../sdk/transport/group-member.ts'
 import { newGroupApis } from './apis.ts'
 import type { Cluster } from './cluster.ts'
 import { askCoordinator } from './committed-offsets.ts'
-import { Code, isConnectionTrouble, isOfAnotherCoordinator, KafkaError, refusal } from './errors.ts'
+import {
+  Code,
+  isConnectionTrouble,
+  isOfAnotherCoordinator,
+  isRetriable,
+  KafkaError,
+  refusal,
+} from './errors.ts'
 import type { GroupIdentity } from './group-identity.ts'
-import { keyOf } from './holdings.ts'
 import type { Host, Membership } from './membership.ts'
+import { Reconciler } from './reconciler.ts'
 import { Bell } from './waiting.ts'
 
 const JOIN_EPOCH = 0
@@ -30,6 +36,7 @@ export class NewMembership implements Membership {
   readonly #timeouts: { sessionTimeoutMs: number; rebalanceTimeoutMs: number }
   readonly #host: Host
   readonly #memberId: string
+  readonly #reconciler: Reconciler
   readonly #bell: Bell
   readonly #renewal: Bell
   readonly #ending = new AbortController()
@@ -39,11 +46,6 @@ export class NewMembership implements Membership {
   #heardAtMs = 0
   /** Of the topics that are held or will be, as the coordinator named them. */
   readonly #topicIds = new Map<string, string>()
-  /** What is to be held, by the coordinator's last word. */
-  #target: readonly TopicPartition[] = []
-  /** Counts the times that everything was lost: what was begun before is of no use any more. */
-  #stays = 0
-  #reconciling: Promise<void> | undefined
   #isUrgent = false
   #beating: Promise<void> = Promise.resolve()
 
@@ -60,6 +62,10 @@ export class NewMembership implements Membership {
     this.#memberId = cluster.world.random.uuid()
     this.#bell = new Bell(cluster.world.timers)
     this.#renewal = new Bell(cluster.world.timers)
+    this.#reconciler = new Reconciler(host, {
+      isOver: () => this.#ending.signal.aborted || cluster.isClosed,
+      onStep: () => this.#beatSoon(),
+    })
     this.#ended = new Promise((resolve) => {
       this.#ending.signal.addEventListener('abort', () => resolve())
     })
@@ -107,7 +113,7 @@ export class NewMembership implements Membership {
     const { clock, timers } = this.#cluster.world
     // Whoever waits for the member gets it before it hears what it holds.
     await timers.yield()
-    this.#reconcile()
+    this.#reconciler.run()
     let failures = 0
     while (!this.#ending.signal.aborted) {
       const pauseMs = failures === 0 ? this.#intervalMs : this.#cluster.backoffMs(failures)
@@ -141,7 +147,7 @@ export class NewMembership implements Membership {
     switch (answer.errorCode) {
       case Code.NONE:
         await this.#heard(answer)
-        this.#reconcile()
+        this.#reconciler.run()
         return true
       case Code.UNKNOWN_MEMBER_ID:
       case Code.FENCED_MEMBER_EPOCH:
@@ -194,7 +200,7 @@ export class NewMembership implements Membership {
     this.#epoch = answer.memberEpoch
     this.#renewal.ring()
     if (answer.assignment === null) return
-    this.#target = await this.#named(answer.assignment.topicPartitions)
+    this.#reconciler.want(await this.#named(answer.assignment.topicPartitions))
   }
 
   /** A topic that nobody knows by now is gone again; the coordinator will say so. */
@@ -209,42 +215,6 @@ export class NewMembership implements Membership {
     })
   }
 
-  #reconcile(): void {
-    this.#reconciling ??= this.#reconcileAll().finally(() => {
-      this.#reconciling = undefined
-    })
-  }
-
-  async #reconcileAll(): Promise<void> {
-    try {
-      while (!this.#ending.signal.aborted && (await this.#reconcileOnce())) this.#beatSoon()
-    } catch (error) {
-      if (this.#ending.signal.aborted || this.#cluster.isClosed) return
-      if (error instanceof UnknownTopicError) {
-        // Deleted meanwhile, and the coordinator will say so; else it is tried at the next heartbeat.
-        this.#host.warn(`Group ${this.#options.group} was given what is not there.`, error)
-      } else {
-        this.#host.fail(error instanceof Error ? error : new KafkaError(String(error)))
-      }
-    }
-  }
-
-  /** @returns whether anything had to be changed */
-  async #reconcileOnce(): Promise<boolean> {
-    const stay = this.#stays
-    const target = this.#target
-    const wanted = new Set(target.map(keyOf))
-    const revoked = this.#host.held.filter((each) => !wanted.has(keyOf(each)))
-    if (revoked.length > 0) {
-      await this.#host.revoke(revoked)
-      return true
-    }
-    const held = new Set(this.#host.held.map(keyOf))
-    const assigned = target.filter((each) => !held.has(keyOf(each)))
-    if (assigned.length === 0) return false
-    return this.#host.assign(assigned, () => this.#stays === stay && this.#target === target)
-  }
-
   #beatSoon(): void {
     this.#isUrgent = true
     this.#bell.ring()
@@ -252,13 +222,11 @@ export class NewMembership implements Membership {
 
   /** Resolves when the member may come back: first it gives up what it was giving up. */
   async #lose(): Promise<void> {
-    this.#stays += 1
     this.#epoch = JOIN_EPOCH
-    this.#target = []
     this.#heardAtMs = this.#cluster.world.clock.monotonicMs()
-    this.#host.loseAll()
+    this.#reconciler.forget()
     this.#renewal.ring()
-    await Promise.race([this.#reconciling, this.#ended])
+    await Promise.race([this.#reconciler.settled(), this.#ended])
     this.#isUrgent = true
   }
 
@@ -268,8 +236,4 @@ export class NewMembership implements Membership {
   ): KafkaError {
     return refusal(what, answer.errorCode, answer.errorMessage)
   }
-}
-
-function isRetriable(error: unknown): boolean {
-  return error instanceof Error && 'retriable' in error && error.retriable === true
 }

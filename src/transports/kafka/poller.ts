@@ -7,7 +7,7 @@
 
 import type { FetchedPartition } from '../../sdk/transport/group-member.ts'
 import type { Cluster } from './cluster.ts'
-import { isConnectionTrouble } from './errors.ts'
+import { isConnectionTrouble, isRetriable } from './errors.ts'
 import { type FetchOutcome, fetchFrom } from './fetching.ts'
 import { type Holding, type Holdings, isReadable } from './holdings.ts'
 import type { Bell } from './waiting.ts'
@@ -156,10 +156,7 @@ export class Poller {
   #crash(flight: Flight, error: unknown): void {
     const { cluster } = this.#options
     if (cluster.isClosed) return
-    const isPassing =
-      isConnectionTrouble(error) ||
-      (error instanceof Error && 'retriable' in error && error.retriable === true)
-    if (!isPassing) {
+    if (!isConnectionTrouble(error) && !isRetriable(error)) {
       this.#options.onFailed(error)
       return
     }

@@ -15,7 +15,7 @@ import type {
 import { apis } from './apis.ts'
 import type { Cluster } from './cluster.ts'
 import { askCoordinator, noteCode } from './committed-offsets.ts'
-import { Code, isConnectionTrouble, KafkaError, refusal } from './errors.ts'
+import { Code, KafkaError, refusal } from './errors.ts'
 import { KafkaGroupMember } from './group-member.ts'
 import type { PartitionLane, ProducerIdentity } from './partition-lane.ts'
 import type { Compression } from './record-batch.ts'
@@ -31,6 +31,8 @@ export interface TransactionalProducerOptions {
 
 const NOBODY: ProducerIdentity = { producerId: -1n, producerEpoch: -1 }
 const PURPOSE = 'transactions'
+/** Whoever aborts wants to go on: what is not done by then is done before the next transaction. */
+const ABORT_PATIENCE_MS = 10_000
 
 interface Open {
   /** Asked for by a batch, not yet added. */
@@ -73,7 +75,7 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
     options: TransactionalProducerOptions,
   ): Promise<KafkaTransactionalProducer> {
     const producer = new KafkaTransactionalProducer(cluster, options)
-    await producer.#takeEpoch()
+    await producer.#takeEpoch(producer.#deadline())
     return producer
   }
 
@@ -107,7 +109,7 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
 
   async #transaction<T>(open: Open, work: (transaction: Transaction) => Promise<T>): Promise<T> {
     if (this.#fenced !== undefined) throw this.#fenced
-    if (this.#isStale) await this.#takeEpoch()
+    if (this.#isStale) await this.#takeEpoch(this.#deadline())
     this.#open = open
     let result: T
     try {
@@ -249,21 +251,17 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
   }
 
   async #commit(open: Open): Promise<void> {
-    let hasLostAnswers = false
+    const lost = { answers: 0 }
     try {
-      await this.#cluster.persist('Committing a transaction', this.#deadline(), async () => {
-        try {
-          await this.#end(true)
-        } catch (error) {
-          if (isConnectionTrouble(error)) hasLostAnswers = true
-          throw error
-        }
-      })
+      await this.#cluster.persist('Committing a transaction', this.#deadline(), () =>
+        this.#end(true, lost),
+      )
     } catch (error) {
       this.#isStale = true
-      if (hasLostAnswers) {
+      if (lost.answers > 0) {
         throw new OutcomeUnknownError(
-          `Whether the transaction of ${this.#name} was committed is not known: read before doing it again.`,
+          `Whether the transaction of ${this.#name} was committed is not known: ` +
+            'read before doing it again.',
           { cause: error },
         )
       }
@@ -276,17 +274,23 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
     }
   }
 
-  async #end(isCommit: boolean): Promise<void> {
-    const { errorCode } = await this.#askCoordinator((nodeId) =>
-      this.#cluster.send(
+  /** @param lost counts the requests that left and were not answered */
+  async #end(isCommit: boolean, lost: { answers: number }): Promise<void> {
+    const { errorCode } = await this.#askCoordinator(async (nodeId) => {
+      const to = { nodeId, purpose: PURPOSE }
+      await this.#cluster.connection(to)
+      lost.answers += 1
+      const answer = await this.#cluster.send(
         apis.endTxn,
-        { nodeId, purpose: PURPOSE },
+        to,
         this.#options.transactionalId,
         this.#identity.producerId,
         this.#identity.producerEpoch,
         isCommit,
-      ),
-    )
+      )
+      lost.answers -= 1
+      return answer
+    })
     this.#note('Ending a transaction', errorCode)
   }
 
@@ -295,8 +299,9 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
     await this.#sender.settled()
     this.#isStale = true
     try {
-      if (hasBegun(open)) await this.#endByAbort()
-      await this.#takeEpoch()
+      const deadlineMs = this.#cluster.world.clock.monotonicMs() + ABORT_PATIENCE_MS
+      if (hasBegun(open)) await this.#endByAbort(deadlineMs)
+      await this.#takeEpoch(deadlineMs)
     } catch (error) {
       if (error === this.#fenced) return
       // The epoch is taken before the next transaction; this one ends by the coordinator's timeout.
@@ -304,10 +309,10 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
     }
   }
 
-  async #endByAbort(): Promise<void> {
+  async #endByAbort(deadlineMs: number): Promise<void> {
     try {
-      await this.#cluster.persist('Aborting a transaction', this.#deadline(), () =>
-        this.#end(false),
+      await this.#cluster.persist('Aborting a transaction', deadlineMs, () =>
+        this.#end(false, { answers: 0 }),
       )
     } catch (error) {
       // Whether it is over already, or somebody else's, is told when the next epoch is asked for.
@@ -316,9 +321,9 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
   }
 
   /** @throws ProducerFencedError */
-  async #takeEpoch(): Promise<void> {
+  async #takeEpoch(deadlineMs: number): Promise<void> {
     const what = `Taking the transactional id ${this.#options.transactionalId}`
-    await this.#cluster.persist(what, this.#deadline(), async () => {
+    await this.#cluster.persist(what, deadlineMs, async () => {
       const answer = await this.#askCoordinator((nodeId) =>
         this.#cluster.send(
           apis.initProducerId,
