@@ -58,6 +58,8 @@ const DEFAULT_TIMING: Timing = {
   deadlineMs: 30_000,
 }
 const LOOK_AGAIN_MS = 5
+/** A rule waits for several things; one that hangs ends all the same. */
+const DEADLINES_PER_RULE = 4
 
 export function transportContract(contract: TransportContract): void {
   const timing = { ...DEFAULT_TIMING, ...contract.timing }
@@ -77,7 +79,8 @@ export function transportContract(contract: TransportContract): void {
       describe(chapter, { concurrency: contract.concurrency ?? 1 }, () => {
         for (const rule of rules) {
           if (blankOf(rule, contract) !== undefined) continue
-          it(`${rule.title} (${rule.id})`, (t) => {
+          const timeout = timing.deadlineMs * DEADLINES_PER_RULE
+          it(`${rule.title} (${rule.id})`, { timeout }, (t) => {
             const run = new Run(t, engine, contract, timing)
             return rule.try(run)
           })

@@ -231,6 +231,17 @@ export const appendRules: readonly Rule[] = [
     },
   },
   {
+    id: 'append-no-store',
+    title: 'a topic that was made as an ordinary one takes no appends',
+    needs,
+    try: async (run) => {
+      const transport = await run.open()
+      const plain = transport.eventStore(await run.topic(transport))
+
+      await assert.rejects(append(plain, 'a', 'any', ['1']), InvalidAppendError)
+    },
+  },
+  {
     id: 'append-by-producer',
     title: 'an ordinary producer writes to a stream by its key, and gets versions all the same',
     needs,

@@ -68,6 +68,10 @@ export const transportRules: readonly Rule[] = [
         () => transport.administration.describeTopics([topic]),
         () => new Group(run).join(transport, { topics: [topic] }),
       ]
+      if (run.row.expectedVersion) {
+        const store = transport.eventStore(run.uniqueName())
+        await assert.rejects(store.head('a'), TransportClosedError)
+      }
       for (const ask of asked) await assert.rejects(ask, TransportClosedError, `${ask}`)
     },
   },

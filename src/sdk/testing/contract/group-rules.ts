@@ -72,10 +72,9 @@ export const groupRules: readonly Rule[] = [
       const { transport, topic, producer } = await begin(run, 3)
       for (const partition of [0, 1, 2]) await sendEach(producer, { topic, partition }, ['a'])
       const member = await new Group(run).join(transport, { topics: [topic] })
-      const { signal } = run
 
       for (let count = 0; count < 3; ) {
-        for (const { partition, records } of await member.member.poll({ maxBytes: 100, signal })) {
+        for (const { partition, records } of await member.poll(100)) {
           assert.ok(member.heldPartitions.includes(partition))
           count += records.length
         }
@@ -164,6 +163,25 @@ export const groupRules: readonly Rule[] = [
     },
   },
   {
+    id: 'poll-end',
+    title: 'a poll says where its partition goes on and where it ends',
+    needs: ['partition-order'],
+    try: async (run) => {
+      const { transport, topic, producer } = await begin(run, 1)
+      await sendEach(producer, { topic, partition: 0 }, numbered(10))
+      const member = await new Group(run).join(transport, { topics: [topic] })
+
+      for (let next = 0; next < 10; ) {
+        for (const fetched of await member.poll(10)) {
+          assert.equal(fetched.endOffset, 10)
+          assert.ok(fetched.nextOffset > next && fetched.nextOffset <= 10)
+          for (const { offset } of fetched.records) assert.ok(offset < fetched.nextOffset)
+          next = fetched.nextOffset
+        }
+      }
+    },
+  },
+  {
     id: 'poll-waits',
     title: 'a poll waits for records, and is empty once it is aborted',
     try: async (run) => {
@@ -193,12 +211,10 @@ export const groupRules: readonly Rule[] = [
         await sendEach(producer, { topic, partition }, [...texts, 'x'.repeat(50_000)])
       }
       const member = await new Group(run).join(transport, { topics: [topic] })
-      const { signal } = run
 
       let count = 0
       while (count < 42) {
-        const fetched = await member.member.poll({ maxBytes: 5_000, signal })
-        assert.ok(!signal.aborted, `only ${count} of 42 records came`)
+        const fetched = await member.poll(5_000, () => `only ${count} of 42 records came`)
         const sizes = fetched.flatMap((one) => one.records.map((each) => each.value!.length))
         const bytes = sizes.reduce((sum, size) => sum + size, 0)
         assert.ok(bytes - Math.max(0, ...sizes) <= 5_000, `${sizes}`)
@@ -222,7 +238,7 @@ export const groupRules: readonly Rule[] = [
       const served = new Set<number>()
       let ofBusy = 0
       while (served.size < 3) {
-        const fetched = await member.member.poll({ maxBytes: 10_000, signal: run.signal })
+        const fetched = await member.poll(10_000, () => `only ${[...served]} were served`)
         for (const { partition, records } of fetched) {
           if (records.length > 0) served.add(partition)
           if (partition === 0) ofBusy += records.length

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import type { IncomingRecord } from '../../events/record.ts'
 import type {
   AssignedPartition,
+  FetchedPartition,
   GroupMember,
   JoinOptions,
   TopicPartition,
@@ -109,14 +110,23 @@ export class WatchedMember {
   async take(count: number, maxBytes = 1_000_000): Promise<IncomingRecord[]> {
     const records: IncomingRecord[] = []
     while (records.length < count) {
-      const fetched = await this.member.poll({ maxBytes, signal: this.#run.signal })
-      assert(
-        !this.#run.signal.aborted,
-        `only ${records.length} of ${count} records came: ${records.map(textOf)}`,
-      )
+      const fetched = await this.poll(maxBytes, () => {
+        return `only ${records.length} of ${count} records came: ${records.map(textOf)}`
+      })
       for (const one of fetched) records.push(...one.records)
     }
     return records
+  }
+
+  /** @throws Error when the rule's time is over: from then on every poll would be empty */
+  async poll(
+    maxBytes: number,
+    explain = () => 'no more records came',
+  ): Promise<readonly FetchedPartition[]> {
+    const { signal } = this.#run
+    const fetched = await this.member.poll({ maxBytes, signal })
+    assert(!signal.aborted, explain())
+    return fetched
   }
 
   /** Polls for so long, and gives what came. */

@@ -76,6 +76,26 @@ export const rebalanceRules: readonly Rule[] = [
     },
   },
   {
+    id: 'late-commit',
+    title: 'what is committed of a partition after it has moved is refused, and changes nothing',
+    try: async (run) => {
+      const { transport, topic, group, first } = await begin(run, 2)
+      const second = await group.join(await run.open(), { topics: [topic] })
+      await second.untilHolds(1)
+      const [moved] = second.held
+      const place = { topic, partition: moved!.partition }
+      await second.member.commit([{ ...place, offset: 1, metadata: 'in time' }])
+
+      await assert.rejects(
+        first.member.commit([{ ...place, offset: 5, metadata: 'late' }]),
+        (error) => error instanceof FencedMemberError && error.group === group.name,
+      )
+
+      const committed = await transport.administration.committed(group.name, [place])
+      assert.deepEqual(committed, [{ ...place, offset: 1, metadata: 'in time' }])
+    },
+  },
+  {
     id: 'silent-while-revoked',
     title: 'nothing of a partition is polled once it is being revoked, others go on',
     try: async (run) => {
