@@ -162,17 +162,18 @@ export function checkTime(
 
 /**
  * Counts the records and, in a compacted topic, looks for their keys, here and now.
- * @param records decompressed
+ * @param bytes decompressed records, from `start` to the end
  */
 export function checkRecords(
-  records: Buffer,
+  bytes: Buffer,
+  start: number,
   { recordCount }: BatchHeader,
   { config, origin }: BatchCheck,
 ): Refusal | undefined {
-  const problem = walkRecords(records, 0, records.length, recordCount)
+  const problem = walkRecords(bytes, start, bytes.length, recordCount)
   if (problem !== undefined) return refuse(ErrorCode.INVALID_RECORD, `Bad batch: ${problem}.`)
   if (!needsKeys({ config, origin })) return undefined
-  return checkKeys(keylessRecords(records, recordCount))
+  return checkKeys(keylessRecords(bytes.subarray(start), recordCount))
 }
 
 /** A compacted topic keeps the last record of each key, so each must have one. */

@@ -69,9 +69,10 @@ export function prepareBatch(
   if (header.compression !== 'none' && !check.config.checkCompressedRecords)
     return { bytes: batch, header }
   try {
-    const records = recordsAtOnce(batch, header)
-    if (records === undefined) return prepareAside(batch, header, check, preparing)
-    return checkRecords(records, header, check) ?? { bytes: batch, header }
+    const bytes = decompressedAtOnce(batch, header)
+    if (bytes === undefined) return prepareAside(batch, header, check, preparing)
+    const start = bytes === batch ? batchOffsets.records : 0
+    return checkRecords(bytes, start, header, check) ?? { bytes: batch, header }
   } catch (error) {
     return unreadable(error)
   }
@@ -83,11 +84,13 @@ function targetCodec({ compression }: BatchHeader, { config, origin }: BatchChec
   return config.compressionType
 }
 
-/** undefined when it is too much. @throws CodecError | DecodeError */
-function recordsAtOnce(batch: Buffer, { compression }: BatchHeader): Buffer | undefined {
-  if (compression === 'none') {
-    return batch.length <= BYTES_AT_ONCE ? batch.subarray(batchOffsets.records) : undefined
-  }
+/**
+ * The records; of a batch that is not compressed the batch, since a view would cost each produce.
+ * @returns undefined when it is too much
+ * @throws CodecError | DecodeError
+ */
+function decompressedAtOnce(batch: Buffer, { compression }: BatchHeader): Buffer | undefined {
+  if (compression === 'none') return batch.length <= BYTES_AT_ONCE ? batch : undefined
   try {
     return recordBytes(batch, BYTES_AT_ONCE)
   } catch (error) {
