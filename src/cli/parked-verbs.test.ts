@@ -3,12 +3,15 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { type RunResult, runCommand } from '../../test/cli/memory-terminal.ts'
+import { until } from '../../test/support/until.ts'
 import { type Broker, startBroker } from '../broker/broker.ts'
 import { nodeClock, nodeRandom, nodeTimers } from '../host/node-host.ts'
 import { nodeNet } from '../host/node-net.ts'
 import type { OutgoingRecord } from '../sdk/events/record.ts'
 import { layoutRecord, parkedRecord } from '../sdk/messaging/parking/parked-record.ts'
+import { TopicParkingLot } from '../sdk/messaging/parking/topic-parking-lot.ts'
 import type { ParkReason } from '../sdk/messaging/parking-lot.ts'
+import { embedded } from '../transports/embedded/embedded.ts'
 import { formatAddress } from './client/address.ts'
 import { Cluster } from './client/cluster.ts'
 import { Producer } from './client/producer.ts'
@@ -271,5 +274,54 @@ describe('millrace parked', () => {
     assert.deepEqual([none.exitCode, two.exitCode, unasked.exitCode], [2, 2, 2])
     assert.equal(nothing.exitCode, 7)
     assert.equal((await requestsOf(group)).size, 0)
+  })
+
+  it('has what it asks for done by the owner of the partition', async () => {
+    const engine = embedded({ memory: true, listen: '127.0.0.1:0' })
+    await using transport = await engine.open({ service: 'shop', onWarning: () => undefined })
+    await transport.administration.ensureTopics([{ name: 'orders', partitions: 3 }])
+    const onWarning = () => undefined
+    await using lot = new TopicParkingLot({
+      transport,
+      group: 'mails',
+      topics: ['orders'],
+      onWarning,
+    })
+    await using producer = await transport.producer()
+    const handled: string[] = []
+    const partition = await lot.open(
+      { topic: 'orders', partition: 2 },
+      {
+        committedBelow: () => 100,
+        handle: async ({ value }, alongside) => {
+          handled.push(String(value))
+          for (const request of alongside) await producer.send(request)
+          return { kind: 'handled' }
+        },
+      },
+    )
+    for (const [offset, key] of ['a', 'a', 'b'].entries()) {
+      const place = { topic: 'orders', partition: 2, offset, timestampMs: 1 }
+      const record = {
+        ...place,
+        key: Buffer.from(key),
+        value: Buffer.from(`${key}${offset}`),
+        headers: [],
+      }
+      const reason = offset === 1 ? 'follows' : 'failed'
+      await partition.park({ record, reason, failure: undefined, holdsKey: true })
+    }
+    const address = formatAddress(engine.addresses[0]!)
+    const parked = (...args: string[]) =>
+      runCommand(['parked', ...args, '-g', 'mails'], { env: { MILLRACE_BROKER: address } })
+
+    const asked = await parked('redrive', '--key', 'a', '--yes')
+    assert.equal(asked.exitCode, 0, asked.stderr)
+    await until(() => handled.length === 2)
+    assert.deepEqual(handled, ['a0', 'a1'])
+    await parked('discard', '--event', 'orders/2/2', '--reason', 'too late', '--yes')
+    await until(() => !partition.holds(Buffer.from('b')))
+
+    assert.deepEqual([handled.length, (await parked('ls')).stdout], [2, ''])
   })
 })

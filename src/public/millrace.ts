@@ -43,7 +43,13 @@ export {
   UnreadableEventError,
 } from '../sdk/messaging/errors.ts'
 export { type Backoff, constant, exponential } from '../sdk/messaging/failing/backoff.ts'
+export { type InboxOptions, inbox } from '../sdk/messaging/inbox/inbox.ts'
 export type { ConsumerNotification } from '../sdk/messaging/notifications.ts'
+export {
+  ParkedRecordError,
+  ParkedTopicError,
+  UnfitGroupNameError,
+} from '../sdk/messaging/parking/errors.ts'
 export type { Administration } from '../sdk/transport/administration.ts'
 export type { Capabilities, Capability } from '../sdk/transport/capabilities.ts'
 export {
@@ -55,6 +61,7 @@ export {
   OutcomeUnknownError,
   ProducerFencedError,
   SendError,
+  SqlError,
   StreamBusyError,
   StreamDeletedError,
   TransportClosedError,
@@ -73,3 +80,4 @@ export {
   type EmbeddedOptions,
   embedded,
 } from '../transports/embedded/embedded.ts'
+export { type SqliteOptions, sqlite } from '../transports/sqlite/sqlite.ts'

@@ -106,21 +106,27 @@ export class OpenPartition implements ParkedPartition {
     return this.#nextOffset
   }
 
-  /**
-   * Reads what is parked. A record of our own marks the end to read up to: what an earlier owner has
-   * in a transaction that is not decided yet stands before it, and is waited for.
-   */
+  /** Reads what is parked. */
   async restore(): Promise<void> {
-    const { log, source } = this.#options
-    const mark = await log.append([openedRecord(source)])
+    const { log } = this.#options
     for await (const { records, nextOffset } of log.all()) this.#take(records, nextOffset)
-    const signal = this.#closing.signal
+    await this.#readToMark()
+    this.#isRestored = true
+  }
+
+  /**
+   * A record of our own marks the end to read up to: whatever is in a transaction that is not decided
+   * yet stands before it, and is waited for.
+   */
+  async #readToMark(): Promise<void> {
+    const { log, source } = this.#options
+    const { signal } = this.#closing
+    const mark = await log.append([openedRecord(source)])
     while (this.#nextOffset <= mark) {
       signal.throwIfAborted()
       const fetched = await log.read(this.#nextOffset, { waitMs: RESTORE_WAIT_MS, signal })
       this.#take(fetched.records, fetched.nextOffset)
     }
-    this.#isRestored = true
   }
 
   /** Begins with what may run. */
@@ -291,16 +297,18 @@ export class OpenPartition implements ParkedPartition {
   /** Nothing else touches these queues meanwhile. What fails is tried again later. */
   async #occupy(queues: readonly string[], work: () => Promise<void>): Promise<void> {
     for (const queue of queues) this.#busy.add(queue)
+    let isInDoubt = false
     for (let backoffMs = FIRST_BACKOFF_MS; ; backoffMs = Math.min(2 * backoffMs, MAX_BACKOFF_MS)) {
       try {
+        // What failed may have been written all the same.
+        if (isInDoubt) await this.#readToMark()
         await work()
         break
       } catch (error) {
+        isInDoubt = true
         this.#warn(error)
         await pause(this.#options.world.timers, backoffMs, this.#closing.signal)
         if (this.#isClosed) break
-        // It may have been written all the same.
-        await this.catchUp()
       }
     }
     for (const queue of queues) this.#busy.delete(queue)

@@ -63,14 +63,33 @@ export class Committer {
     return this.#inTurn(() => this.#commit(member, commit))
   }
 
-  /** Records without progress: what a redriven event left behind, and the lot's note of it. */
-  sendTogether(outputs: readonly Output[], alongside: readonly SendRequest[]): Promise<void> {
+  /**
+   * What a redriven event left behind, and the lot's note of it. The progress that is committed already
+   * goes along once more: by that the engine refuses a member that has lost the partition meanwhile.
+   */
+  sendTogether(
+    member: GroupMember,
+    run: PartitionRun,
+    records: { readonly outputs: readonly Output[]; readonly alongside: readonly SendRequest[] },
+  ): Promise<void> {
     return this.#inTurn(async () => {
-      const requests = [...(await this.#options.destinations.gather(outputs)), ...alongside]
+      const gathered = await this.#options.destinations.gather(records.outputs)
+      const requests = [...gathered, ...records.alongside]
       if (requests.length === 0) return
       if (!this.#isAtomic) return this.#sendInOrder(requests)
       await this.#settleDoubt()
-      await this.#transact((transaction) => sendAll(transaction, requests))
+      try {
+        await this.#transact(async (transaction) => {
+          await sendAll(transaction, requests)
+          if (run.state === 'closed') throw new FencedMemberError(this.#options.group)
+          if (run.lastCommit !== undefined)
+            await transaction.commitOffsets(member, [run.lastCommit])
+        })
+      } catch (error) {
+        // Taking the id again ends what it left open: whoever reads the lot then knows.
+        if (error instanceof OutcomeUnknownError) await this.#prepare()
+        throw error
+      }
     })
   }
 

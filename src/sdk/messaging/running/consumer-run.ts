@@ -100,7 +100,10 @@ export class ConsumerRun {
       notify: (notification) => this.#notify(notification),
       touched: (run) => this.#touched(run),
       commitNow: (run) => this.#commits.untilDone(run),
-      sendTogether: (outputs, alongside) => this.#committer.sendTogether(outputs, alongside),
+      sendTogether: async (run, records) => {
+        if (this.#member === undefined) throw new FencedMemberError(consumer.group)
+        await this.#committer.sendTogether(this.#member, run, records)
+      },
       stop: (error) => this.#stopFor(error),
     })
     this.#trouble = exponential(`${this.#limits.troubleDelayMs}ms`, {

@@ -35,7 +35,10 @@ export interface HandlingOptions {
   /** Resolves once the partition's progress, as it is now, is durable. */
   commitNow(run: PartitionRun): Promise<void>
   /** Sends what a redriven event left behind, and the lot's own records, together. */
-  sendTogether(outputs: readonly Output[], alongside: readonly SendRequest[]): Promise<void>
+  sendTogether(
+    run: PartitionRun,
+    records: { readonly outputs: readonly Output[]; readonly alongside: readonly SendRequest[] },
+  ): Promise<void>
   /** The definition says to stop, or something went wrong that must not be passed over. */
   stop(error: Error): void
 }
@@ -244,7 +247,7 @@ export class Handling {
     if (redrive === undefined) return
     if (run.state === 'closed') return redrive.settle({ kind: 'revoked' })
     try {
-      await this.#options.sendTogether(outputs, redrive.alongside)
+      await this.#options.sendTogether(run, { outputs, alongside: redrive.alongside })
       redrive.settle({ kind: 'handled' })
     } catch (error) {
       redrive.break(error)

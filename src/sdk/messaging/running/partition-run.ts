@@ -66,6 +66,7 @@ export class PartitionRun {
   #finishes = 0
   #committedFinishes = 0
   #committedOffset: number
+  #lastCommit: OffsetCommit | undefined
   #uncovered = 0
   #fullness = 0
   #crashes: number
@@ -110,6 +111,11 @@ export class PartitionRun {
 
   get committedOffset(): number {
     return this.#committedOffset
+  }
+
+  /** What this owner has committed last; undefined before the first time. */
+  get lastCommit(): OffsetCommit | undefined {
+    return this.#lastCommit
   }
 
   get hasUncommitted(): boolean {
@@ -230,6 +236,7 @@ export class PartitionRun {
   committed(snapshot: Snapshot): void {
     this.#committedFinishes = snapshot.finishes
     this.#committedOffset = snapshot.commit.offset
+    this.#lastCommit = snapshot.commit
     this.#uncovered = snapshot.uncovered
     this.dropOutputs(snapshot.outputs)
   }
