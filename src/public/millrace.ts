@@ -1,5 +1,10 @@
 // `millrace`: the SDK, what an application is written against.
 
+export type { App, AppStatus } from '../sdk/app/app.ts'
+export { type ConnectOptions, connect, type Runnable } from '../sdk/app/connect.ts'
+export { TopicMismatchError } from '../sdk/app/errors.ts'
+export type { AppNotification, Logger } from '../sdk/app/notifications.ts'
+export type { Acceptable } from '../sdk/app/requirements.ts'
 export { currentContext, type EventContext } from '../sdk/events/context.ts'
 export {
   DefinitionError,
@@ -43,7 +48,10 @@ export {
   UnreadableEventError,
 } from '../sdk/messaging/errors.ts'
 export { type Backoff, constant, exponential } from '../sdk/messaging/failing/backoff.ts'
+export { type InboxOptions, inbox } from '../sdk/messaging/inbox/inbox.ts'
 export type { ConsumerNotification } from '../sdk/messaging/notifications.ts'
+export type { FlushResult, Published } from '../sdk/messaging/publishing/publisher.ts'
+export type { ConsumerStatus } from '../sdk/messaging/running/consumer-run.ts'
 export type { Administration } from '../sdk/transport/administration.ts'
 export type { Capabilities, Capability } from '../sdk/transport/capabilities.ts'
 export {
@@ -73,3 +81,4 @@ export {
   type EmbeddedOptions,
   embedded,
 } from '../transports/embedded/embedded.ts'
+export { type SqliteOptions, sqlite } from '../transports/sqlite/sqlite.ts'
