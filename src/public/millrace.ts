@@ -2,9 +2,15 @@
 
 export type { App, AppStatus } from '../sdk/app/app.ts'
 export { type ConnectOptions, connect, type Runnable } from '../sdk/app/connect.ts'
-export { TopicMismatchError } from '../sdk/app/errors.ts'
+export { StreamKeyError, TopicMismatchError } from '../sdk/app/errors.ts'
 export type { AppNotification, Logger } from '../sdk/app/notifications.ts'
 export type { Acceptable } from '../sdk/app/requirements.ts'
+export type {
+  Appended,
+  AppendOptions,
+  StreamEvents,
+  StreamStore,
+} from '../sdk/app/stream-store.ts'
 export { currentContext, type EventContext } from '../sdk/events/context.ts'
 export {
   DefinitionError,

@@ -3,12 +3,15 @@
 // what was not sent.
 
 import { type EventContext, withContext } from '../events/context.ts'
-import type { Message } from '../events/event.ts'
+import type { Events, Message } from '../events/event.ts'
+import type { Topic } from '../events/topic.ts'
 import type { PublishOptions } from '../messaging/context.ts'
 import { type Duration, durationMs } from '../messaging/duration.ts'
+import type { Outgoing } from '../messaging/outgoing.ts'
 import type { FlushResult, Published, Publisher } from '../messaging/publishing/publisher.ts'
 import type { ConsumerRun, ConsumerStatus } from '../messaging/running/consumer-run.ts'
 import type { Transport, World } from '../transport/transport.ts'
+import { StreamStore } from './stream-store.ts'
 
 export interface AppStatus {
   readonly service: string
@@ -29,6 +32,11 @@ export interface App extends AsyncDisposable {
   publish(messages: readonly Message[], options?: PublishOptions): Promise<readonly Published[]>
   /** Everything published beneath `work` has this cause: of an HTTP request, of a job. */
   withContext<Result>(context: EventContext, work: () => Result): Result
+  /**
+   * The streams of a topic that is an event store.
+   * @throws DefinitionError when it is none
+   */
+  store<E extends Events>(topic: Topic<E>): StreamStore<E>
   status(): AppStatus
   /** Resolves when everything that was published so far has been answered. */
   flush(): Promise<FlushResult>
@@ -44,6 +52,7 @@ export interface AppParts {
   readonly service: string
   readonly transport: Transport
   readonly publisher: Publisher
+  readonly outgoing: Outgoing
   readonly consumers: readonly ConsumerRun[]
   /** In the order in which they were opened; closed last first, when nothing runs any more. */
   readonly closing: AsyncDisposableStack
@@ -79,6 +88,11 @@ export class RunningApp implements App {
 
   withContext<Result>(context: EventContext, work: () => Result): Result {
     return withContext(context, work)
+  }
+
+  store<E extends Events>(topic: Topic<E>): StreamStore<E> {
+    const { transport, outgoing } = this.#parts
+    return new StreamStore(topic, transport.eventStore(topic.name), outgoing)
   }
 
   status(): AppStatus {
