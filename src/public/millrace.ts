@@ -1,5 +1,16 @@
 // `millrace`: the SDK, what an application is written against.
 
+export type { App, AppStatus } from '../sdk/app/app.ts'
+export { type ConnectOptions, connect, type Runnable } from '../sdk/app/connect.ts'
+export { StreamKeyError, TopicMismatchError } from '../sdk/app/errors.ts'
+export type { AppNotification, Logger } from '../sdk/app/notifications.ts'
+export type { Acceptable } from '../sdk/app/requirements.ts'
+export type {
+  Appended,
+  AppendOptions,
+  StreamEvents,
+  StreamStore,
+} from '../sdk/app/stream-store.ts'
 export { currentContext, type EventContext } from '../sdk/events/context.ts'
 export {
   DefinitionError,
@@ -50,6 +61,8 @@ export {
   ParkedTopicError,
   UnfitGroupNameError,
 } from '../sdk/messaging/parking/errors.ts'
+export type { FlushResult, Published } from '../sdk/messaging/publishing/publisher.ts'
+export type { ConsumerStatus } from '../sdk/messaging/running/consumer-run.ts'
 export type { Administration } from '../sdk/transport/administration.ts'
 export type { Capabilities, Capability } from '../sdk/transport/capabilities.ts'
 export {

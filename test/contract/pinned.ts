@@ -34,7 +34,7 @@ export const pinned = {
       order: 'partition',
       replay: true,
       atomicOutput: true,
-      expectedVersion: false,
+      expectedVersion: true,
       idempotentProducer: true,
       compaction: true,
       positions: true,

@@ -7,6 +7,7 @@ import type { BrokerServices } from '../server/services.ts'
 import { LocalGroups } from './local-groups.ts'
 import { LocalProducing } from './local-producing.ts'
 import { LocalReading } from './local-reading.ts'
+import { LocalStores } from './local-stores.ts'
 import { LocalTopics } from './local-topics.ts'
 
 export interface LocalClient {
@@ -16,6 +17,7 @@ export interface LocalClient {
   readonly producing: LocalProducing
   readonly reading: LocalReading
   readonly groups: LocalGroups
+  readonly stores: LocalStores
   /** Resolves when groups and transactions were read back: until then they are not served. */
   loaded(): Promise<void>
 }
@@ -28,6 +30,7 @@ export function createLocalClient(services: BrokerServices): LocalClient {
     producing: new LocalProducing(services),
     reading: new LocalReading(services),
     groups: new LocalGroups(services),
+    stores: new LocalStores(services),
     loaded: async () => {
       await Promise.all([services.groups.loaded(), services.transactions.loaded()])
     },

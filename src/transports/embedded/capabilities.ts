@@ -8,7 +8,7 @@ export const capabilities: Capabilities = {
   order: 'partition',
   replay: true,
   atomicOutput: true,
-  expectedVersion: false,
+  expectedVersion: true,
   idempotentProducer: true,
   compaction: true,
   positions: true,

@@ -1,12 +1,12 @@
 // One application's connection to the broker in its own process. What it opened is closed with it.
 
 import type { LocalBroker } from '../../broker/broker.ts'
-import { CapabilityMissingError } from '../../sdk/transport/errors.ts'
 import type { EventStore } from '../../sdk/transport/event-store.ts'
 import type { JoinOptions } from '../../sdk/transport/group-member.ts'
 import type { OpenOptions, Transport, World } from '../../sdk/transport/transport.ts'
 import { EmbeddedAdministration } from './administration.ts'
 import { capabilities, name } from './capabilities.ts'
+import { EmbeddedStore } from './embedded-store.ts'
 import { Lease } from './lease.ts'
 import { EmbeddedMember } from './member.ts'
 import { EmbeddedProducer } from './producer.ts'
@@ -59,9 +59,7 @@ export class EmbeddedTransport implements Transport {
   }
 
   eventStore(topic: string): EventStore {
-    throw new CapabilityMissingError(
-      `The embedded broker has no event store yet: ${topic} cannot be appended to with an expected version.`,
-    )
+    return new EmbeddedStore(this.#lease, topic)
   }
 
   close(): Promise<void> {

@@ -5,7 +5,7 @@ import { TransportClosedError } from '../../sdk/transport/errors.ts'
 
 export class Lease {
   readonly #client: LocalClient
-  #isClosed = false
+  readonly #closing = new AbortController()
 
   constructor(client: LocalClient) {
     this.#client = client
@@ -13,11 +13,16 @@ export class Lease {
 
   /** @throws TransportClosedError */
   get client(): LocalClient {
-    if (this.#isClosed) throw new TransportClosedError()
+    if (this.closed.aborted) throw new TransportClosedError()
     return this.#client
   }
 
+  /** Aborted when it is over. */
+  get closed(): AbortSignal {
+    return this.#closing.signal
+  }
+
   close(): void {
-    this.#isClosed = true
+    this.#closing.abort()
   }
 }

@@ -1,0 +1,139 @@
+// An application while it runs: publishes, says how it is, and stops in good order.
+// Invariant: a stop takes no longer than its drain and a few bounded steps more, whatever hangs, and says
+// what was not sent.
+
+import { type EventContext, withContext } from '../events/context.ts'
+import type { Events, Message } from '../events/event.ts'
+import type { Topic } from '../events/topic.ts'
+import type { PublishOptions } from '../messaging/context.ts'
+import { type Duration, durationMs } from '../messaging/duration.ts'
+import type { Outgoing } from '../messaging/outgoing.ts'
+import type { FlushResult, Published, Publisher } from '../messaging/publishing/publisher.ts'
+import type { ConsumerRun, ConsumerStatus } from '../messaging/running/consumer-run.ts'
+import type { Transport, World } from '../transport/transport.ts'
+import { StreamStore } from './stream-store.ts'
+
+export interface AppStatus {
+  readonly service: string
+  /** `embedded`, `kafka` ... */
+  readonly engine: string
+  readonly state: 'running' | 'closing' | 'closed'
+  readonly consumers: readonly ConsumerStatus[]
+}
+
+export interface App extends AsyncDisposable {
+  readonly service: string
+  /**
+   * To the topic that the event's type belongs to. Resolves once it is as durable as the engine makes it.
+   * @throws InvalidEventError, InvalidKeyError, UnknownEventTypeError: nothing was accepted
+   * @throws NotPublishedError says whether the event may be there all the same
+   */
+  publish(message: Message, options?: PublishOptions): Promise<Published>
+  publish(messages: readonly Message[], options?: PublishOptions): Promise<readonly Published[]>
+  /** Everything published beneath `work` has this cause: of an HTTP request, of a job. */
+  withContext<Result>(context: EventContext, work: () => Result): Result
+  /**
+   * The streams of a topic that is an event store.
+   * @throws DefinitionError when it is none
+   */
+  store<E extends Events>(topic: Topic<E>): StreamStore<E>
+  status(): AppStatus
+  /** Resolves when everything that was published so far has been answered. */
+  flush(): Promise<FlushResult>
+  /**
+   * Consumers take nothing new, their handlers have until `drain` (10s) and are aborted then; progress is
+   * committed, groups are left, what was published is sent. Idempotent: later calls wait for the first.
+   */
+  close(options?: { readonly drain?: Duration }): Promise<FlushResult>
+}
+
+/** @internal */
+export interface AppParts {
+  readonly service: string
+  readonly transport: Transport
+  readonly publisher: Publisher
+  readonly outgoing: Outgoing
+  readonly consumers: readonly ConsumerRun[]
+  /** In the order in which they were opened; closed last first, when nothing runs any more. */
+  readonly closing: AsyncDisposableStack
+}
+
+const DEFAULT_DRAIN: Duration = '10s'
+/** For what is published and not sent, and for the engine itself. */
+const STEP_MS = 5_000
+
+/** @internal */
+export class RunningApp implements App {
+  readonly service: string
+  readonly #parts: AppParts
+  #state: AppStatus['state'] = 'running'
+  #closing: Promise<FlushResult> | undefined
+
+  constructor(parts: AppParts) {
+    this.service = parts.service
+    this.#parts = parts
+  }
+
+  publish(message: Message, options?: PublishOptions): Promise<Published>
+  publish(messages: readonly Message[], options?: PublishOptions): Promise<readonly Published[]>
+  publish(
+    messages: Message | readonly Message[],
+    options?: PublishOptions,
+  ): Promise<Published | readonly Published[]> {
+    const { publisher } = this.#parts
+    return isList(messages)
+      ? publisher.publish(messages, options)
+      : publisher.publish(messages, options)
+  }
+
+  withContext<Result>(context: EventContext, work: () => Result): Result {
+    return withContext(context, work)
+  }
+
+  store<E extends Events>(topic: Topic<E>): StreamStore<E> {
+    const { transport, outgoing } = this.#parts
+    return new StreamStore(topic, transport.eventStore(topic.name), outgoing)
+  }
+
+  status(): AppStatus {
+    const { service, transport, consumers } = this.#parts
+    const state = this.#state
+    const statuses = consumers.map((run) => run.status())
+    return { service, engine: transport.name, state, consumers: statuses }
+  }
+
+  flush(): Promise<FlushResult> {
+    return this.#parts.publisher.flush()
+  }
+
+  close({ drain = DEFAULT_DRAIN }: { readonly drain?: Duration } = {}): Promise<FlushResult> {
+    this.#closing ??= this.#close(durationMs(drain))
+    return this.#closing
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  async #close(drainMs: number): Promise<FlushResult> {
+    this.#state = 'closing'
+    const { consumers, publisher, transport, closing } = this.#parts
+    await Promise.all(consumers.map((run) => run.close({ drainMs })))
+    const result = await publisher.close({ timeoutMs: STEP_MS })
+    await atMost(transport.world, STEP_MS, closing.disposeAsync())
+    this.#state = 'closed'
+    return result
+  }
+}
+
+/** Goes on after `limitMs`, whether the work is done or not. @throws what the work throws in time */
+function atMost({ timers }: World, limitMs: number, work: Promise<void>): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = timers.after(limitMs, resolve)
+    work.then(resolve, reject).finally(() => timer.cancel())
+  })
+}
+
+function isList(messages: Message | readonly Message[]): messages is readonly Message[] {
+  return Array.isArray(messages)
+}

@@ -1,0 +1,130 @@
+// The event store of the broker in this process: the same calls, in the words and errors of the SDK.
+
+import type { LocalClient } from '../../broker/local/local-client.ts'
+import { refusal } from '../../broker/local/local-refusal.ts'
+import {
+  DuplicateEventError,
+  InvalidAppendError,
+  StreamBusyError,
+  StreamDeletedError,
+  WrongExpectedVersionError,
+} from '../../sdk/transport/errors.ts'
+import type {
+  AppendedStream,
+  AppendResult,
+  EventStore,
+  ExpectedVersion,
+  ReadAllOptions,
+  ReadStreamOptions,
+  StoredRecord,
+  StreamAppend,
+  StreamHead,
+  StreamRead,
+  Subscribed,
+} from '../../sdk/transport/event-store.ts'
+import { BrokerRefusedError } from './broker-refused.ts'
+import type { Lease } from './lease.ts'
+import { isRefusal } from './refusals.ts'
+
+type LocalStore = Extract<ReturnType<LocalClient['stores']['find']>, { kind: 'store' }>['store']
+type Outcome = Awaited<ReturnType<LocalStore['append']>>
+type Refused = Extract<Outcome, { kind: 'refused' }>
+type LocalHead = Awaited<ReturnType<LocalStore['head']>>
+
+export class EmbeddedStore implements EventStore {
+  readonly topic: string
+  readonly #lease: Lease
+
+  constructor(lease: Lease, topic: string) {
+    this.topic = topic
+    this.#lease = lease
+  }
+
+  async append(appends: readonly StreamAppend[]): Promise<AppendResult> {
+    const outcome = await this.#store.append(
+      appends.map(({ stream, expectedVersion, records }) => {
+        return { stream, expectedVersion, events: records }
+      }),
+    )
+    return this.#accepted(outcome)
+  }
+
+  readStream(stream: string, options: ReadStreamOptions = {}): StreamRead {
+    const read = this.#store.readStream(stream, options)
+    return {
+      get head() {
+        return read.head.then(headOf)
+      },
+      [Symbol.asyncIterator]: () => read[Symbol.asyncIterator](),
+    }
+  }
+
+  readAll(options?: ReadAllOptions): AsyncIterable<StoredRecord> {
+    return this.#store.readAll(options)
+  }
+
+  subscribe(options: ReadAllOptions = {}): AsyncIterable<Subscribed> {
+    const { closed } = this.#lease
+    const signal = options.signal === undefined ? closed : AbortSignal.any([options.signal, closed])
+    return this.#store.subscribe({ ...options, signal })
+  }
+
+  async head(stream: string): Promise<StreamHead> {
+    return headOf(await this.#store.head(stream))
+  }
+
+  async deleteStream(stream: string, expected: ExpectedVersion): Promise<AppendedStream> {
+    return this.#only(await this.#store.deleteStream(stream, expected))
+  }
+
+  async tombstoneStream(stream: string, expected: ExpectedVersion): Promise<AppendedStream> {
+    return this.#only(await this.#store.tombstoneStream(stream, expected))
+  }
+
+  async truncateStream(stream: string, version: number): Promise<AppendedStream> {
+    return this.#only(await this.#store.truncateStream(stream, version))
+  }
+
+  get #store(): LocalStore {
+    const found = this.#lease.client.stores.find(this.topic)
+    if (isRefusal(found)) throw new BrokerRefusedError(`Opening event store ${this.topic}`, found)
+    return found.store
+  }
+
+  #only(outcome: Outcome): AppendedStream {
+    return this.#accepted(outcome).streams[0]!
+  }
+
+  #accepted(outcome: Outcome): AppendResult {
+    if (outcome.kind === 'refused') throw this.#errorOf(outcome)
+    const { streams, deduplicated } = outcome
+    return { streams, deduplicated }
+  }
+
+  #errorOf({ reason, message }: Refused): Error {
+    const store = this.topic
+    switch (reason.kind) {
+      case 'wrong-version': {
+        const { stream, expected: expectedVersion, actual: actualVersion } = reason
+        return new WrongExpectedVersionError({ store, stream, expectedVersion, actualVersion })
+      }
+      case 'tombstoned':
+        return new StreamDeletedError(store, reason.stream)
+      case 'partly-there':
+        return new DuplicateEventError(store, reason.stream, message)
+      case 'busy':
+        return new StreamBusyError(store, reason.stream)
+      case 'log':
+        return new BrokerRefusedError(
+          `Appending to event store ${store}`,
+          refusal(reason.errorCode, message),
+        )
+      default:
+        return new InvalidAppendError(store, message)
+    }
+  }
+}
+
+function headOf({ headVersion: version, firstVersion, life: state }: LocalHead): StreamHead {
+  return { version, firstVersion, state }
+}

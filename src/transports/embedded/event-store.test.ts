@@ -1,0 +1,44 @@
+// What the contract of event stores does not ask, because it is this engine's own.
+
+import assert from 'node:assert/strict'
+import { describe, it, type TestContext } from 'node:test'
+import type { StreamAppend } from '../../sdk/transport/event-store.ts'
+import { BrokerRefusedError } from './broker-refused.ts'
+import { embedded } from './embedded.ts'
+
+async function openStore(t: TestContext) {
+  const engine = embedded({ memory: { maxBytes: 64 * 1024 * 1024 }, listen: false })
+  const transport = await engine.open({ service: 'shop', onWarning: (why) => assert.fail(why) })
+  t.after(() => transport.close())
+  return { transport, store: transport.eventStore('orders') }
+}
+
+function appendTo(stream: string): StreamAppend {
+  const value = Buffer.from('{}')
+  return { stream, expectedVersion: 'any', records: [{ value, headers: [] }] }
+}
+
+describe('the event store of an embedded broker', () => {
+  it('is followed until its transport is closed', async (t) => {
+    const { store, transport } = await openStore(t)
+    await store.append([appendTo('o-1')])
+    const told: string[] = []
+
+    for await (const one of store.subscribe()) {
+      told.push(one.kind === 'event' ? one.record.stream : one.kind)
+      if (one.kind === 'caught-up') await store.append([appendTo('o-2')])
+      if (told.includes('o-2')) void transport.close()
+    }
+
+    assert.deepEqual(told, ['o-1', 'caught-up', 'o-2'])
+  })
+
+  it('is no ordinary topic', async (t) => {
+    const { store, transport } = await openStore(t)
+    await transport.administration.ensureTopics([{ name: 'orders', partitions: 1 }])
+
+    const append = store.append([appendTo('o-1')])
+
+    await assert.rejects(append, BrokerRefusedError)
+  })
+})
