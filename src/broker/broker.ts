@@ -77,7 +77,7 @@ export interface Broker extends AsyncDisposable {
   readonly clusterId: string
   readonly inspect: Inspect
   readonly users: Users
-  /** @internal The event store that a topic is, or becomes with the first append. Default: `streams`. */
+  /** The event store that a topic is, or becomes with the first append. Default: `streams`. */
   eventStore(topic?: string): EventStore
   /** Resolves when the broker can no longer keep its promises: it has stopped by itself. */
   readonly failed: Promise<Error>

@@ -11,7 +11,7 @@ export interface LocalRefusal {
   readonly isRetriable: boolean
 }
 
-export function refusal(errorCode: ErrorCode, message?: string | null): LocalRefusal {
+export function refusal(errorCode: number, message?: string | null): LocalRefusal {
   return {
     kind: 'refused',
     error: errorName(errorCode),
@@ -21,7 +21,7 @@ export function refusal(errorCode: ErrorCode, message?: string | null): LocalRef
 }
 
 /** What this node does not know no other one will come to know. */
-const finalHere: ReadonlySet<ErrorCode> = new Set([
+const finalHere: ReadonlySet<number> = new Set([
   ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
   ErrorCode.UNKNOWN_TOPIC_ID,
 ])
