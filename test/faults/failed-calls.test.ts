@@ -92,10 +92,13 @@ describe('a checkpoint that cannot be replaced', () => {
     const broken = disk.inject({ on: 'replace', path: /checkpoint/, fails: 'io' })
 
     const refused = await deleteBefore(client, 1)
+    // A crash would bring it back: nobody is told that it is gone.
+    const kept = await fetchFrom(client, 'orders', { offset: 0 })
     broken.heal()
     const done = await deleteBefore(client, 1)
 
     assert.equal(refused.errorCode, ErrorCode.KAFKA_STORAGE_ERROR)
+    assert.equal(kept.errorCode, ErrorCode.NONE)
     assert.equal(done.errorCode, ErrorCode.NONE)
     assert.equal(done.lowWatermark, 1)
     const connection = await (await restart({ isClean: false })).connect()

@@ -120,8 +120,8 @@ export class PartitionLog {
   #config: LogConfig
   #leaderEpoch: number
   #logStartOffset: number
-  /** No checkpoint has told yet where the log starts now. */
-  #isLogStartUnsaved = false
+  /** Where the log will start once a checkpoint has said so: until then nobody is told. */
+  #nextLogStart = 0
   #highWatermark: number
   #logEndOffset: number
   readonly #onOffline: ((reason: string) => void) | undefined
@@ -364,14 +364,14 @@ export class PartitionLog {
   /**
    * Removes what lies below an offset, for good once this resolves.
    * @param offset at most the high watermark; below the log start nothing happens
-   * @throws DiskError when that cannot be noted; it holds until a crash
+   * @throws DiskError when that cannot be noted: it is all still there, or gone after a crash
    */
   async deleteRecordsBefore(offset: number): Promise<void> {
-    if (offset <= this.#logStartOffset && !this.#isLogStartUnsaved) return
-    this.#isLogStartUnsaved = true
-    this.#raiseLogStart(Math.min(offset, this.#highWatermark))
+    const startOffset = Math.min(offset, this.#highWatermark)
+    if (startOffset <= this.#logStartOffset) return
+    this.#nextLogStart = Math.max(this.#nextLogStart, startOffset)
     await this.#commit.saveCheckpoint()
-    this.#isLogStartUnsaved = false
+    this.#raiseLogStart(startOffset)
     await this.upkeep.removeExpired(this.#host.clock.nowMs())
   }
 
@@ -663,7 +663,7 @@ export class PartitionLog {
 
   #keptState(): KeptState {
     return {
-      logStartOffset: this.#logStartOffset,
+      logStartOffset: Math.max(this.#logStartOffset, this.#nextLogStart),
       logEndOffset: this.#logEndOffset,
       firstOpenOffset: this.#firstOpenOffset,
       firstDirtyOffset: this.upkeep.firstDirtyOffset,
