@@ -68,7 +68,7 @@ function renderRule(rule: Rule, reasons: string[]): string {
   const cells = transports.map((transport) => {
     const reason = blankOf(rule, transport)
     if (reason === undefined) return 'holds'
-    const line = `${transport.name}: ${reason}.`
+    const line = `${reason[0]!.toUpperCase()}${reason.slice(1)}.`
     if (!reasons.includes(line)) reasons.push(line)
     return `(${reasons.indexOf(line) + 1})`
   })

@@ -324,6 +324,25 @@ export const groupRules: readonly Rule[] = [
     },
   },
   {
+    id: 'commit-at-assignment',
+    title: 'a member can commit a partition from the moment that it hears of it',
+    try: async (run) => {
+      const { transport, topic } = await begin(run, 1)
+      const group = new Group(run)
+      const committing = Promise.withResolvers<void>()
+      const offset = { topic, partition: 0, offset: 0, metadata: 'from now on' }
+      const member: WatchedMember = await group.join(transport, {
+        topics: [topic],
+        onAssigned: () => committing.resolve(member.member.commit([offset])),
+      })
+
+      await member.untilHolds(1)
+      await committing.promise
+
+      assert.deepEqual(await transport.administration.committed(group.name, [offset]), [offset])
+    },
+  },
+  {
     id: 'late-topic',
     title: 'a topic that does not exist yet is taken up once it does',
     try: async (run) => {

@@ -64,11 +64,10 @@ export class Group {
     return this.#members.length > 0 || !this.offsets.isEmpty
   }
 
-  join(participant: Participant): Membership {
-    const membership = new Membership(participant)
+  /** What is free may be assigned before this returns. */
+  join(membership: Membership): void {
     this.#members = [...this.#members, membership]
     this.reconcile()
-    return membership
   }
 
   /** Its partitions are free at once: the member has given them up, or will never do so. */
@@ -135,7 +134,11 @@ export class Group {
       for (const place of places) member.held.set(keyOf(place), place)
     }
     for (const [member, places] of taken) void this.#takeBack(member, places)
-    for (const [member, places] of given) this.#assign(member, places)
+    for (const [member, places] of given) {
+      // Who was told before it may have made a member go.
+      const still = places.filter((place) => member.held.has(keyOf(place)))
+      if (still.length > 0) this.#assign(member, still)
+    }
   }
 
   #assign(member: Membership, places: readonly TopicPartition[]): void {

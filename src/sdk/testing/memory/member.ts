@@ -11,7 +11,7 @@ import type {
   TopicPartition,
 } from '../../transport/group-member.ts'
 import { type Connection, NoAnswerError, neverAnswered } from './connection.ts'
-import type { Group, Membership, Participant } from './group.ts'
+import { type Group, Membership, type Participant } from './group.ts'
 import { keyOf } from './group-offsets.ts'
 import { News } from './news.ts'
 import { recordBytes } from './partition-log.ts'
@@ -66,7 +66,8 @@ export class MemoryMember implements GroupMember, Participant {
 
   join(): void {
     if (this.#leaving === undefined && this.#failure === undefined) {
-      this.#membership = this.#coordinator.join(this)
+      this.#membership = new Membership(this)
+      this.#coordinator.join(this.#membership)
     }
   }
 
@@ -133,7 +134,11 @@ export class MemoryMember implements GroupMember, Participant {
       const stopWatching = log.watch(this.#news.note)
       this.#reading.push({ topic, partition, nextOffset: offset, paused: false, stopWatching })
     }
-    this.#options.onAssigned(partitions)
+    try {
+      this.#options.onAssigned(partitions)
+    } catch (error) {
+      this.#fail(error)
+    }
     this.#news.note()
   }
 
@@ -190,12 +195,13 @@ export class MemoryMember implements GroupMember, Participant {
     try {
       await this.#options.onRevoked(partitions)
     } catch (error) {
-      this.#fail(error instanceof Error ? error : new Error(String(error)))
+      this.#fail(error)
     }
   }
 
-  #fail(error: Error): void {
+  #fail(reason: unknown): void {
     if (this.#failure !== undefined) return
+    const error = reason instanceof Error ? reason : new Error(String(reason))
     this.#failure = error
     this.#forget(this.#reading)
     if (this.#membership !== undefined) this.#coordinator.remove(this.#membership)

@@ -144,6 +144,24 @@ describe('a memory engine', () => {
     assert.equal(slow.held.size, 1)
   })
 
+  it('fails a member whose onAssigned throws, and lets others have its partitions', async () => {
+    const { engine, time } = newEngine()
+    const transport = await openWithTopic(engine, 2)
+    const failing = watched({
+      onAssigned: () => {
+        throw new Error('not ready')
+      },
+    })
+    await transport.join(failing.join)
+    const other = watched()
+    await transport.join(other.join)
+
+    await time.settle()
+
+    assert.deepEqual(failing.told, ['failed not ready'])
+    assert.deepEqual([...other.held.keys()], [0, 1])
+  })
+
   it('shows what a transaction wrote with its offsets, or neither', async (t) => {
     const { engine, time } = newEngine()
     const transport = await openWithTopic(engine, 2)
