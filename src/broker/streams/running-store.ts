@@ -38,7 +38,7 @@ import {
   TYPE_HEADER,
   VERSION_HEADER,
 } from './store-names.ts'
-import { heldBefore, knownFrom, type StorePartition } from './store-partition.ts'
+import { heldBefore, knownFrom, STILL_LEARNING, type StorePartition } from './store-partition.ts'
 import { explainStreamRefusal, type StreamRefusal } from './stream-refusal.ts'
 
 export interface StoreSource {
@@ -189,6 +189,7 @@ class StoreAppend {
   }
 
   #build(place: AppendPlace): GateVerdict {
+    if (!this.#partition.isReady) return refuse(ErrorCode.NOT_ENOUGH_REPLICAS, STILL_LEARNING)
     const decision = this.#partition.decide(this.#wanted, -1, place, this.#checks)
     this.#decision = decision
     this.#baseOffset = place.baseOffset

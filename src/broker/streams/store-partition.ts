@@ -2,6 +2,7 @@
 // Invariant: the index has learnt exactly what is in the log, in its order, whenever `isReady`; while
 // it learns, appends wait. What the log takes back, the index takes back.
 
+import { DiskError } from '../../host/disk.ts'
 import { readControlMarker } from '../batch/control-marker.ts'
 import type { BatchHeader } from '../batch/header.ts'
 import { partitionOfKey } from '../batch/murmur2.ts'
@@ -92,6 +93,7 @@ export class StorePartition implements AppendGate {
 
   judge({ bytes, header }: PreparedBatch, place: AppendPlace): GateVerdict {
     if (this.#failure !== undefined) return this.#refuseUnlearnt()
+    if (!this.isReady) return refuse(ErrorCode.NOT_ENOUGH_REPLICAS, STILL_LEARNING)
     let records: Buffer
     try {
       const tooMuch = explainTooMuch(bytes, header)
@@ -169,7 +171,9 @@ export class StorePartition implements AppendGate {
     this.#isClosed = true
     await this.#ready
     await this.#saving
-    if (this.#index.learntCount > this.#savedCount) await this.save()
+    if (this.#index.learntCount === this.#savedCount) return
+    // A full disk, for one: the next start learns it from the log.
+    await this.save().catch((error) => this.#options.onFailed(error))
   }
 
   #saveSoon(): void {
@@ -188,7 +192,7 @@ export class StorePartition implements AppendGate {
     const log = this.log
     const begun = files.nowMs()
     try {
-      const loaded = await files.load(log)
+      const loaded = await loadOrNothing(files, log)
       if (loaded !== undefined) this.#index = loaded.index
       const fromOffset = loaded?.endOffset ?? log.logStartOffset
       const records = await replayLog(this.#index, log, { fromOffset, host: files.host })
@@ -233,6 +237,18 @@ export class StorePartition implements AppendGate {
   }
 }
 
+/** @returns undefined also when the disk does not give it: the log has everything */
+async function loadOrNothing(files: IndexFiles, log: PartitionLog) {
+  try {
+    return await files.load(log)
+  } catch (error) {
+    if (error instanceof DiskError) return undefined
+    throw error
+  }
+}
+
+/** The end of a transaction was taken back while the batch was got ready. */
+export const STILL_LEARNING = 'The stream index is being learnt again: try again.'
 const MOST_MINUTES = 20_000
 const KNOWN_IN_TRANSACTION =
   'The events of this batch are in their streams already: a transaction cannot append them again.'

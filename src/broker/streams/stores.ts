@@ -1,6 +1,7 @@
 // All partitions of all stores of a broker, found by topic and number; makes the gates of their logs.
 // Invariant: a partition is here as long as its log is open, and saves its index before that closes.
 
+import { ignoringDisk } from '../log/checkpointer.ts'
 import type { LogHost } from '../log/group-commit.ts'
 import { INDEX_FOLDER, IndexFiles, removeIndexes } from './index-files.ts'
 import { StorePartition } from './store-partition.ts'
@@ -35,7 +36,7 @@ export class Stores {
 
   /** Removes what deleted topics have left. */
   async tidy(isKept: (topicId: string) => boolean): Promise<void> {
-    await removeIndexes(this.#options.host.disk, isKept)
+    await ignoringDisk(() => removeIndexes(this.#options.host.disk, isKept))
   }
 
   gateFor(place: StorePlace): StorePartition {
@@ -69,9 +70,12 @@ export class Stores {
       await opened.close()
       return
     }
+    // What cannot be removed now goes at the next start.
     const { disk } = this.#options.host
-    const names = await disk.list(INDEX_FOLDER)
-    for (const name of names) if (name.startsWith(key)) await disk.remove(`${INDEX_FOLDER}/${name}`)
+    await ignoringDisk(async () => {
+      const names = (await disk.list(INDEX_FOLDER)).filter((name) => name.startsWith(`${key}.`))
+      for (const name of names) await disk.remove(`${INDEX_FOLDER}/${name}`)
+    })
   }
 }
 

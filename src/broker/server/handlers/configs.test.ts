@@ -65,7 +65,8 @@ describe('DescribeConfigs', () => {
 
     const { configs } = await describeOne(world, [TOPIC, 'a'])
 
-    assert.equal(configs.length, 33)
+    // Kafka's, and the two of event stores.
+    assert.equal(configs.length, 33 + 2)
     const retention = configs.find(({ name }) => name === 'retention.ms')
     assert.equal(retention?.value, '86400000')
     assert.equal(retention?.configSource, 4)

@@ -137,7 +137,8 @@ describe('CreateTopics', () => {
       configSource: 1,
       isSensitive: false,
     })
-    assert.equal(topic?.configs?.length, 33)
+    // Kafka's, and the two of event stores.
+    assert.equal(topic?.configs?.length, 33 + 2)
   })
 
   it('refuses each topic by itself, with code and sentence', async () => {
