@@ -28,9 +28,8 @@ export function administration(cluster: Cluster): Administration {
     })
   }
 
-  /** The controller is asked; in KRaft every node passes it on. */
   async function create(specs: readonly TopicSpec[]): Promise<void> {
-    const nodeId = cluster.nodeIds()[0]!
+    const nodeId = await cluster.controller()
     const answer = await cluster.send(
       apis.createTopics,
       { nodeId, purpose: 'questions' },
@@ -84,7 +83,7 @@ export function administration(cluster: Cluster): Administration {
     async groups() {
       return cluster.persist('Listing groups', deadline(), async () => {
         const names = new Set<string>()
-        for (const nodeId of cluster.nodeIds()) {
+        for (const nodeId of await cluster.nodeIds()) {
           const answer = await cluster.send(
             apis.listGroups,
             { nodeId, purpose: 'questions' },

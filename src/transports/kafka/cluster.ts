@@ -37,7 +37,7 @@ export type CoordinatorKind = 'group' | 'transaction'
 const COORDINATOR_TYPE = { group: 0, transaction: 1 } as const
 const NO_LEADER = -1
 const CONNECT_TIMEOUT_MS = 5000
-/** A produce request in the middle of being answered must not hold up the next one. */
+/** Of a connection; whoever sends bounds what it has under way. */
 const MAX_REQUESTS_IN_FLIGHT = 64
 const MIN_BACKOFF_MS = 30
 const MAX_BACKOFF_MS = 1000
@@ -54,6 +54,7 @@ export class Cluster {
   readonly #coordinators = new Map<string, number>()
   readonly #lines = new Map<string, Line>()
   #refreshing: { names: Set<string>; done: Promise<void> } | undefined
+  #controllerId: number | undefined
   #isClosed = false
   #hasNewGroups = false
 
@@ -119,6 +120,14 @@ export class Cluster {
     return answered(api.async(connection, ...parameters))
   }
 
+  /** Asks whichever node answers. */
+  async ask<Arguments extends unknown[], Answer>(
+    api: API<Arguments, Answer>,
+    ...parameters: Arguments
+  ): Promise<Answer> {
+    return answered(api.async(await this.#anyConnection(), ...parameters))
+  }
+
   connection(to: { nodeId: number; purpose: string; timeoutMs?: number }): Promise<Connection> {
     const address = this.#nodes.get(to.nodeId)
     if (address === undefined) {
@@ -146,8 +155,18 @@ export class Cluster {
     }
   }
 
-  nodeIds(): readonly number[] {
+  /** As the cluster knows them now. */
+  async nodeIds(): Promise<readonly number[]> {
+    await this.refresh([])
     return [...this.#nodes.keys()]
+  }
+
+  /** The node that makes topics; in KRaft any, which passes it on. */
+  async controller(): Promise<number> {
+    await this.refresh([])
+    const isKnown = this.#controllerId !== undefined && this.#nodes.has(this.#controllerId)
+    if (isKnown) return this.#controllerId!
+    throw refusal('Looking for the controller', Code.NOT_CONTROLLER)
   }
 
   /** What was last heard. */
@@ -195,6 +214,7 @@ export class Cluster {
     for (const known of this.#nodes.keys()) {
       if (answer.brokers.every(({ nodeId }) => nodeId !== known)) this.#nodes.delete(known)
     }
+    this.#controllerId = answer.controllerId
     for (const { errorCode, name, topicId, partitions } of answer.topics) {
       if (name === null || name === undefined) continue
       if (errorCode !== Code.NONE) {

@@ -256,7 +256,8 @@ export class KafkaGroupMember implements GroupMember {
     try {
       if (places.length > 0) await this.#options.onRevoked(places)
     } catch (error) {
-      this.#fail(error)
+      if (this.#leaving === undefined) this.#fail(error)
+      else this.#settings.onWarning(`Giving up partitions of group ${this.group} failed.`, error)
     }
     this.#holdings.drop(leaving.filter((holding) => this.#holdings.isHeld(holding)))
   }

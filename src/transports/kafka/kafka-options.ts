@@ -35,7 +35,8 @@ export interface KafkaOptions {
   /**
    * `consumer`: the brokers share out partitions and nobody else stops when one moves (KIP-848;
    * Apache Kafka 4.0 or newer, and Millrace). `classic`: the members do, on any cluster. Default:
-   * `consumer` where the cluster has it. All members of a group use the same.
+   * `consumer` where the cluster has it. All members of a group use the same. In the first, sessions
+   * end after what the brokers say (`group.consumer.session.timeout.ms`).
    */
   readonly groupProtocol?: 'consumer' | 'classic'
   /** Of what is sent. Default: none. */

@@ -27,10 +27,8 @@ export function idempotentProducer(
 }
 
 async function identify(cluster: Cluster): Promise<ProducerIdentity> {
-  const nodeId = cluster.nodeIds()[0]!
-  const { errorCode, producerId, producerEpoch } = await cluster.send(
+  const { errorCode, producerId, producerEpoch } = await cluster.ask(
     apis.initProducerId,
-    { nodeId, purpose: 'questions' },
     null,
     NO_TIMEOUT_MS,
   )
