@@ -28,7 +28,7 @@ export class LotState {
   readonly #entries = new Map<number, LotEntry>()
   readonly #requests = new Map<string, OpenRequest>()
   readonly #starts = new Map<number, number>()
-  /** By source offset: what was parked up to this offset has left, though it may yet be read. */
+  /** By source offset: what was parked up to this offset has left, though it may be read again. */
   readonly #left = new Map<number, number>()
 
   get size(): number {
@@ -72,8 +72,11 @@ export class LotState {
         this.#park(entryOf(record, offset))
         return
       case 'left': {
-        const entry = this.#entries.get(record.source.offset)
-        if (entry !== undefined && entry.parkedOffset < offset) this.leave(record.source)
+        const { offset: sourceOffset } = record.source
+        const entry = this.#entries.get(sourceOffset)
+        if (entry !== undefined && entry.parkedOffset < offset) this.#remove(entry)
+        // What was parked before has been read by now: there is nothing to be on guard against.
+        if ((this.#left.get(sourceOffset) ?? offset) < offset) this.#left.delete(sourceOffset)
         return
       }
       case 'started':
@@ -89,7 +92,7 @@ export class LotState {
     }
   }
 
-  /** The event has left, and its null record has not been read yet. */
+  /** The event has left, and its null record stands in the topic, to be read later. */
   leave({ offset }: Position): void {
     const entry = this.#entries.get(offset)
     if (entry === undefined) return
