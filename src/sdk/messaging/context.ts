@@ -3,7 +3,6 @@
 import type { Message } from '../events/event.ts'
 import type { StoredEvent } from '../events/stored-event.ts'
 import type { SqlTransaction } from '../transport/tables.ts'
-import type { Duration } from './duration.ts'
 
 export interface PublishOptions {
   /** Identity of the event; undefined: a new one, or in a handler one made of its event's id. */
@@ -11,10 +10,6 @@ export interface PublishOptions {
   /** Undefined: that of what caused it. */
   readonly correlationId?: string
   readonly subject?: string
-  /** Becomes visible that much later. */
-  readonly delay?: Duration
-  /** Becomes visible then. */
-  readonly at?: Date
 }
 
 export interface HandlerContext {

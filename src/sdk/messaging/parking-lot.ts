@@ -69,8 +69,12 @@ export interface Redriving {
 
 /** One assigned partition's part of the lot. One owner at a time: the group's generation sees to it. */
 export interface ParkedPartition {
-  /** Whether events of this key follow into the lot. Must answer from memory: it is asked per event. */
-  holds(key: Uint8Array): boolean
+  /**
+   * Whether an event of this key follows into the lot. Must answer from memory: it is asked per event.
+   * @param offset of the event; one that is earlier than what is parked comes again after a crash, and
+   * does not follow. Undefined: an event that is yet to come.
+   */
+  holds(key: Uint8Array, offset?: number): boolean
   /**
    * Entries of a partition are given one after another for a key, several keys at a time.
    * @throws when it could not be written: the event is not finished then, and is tried again

@@ -61,7 +61,8 @@ export const shipments = topic('shipments', {
 export class TrialLot implements ParkingLot {
   readonly entries: ParkEntry[] = []
   readonly redriving = new Map<number, Redriving>()
-  readonly keys = new Set<string>()
+  /** By key: offset of the first event that is parked of it. */
+  readonly #heads = new Map<string, number>()
   failsToPark = false
   isFull = false
   failsToOpen = false
@@ -70,14 +71,18 @@ export class TrialLot implements ParkingLot {
     if (this.failsToOpen) throw new Error('the parked topic cannot be read')
     this.redriving.set(partition, redriving)
     return {
-      holds: (key: Uint8Array) => this.keys.has(Buffer.from(key).toString()),
+      holds: (key: Uint8Array, offset = Number.POSITIVE_INFINITY) => {
+        const head = this.#heads.get(Buffer.from(key).toString())
+        return head !== undefined && head <= offset
+      },
       park: async (entry: ParkEntry): Promise<ParkOutcome> => {
         if (this.failsToPark) throw new Error('the parked topic cannot be written')
         if (this.isFull) return { kind: 'full', limit: '1000 events' }
         if (!this.entries.some(({ record }) => isSame(record, entry.record))) {
           this.entries.push(entry)
         }
-        if (entry.holdsKey) this.keys.add(Buffer.from(entry.record.key ?? []).toString())
+        const key = Buffer.from(entry.record.key ?? []).toString()
+        if (entry.holdsKey && !this.#heads.has(key)) this.#heads.set(key, entry.record.offset)
         return { kind: 'parked' }
       },
       close: async () => undefined,

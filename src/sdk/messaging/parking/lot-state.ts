@@ -53,8 +53,10 @@ export class LotState {
     return this.#starts.get(sourceOffset) ?? 0
   }
 
-  holds(key: string): boolean {
-    return this.#queues.has(keyQueue(key))
+  /** What is earlier than all that is parked of the key did not follow any of it. */
+  holds(key: string, offset = Number.POSITIVE_INFINITY): boolean {
+    const head = this.#queues.get(keyQueue(key))?.[0]
+    return head !== undefined && head.source.offset <= offset
   }
 
   keySize(key: string): number {

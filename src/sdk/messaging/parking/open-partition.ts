@@ -134,8 +134,8 @@ export class OpenPartition implements ParkedPartition {
     this.#pump()
   }
 
-  holds(key: Uint8Array): boolean {
-    return this.#state.holds(keyText(key))
+  holds(key: Uint8Array, offset?: number): boolean {
+    return this.#state.holds(keyText(key), offset)
   }
 
   async park(entry: ParkEntry): Promise<ParkOutcome> {
@@ -218,7 +218,7 @@ export class OpenPartition implements ParkedPartition {
       if (leftMs <= 0 || this.#isClosed) break
       await this.#changes.next(this.#options.world.timers, Math.ceil(leftMs))
     }
-    return this.#isClosed || !this.#state.holds(key)
+    return this.#isClosed || !this.#state.holds(key, record.offset)
   }
 
   #isMine({ topic, partition }: TopicPartition): boolean {

@@ -308,7 +308,8 @@ export class Handling {
   }
 
   #isFollower({ run, record, redrive }: Task): boolean {
-    return redrive === undefined && record.key !== null && run.lot?.holds(record.key) === true
+    if (redrive !== undefined || record.key === null) return false
+    return run.lot?.holds(record.key, record.offset) === true
   }
 
   /** Consecutive events at once, and one by one when one of them is not like the others or is bad. */

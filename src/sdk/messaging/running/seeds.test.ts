@@ -4,7 +4,7 @@
 
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { OrderShipped, orders, Stage, shipments } from '../../testing/consumer-stage.ts'
+import { OrderShipped, orders, Stage, shipments, textOf } from '../../testing/consumer-stage.ts'
 import { type FaultKind, faultKinds } from '../../testing/faults.ts'
 import { consumer } from '../consumer.ts'
 import { constant } from '../failing/backoff.ts'
@@ -25,7 +25,16 @@ describe('rule 3: a rebalance in the middle of everything', () => {
   })
 })
 
-async function run(seed: number) {
+describe('rule 6: a bad event in the middle of everything', () => {
+  it(`is parked with all that follow its key, in order, for ${seeds} seeds`, async () => {
+    for (let seed = 101; seed <= 100 + seeds; seed++) await run(seed, badEvent)
+  })
+})
+
+const badEvent = { key: 'b', n: 5 }
+class BadEvent extends Error {}
+
+async function run(seed: number, bad?: typeof badEvent) {
   const chances = Object.fromEntries(faultKinds.map((kind) => [kind, 0.04]))
   const stage = new Stage({ seed, faults: { seed, chances, onCrash: () => void start() } })
   const faults = stage.engine.faults!
@@ -36,11 +45,16 @@ async function run(seed: number) {
     startAt: 'earliest',
     otherwise: 'stop',
     concurrency: 4,
-    retry: { attempts: 1_000, backoff: constant('300ms') },
+    retry: {
+      attempts: 1_000,
+      backoff: constant('300ms'),
+      retryIf: (error) => !(error instanceof BadEvent),
+    },
     on: {
       OrderPlaced: async ({ data }, ctx) => {
         if (chance(0.5)) await stage.pause(stage.random.fraction() * 400)
         if (chance(0.1)) throw new Error('now and then')
+        if (data.orderId === bad?.key && data.n === bad.n) throw new BadEvent('bad')
         await ctx.publish(OrderShipped(data))
         if (chance(0.2)) await stage.pause(stage.random.fraction() * 100)
         if (chance(0.05)) throw new Error('after publishing')
@@ -60,24 +74,35 @@ async function run(seed: number) {
     await stage.time.advance(150)
   }
   faults.stop()
-  const isFinished = async () => (await stage.numbersIn(shipments.name, partitions)).length
-  for (let i = 0; i < 300 && (await isFinished()) < keys.length * eventsPerKey; i++) {
+  const finished = async () => {
+    return (await stage.numbersIn(shipments.name, partitions)).length + stage.lot.entries.length
+  }
+  for (let i = 0; i < 300 && (await finished()) < keys.length * eventsPerKey; i++) {
     await stage.time.advance(1_000)
   }
   await stage.time.advance(20_000)
 
   const expected = Array.from({ length: eventsPerKey }, (_, i) => i + 1)
   for (const key of keys) {
+    const isBad = key === bad?.key
+    const good = isBad ? expected.slice(0, bad.n - 1) : expected
+    const parked = isBad ? expected.slice(bad.n - 1) : []
+    assert.deepEqual(parkedOf(stage, key), parked, `seed ${seed}: parked of key ${key}`)
     const first = [...new Set(succeeded.get(key))]
-    assert.deepEqual(first, expected, `seed ${seed}: order of key ${key}`)
+    assert.deepEqual(first, good, `seed ${seed}: order of key ${key}`)
     const shipped = (await stage.eventsIn(shipments.name, partitions)).filter(
       ({ orderId }) => orderId === key,
     )
     assert.deepEqual(
       shipped.map(({ n }) => n),
-      expected,
+      good,
       `seed ${seed}: outputs of key ${key}`,
     )
   }
   return faults
+}
+
+function parkedOf(stage: Stage, orderId: string): (number | undefined)[] {
+  const parked = stage.lot.entries.map(({ record }) => textOf(record))
+  return parked.filter((order) => order.orderId === orderId).map(({ n }) => n)
 }
