@@ -41,7 +41,7 @@ export class EmbeddedStore implements EventStore {
   }
 
   async append(appends: readonly StreamAppend[]): Promise<AppendResult> {
-    const outcome = await this.#store.append(
+    const outcome = await this.#writable.append(
       appends.map(({ stream, expectedVersion, records }) => {
         return { stream, expectedVersion, events: records }
       }),
@@ -74,20 +74,26 @@ export class EmbeddedStore implements EventStore {
   }
 
   async deleteStream(stream: string, expected: ExpectedVersion): Promise<AppendedStream> {
-    return this.#only(await this.#store.deleteStream(stream, expected))
+    return this.#only(await this.#writable.deleteStream(stream, expected))
   }
 
   async tombstoneStream(stream: string, expected: ExpectedVersion): Promise<AppendedStream> {
-    return this.#only(await this.#store.tombstoneStream(stream, expected))
+    return this.#only(await this.#writable.tombstoneStream(stream, expected))
   }
 
   async truncateStream(stream: string, version: number): Promise<AppendedStream> {
-    return this.#only(await this.#store.truncateStream(stream, version))
+    return this.#only(await this.#writable.truncateStream(stream, version))
   }
 
   get #store(): LocalStore {
     const found = this.#lease.client.stores.find(this.topic)
     if (isRefusal(found)) throw new BrokerRefusedError(`Opening event store ${this.topic}`, found)
+    return found.store
+  }
+
+  get #writable(): LocalStore {
+    const found = this.#lease.client.stores.find(this.topic)
+    if (isRefusal(found)) throw new InvalidAppendError(this.topic, found.message)
     return found.store
   }
 

@@ -3,7 +3,6 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
 import type { StreamAppend } from '../../sdk/transport/event-store.ts'
-import { BrokerRefusedError } from './broker-refused.ts'
 import { embedded } from './embedded.ts'
 
 async function openStore(t: TestContext) {
@@ -31,14 +30,5 @@ describe('the event store of an embedded broker', () => {
     }
 
     assert.deepEqual(told, ['o-1', 'caught-up', 'o-2'])
-  })
-
-  it('is no ordinary topic', async (t) => {
-    const { store, transport } = await openStore(t)
-    await transport.administration.ensureTopics([{ name: 'orders', partitions: 1 }])
-
-    const append = store.append([appendTo('o-1')])
-
-    await assert.rejects(append, BrokerRefusedError)
   })
 })
