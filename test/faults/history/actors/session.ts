@@ -16,7 +16,7 @@ import { addOffsetsToTxn } from '../../../../src/broker/protocol/25-add-offsets-
 import { endTxn } from '../../../../src/broker/protocol/26-end-txn.ts'
 import { txnOffsetCommit } from '../../../../src/broker/protocol/28-txn-offset-commit.ts'
 import type { Api } from '../../../../src/broker/protocol/api.ts'
-import { ErrorCode, errorName } from '../../../../src/broker/wire/error-codes.ts'
+import { ErrorCode, errorName, isRetriable } from '../../../../src/broker/wire/error-codes.ts'
 import type { Fields, Infer, InferInput } from '../../../../src/broker/wire/field.ts'
 import type { Connection, RequestOptions } from '../../../../src/cli/client/connection.ts'
 import type { Isolation, PartitionName, StoredValue } from '../operations.ts'
@@ -111,8 +111,10 @@ export class Session {
       topicData: [{ name: topic, topicId: '', partitionData: [{ index: partition, records }] }],
     }
     const answer = await this.ask(produce, body, { maxVersion })
-    if (!isClassic && mayComeAgain) this.#arena.echoes.keep(produce, body, maxVersion)
     const result = answer.responses[0]!.partitionResponses[0]!
+    if (!isClassic && mayComeAgain && isSettled(result.errorCode)) {
+      this.#arena.echoes.keep(produce, body, maxVersion)
+    }
     this.heard(result.errorCode)
     return result
   }
@@ -340,4 +342,9 @@ function readBatches(
     }
   }
   return { records, nextOffset }
+}
+
+/** Refused for a moment only, its sequence is still the next one: once more is the first time, then. */
+function isSettled(errorCode: number): boolean {
+  return errorCode === ErrorCode.REQUEST_TIMED_OUT || !isRetriable(errorCode)
 }
