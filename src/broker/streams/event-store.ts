@@ -1,7 +1,6 @@
 // An event store as code in this process sees it. Expected outcomes are values; only what nobody can help
 // throws. What is answered is durable, and what is read is committed and durable.
 
-import type { ErrorCode } from '../wire/error-codes.ts'
 import type { ExpectedVersion, StreamHead } from './expected-version.ts'
 import type { StreamRefusal } from './stream-refusal.ts'
 
@@ -57,7 +56,7 @@ export type StoreRefusal =
   /** One append, streams of several partitions. */
   | { readonly kind: 'across-partitions' }
   | { readonly kind: 'invalid' }
-  | { readonly kind: 'log'; readonly errorCode: ErrorCode }
+  | { readonly kind: 'log'; readonly errorCode: number }
 
 export interface StreamInfo extends StreamHead {
   readonly stream: string
