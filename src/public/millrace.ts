@@ -87,6 +87,7 @@ export type { Producer, Transaction, TransactionalProducer } from '../sdk/transp
 export type { SqlTransaction, Tables } from '../sdk/transport/tables.ts'
 export type { TopicReader } from '../sdk/transport/topic-reader.ts'
 export type { Engine, OpenOptions, Transport, World } from '../sdk/transport/transport.ts'
+export { AddressInUseError } from '../transports/embedded/address-in-use.ts'
 export { BrokerRefusedError } from '../transports/embedded/broker-refused.ts'
 export {
   type EmbeddedEngine,

@@ -277,6 +277,17 @@ describe('an embedded broker', () => {
     assert.deepEqual(valuesOf([read]), ['a', 'b', 'c', 'd'])
   })
 
+  it('says what to do when its address is taken', async (t) => {
+    const first = embedded({ memory: true, listen: '127.0.0.1:0' })
+    await open(t, first)
+    const { host, port } = first.addresses[0]!
+    const second = embedded({ memory: true, listen: `${host}:${port}` })
+
+    const opening = second.open({ service: 'shop', onWarning: () => undefined })
+
+    await assert.rejects(opening, { code: 'address-in-use', message: /listen: false/ })
+  })
+
   it('needs either a folder or memory', () => {
     assert.throws(() => embedded({}), /either a folder/)
   })

@@ -32,7 +32,8 @@ export interface EmbeddedEngine extends Engine {
 
 /**
  * Making it does nothing. The broker starts with the first `connect` that uses this value, and stops
- * with the last one that is closed; `open` rejects as `startBroker` does.
+ * with the last one that is closed; `open` rejects as `startBroker` does,
+ * and with AddressInUseError.
  */
 export function embedded({ dir, memory, ...rest }: EmbeddedOptions): EmbeddedEngine {
   if ((dir === undefined) === (memory === undefined)) {

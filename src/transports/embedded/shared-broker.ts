@@ -6,6 +6,8 @@ import {
   type LocalBroker,
   startLocalBroker,
 } from '../../broker/broker.ts'
+import { NetError } from '../../host/net.ts'
+import { AddressInUseError } from './address-in-use.ts'
 
 export class SharedBroker {
   readonly #options: BrokerOptions
@@ -23,7 +25,7 @@ export class SharedBroker {
     return this.#addresses
   }
 
-  /** @throws as `startBroker` */
+  /** @throws AddressInUseError, else as `startBroker` */
   async open(): Promise<LocalBroker> {
     this.#users += 1
     this.#running ??= this.#closing.then(() => startLocalBroker(this.#options))
@@ -35,7 +37,9 @@ export class SharedBroker {
     } catch (error) {
       this.#users -= 1
       if (this.#running === running) this.#running = undefined
-      throw error
+      throw error instanceof NetError && error.code === 'address-in-use'
+        ? new AddressInUseError(error)
+        : error
     }
   }
 
