@@ -3,6 +3,7 @@ import { describe, it, type TestContext } from 'node:test'
 import { z } from 'zod'
 import { DefinitionError, TwoOwnersError } from '../events/errors.ts'
 import { event } from '../events/event.ts'
+import { RecordedSpans } from '../events/recorded-spans.ts'
 import { topic } from '../events/topic.ts'
 import { consumer } from '../messaging/consumer.ts'
 import { memory } from '../testing/memory/memory.ts'
@@ -318,5 +319,32 @@ describe('closing an application', () => {
 
     assert.ok(signal.aborted)
     await assert.rejects(app.publish(OrderPlaced({ orderId: '2' })), { code: 'publisher-closed' })
+  })
+})
+
+describe('an application that has a tracer', () => {
+  it('records how events are sent and handled, in one trace', async (t) => {
+    const recorded = new RecordedSpans()
+    recorded.begin()
+    t.after(() => recorded.end())
+    const handled: (string | undefined)[] = []
+    const billing = consumer('billing', {
+      from: orders,
+      startAt: 'earliest',
+      otherwise: 'skip',
+      on: { OrderPlaced: ({ traceparent }) => void handled.push(traceparent) },
+    })
+    const { app } = await open(t, { broker: memory(), run: [billing] })
+
+    await app.publish(OrderPlaced({ orderId: '1' }))
+    await until(() => handled.length === 1, 'the event is handled')
+    await app.close()
+
+    const [sent, processed] = recorded.spans
+    assert.deepEqual(
+      recorded.spans.map(({ name }) => name),
+      ['send orders', 'process orders'],
+    )
+    assert.equal(processed?.parent?.spanId, sent?.spanContext().spanId)
   })
 })

@@ -10,6 +10,7 @@ import type { Metadata } from '../events/headers.ts'
 import { EventIds } from '../events/ids.ts'
 import { type Owner, ownersOf } from '../events/owners.ts'
 import type { AnyTopic } from '../events/topic.ts'
+import { loadTracing } from '../events/tracing.ts'
 import type { Consumer } from '../messaging/consumer.ts'
 import type { Middleware } from '../messaging/context.ts'
 import type { Duration } from '../messaging/duration.ts'
@@ -77,7 +78,7 @@ export async function connect(options: ConnectOptions): Promise<App> {
   opening.defer(() => transport.close())
   await ensureTopics(transport.administration, definitions.topics)
   await declare(transport, declarationsOf(service, definitions))
-  const sending = sendingOf(transport, owners, options)
+  const sending = await sendingOf(transport, owners, options)
   const consumers: ConsumerRun[] = []
   try {
     for (const consumer of definitions.consumers) {
@@ -122,7 +123,7 @@ function notifierOf({ onNotification, log = standardErrorLog }: ConnectOptions) 
   }
 }
 
-function sendingOf(
+async function sendingOf(
   transport: Transport,
   owners: ReadonlyMap<string, Owner>,
   { service, metadata = {} }: ConnectOptions,
@@ -130,7 +131,11 @@ function sendingOf(
   const { clock, random } = transport.world
   const ids = new EventIds(clock, random)
   const encoder = new EventEncoder({ service, clock, ids, metadata })
-  const outgoing = new Outgoing(encoder, owners)
+  const optIn = process.env['OTEL_SEMCONV_STABILITY_OPT_IN']
+  // What is embedded is reached by Kafka's clients, too: one system, whoever asks.
+  const system = transport.name === 'embedded' ? 'kafka' : transport.name
+  const tracing = await loadTracing({ system, optIn })
+  const outgoing = new Outgoing(encoder, owners, tracing)
   const destinations = new Destinations(transport.administration)
   const publisher = new Publisher({ transport, destinations, outgoing })
   return { outgoing, destinations, publisher }
