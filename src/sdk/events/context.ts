@@ -35,9 +35,9 @@ export function withContext<Result>(context: EventContext, work: () => Result): 
  * What is around, changed by what is given.
  * @throws DefinitionError as `withContext`
  */
-export function contextWith(given: EventContext): EventContext {
+export function contextWith(given: EventContext, around = storage.getStore()): EventContext {
   checkContext(given)
-  return within(storage.getStore(), given)
+  return within(around, given)
 }
 
 /** Everything published beneath `work` was caused by `cause`. Takes arguments, so that no closure is needed for each event. */

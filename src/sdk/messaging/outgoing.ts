@@ -81,6 +81,6 @@ function isList(messages: Message | readonly Message[]): messages is readonly Me
 }
 
 function contextOf(correlationId?: string, cause?: StoredEvent): EventContext | undefined {
-  if (correlationId !== undefined) return contextWith({ correlationId })
-  return currentContext() ?? (cause && causedBy(cause))
+  const around = currentContext() ?? (cause && causedBy(cause))
+  return correlationId === undefined ? around : contextWith({ correlationId }, around)
 }
