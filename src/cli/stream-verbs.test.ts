@@ -3,12 +3,16 @@
 
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { type RunOptions, runCommand } from '../../test/cli/memory-terminal.ts'
 import { KafkaClient } from '../../test/support/kafka-client.ts'
 import { makeTopic } from '../../test/support/test-broker.ts'
 import { type Broker, startBroker } from '../broker/broker.ts'
 import type { NewEvent, StreamInfo } from '../broker/streams/event-store.ts'
+import { INDEX_FOLDER } from '../broker/streams/index-files.ts'
 import { formatAddress } from './client/address.ts'
 
 describe('millrace stream, of a running broker', () => {
@@ -211,6 +215,102 @@ describe('millrace stream, of a running broker', () => {
     }
   })
 })
+
+describe('millrace stream, of a stopped broker', () => {
+  let folder: string
+  before(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'millrace-streams-'))
+    await using broker = await startBroker({ folder, listen: false })
+    await fill(broker, 'account-1', 30)
+    await fill(broker, 'other-1', 3)
+    const expectedVersion = 'none'
+    const append = { stream: 'a', expectedVersion, events: events(2) } as const
+    await broker.eventStore('second').append([append])
+  })
+  after(() => rmSync(folder, { recursive: true }))
+
+  const indexFiles = () => {
+    const path = join(folder, INDEX_FOLDER)
+    const names = readdirSync(path).filter((name) => name.endsWith('.index'))
+    return names.map((name) => readFileSync(join(path, name)).toString('base64'))
+  }
+  const run = (...args: readonly string[]) =>
+    runCommand(['stream', ...args], { env: { MILLRACE_DATA: folder } })
+
+  it('its streams are listed from its folder', async () => {
+    const listed = await run('ls', '--data', folder)
+    const some = await run('ls', '--data', folder, '--prefix', 'other')
+
+    assert.equal(listed.stdout, 'account-1\t29\t0\t30\tlive\nother-1\t2\t0\t3\tlive\n')
+    assert.equal(some.stdout, 'other-1\t2\t0\t3\tlive\n')
+    assert.equal((await run('ls', '--data', folder, '--store', 'none')).exitCode, 3)
+    assert.equal((await run('ls', '--data', join(folder, 'topics'))).exitCode, 2)
+  })
+
+  it('the index is dropped and learnt again, and the next start believes it', async () => {
+    const dropped = indexFiles()
+
+    const { exitCode, stdout, stderr } = await run('reindex')
+
+    assert.equal(exitCode, 0)
+    assert.match(stdout, /^second-0\t2\t1\t\d+$/m)
+    assert.match(stdout, /^streams-0\t33\t2\t\d+$/m)
+    assert.match(stderr, /^streams-0: learning 33 records$/m)
+    // Every index has seeds of its own.
+    assert.equal(indexFiles().filter((file) => dropped.includes(file)).length, 0)
+    assert.deepEqual(await learntAtStart(folder), [
+      ['second', 0, true],
+      ['streams', 0, true],
+    ])
+  })
+
+  it('of one store, the others keep theirs', async () => {
+    const before = indexFiles()
+
+    const { stdout } = await run('reindex', '--store', 'second', '--json')
+
+    assert.deepEqual(
+      JSON.parse(stdout).map(({ partition }: { partition: string }) => partition),
+      ['second-0'],
+    )
+    assert.equal(indexFiles().filter((file) => before.includes(file)).length, 1)
+  })
+
+  it('what is no store, not there or in use is refused, and stays as it is', async () => {
+    const before = indexFiles()
+    assert.equal((await run('reindex', '--store', 'none')).exitCode, 3)
+    assert.equal((await run('reindex', '--data', join(folder, 'topics'))).exitCode, 2)
+    {
+      await using broker = await startBroker({ folder, listen: '127.0.0.1:0' })
+      await using client = await KafkaClient.connect(broker.addresses[0]!)
+      await makeTopic(client, 'plain')
+      const inUse = await run('reindex')
+      assert.deepEqual([inUse.exitCode, inUse.stdout], [2, ''])
+      assert.match(inUse.stderr, /in use by process \d+: stop it first/)
+    }
+
+    const plain = await run('reindex', '--store', 'plain')
+
+    assert.equal(plain.exitCode, 2)
+    assert.match(plain.stderr, /Topic plain is no event store/)
+    assert.deepEqual(indexFiles(), before)
+  })
+})
+
+/** Of each store: how many records a start had to learn, and whether it believed the index. */
+async function learntAtStart(folder: string): Promise<unknown[]> {
+  const learnt: unknown[] = []
+  await using broker = await startBroker({
+    folder,
+    listen: false,
+    onLog: (line) => {
+      const { event, topic, records, fromCheckpoint } = JSON.parse(line)
+      if (event === 'stream-index-learnt') learnt.push([topic, records, fromCheckpoint])
+    },
+  })
+  for (const name of ['second', 'streams']) await broker.eventStore(name).head('a')
+  return learnt.sort()
+}
 
 function events(count: number): NewEvent[] {
   return Array.from({ length: count }, (_, i) => ({ value: Buffer.from(`${i}`), headers: [] }))

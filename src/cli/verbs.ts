@@ -206,6 +206,13 @@ export const verbs: readonly Verb[] = [
     load: () => import('./verbs/stream-ls.ts'),
   },
   {
+    path: 'stream reindex',
+    summary: 'Learn the stream index of a stopped broker from its log again',
+    impact: 'write',
+    fields: ['partition', 'records', 'streams', 'ms'],
+    load: () => import('./verbs/stream-reindex.ts'),
+  },
+  {
     path: 'transaction ls',
     summary: 'List transactional ids, or what is open in a topic',
     impact: 'read',
