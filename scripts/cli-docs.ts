@@ -16,12 +16,14 @@ const exitCodes: Readonly<Record<keyof typeof ExitCode, string>> = {
   OK: 'done',
   FAILURE: 'it failed: the message says why',
   USAGE: 'the command line, or a setting, makes no sense',
-  NOT_FOUND: 'no such topic, group, partition, file',
+  NOT_FOUND: 'no such topic, group, partition, stream, file',
   DENIED: 'not allowed',
   UNREACHABLE: 'no broker answers, or not in time',
   CONFLICT:
     'something is in the way: an active group, a name or port that is taken, a folder in use',
   NOTHING_MATCHED: 'no record, with `--fail-empty`; no parked event to redrive or discard',
+  WRONG_VERSION:
+    '`stream append`: the stream is not as expected, or takes no events any more: read it and decide again',
   INTERRUPTED: 'Ctrl-C',
 }
 

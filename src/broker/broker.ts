@@ -85,12 +85,14 @@ export interface Broker extends AsyncDisposable {
   close(): Promise<void>
 }
 
-/** @internal For the simulator: what rarely happens at ordinary sizes, and mistakes that it must notice. */
+/** @internal For the simulator (what rarely happens at ordinary sizes, mistakes that it must notice) and for repairs. */
 export interface BrokerInternals {
   readonly commit?: Partial<GroupCommitConfig>
   readonly logFaults?: LogFaults
   readonly catalogFaults?: CatalogFaults
   readonly coordinatorFaults?: CoordinatorFaults
+  /** Event stores whose index is not believed at the start. */
+  readonly forgetsIndex?: (topic: string) => boolean
 }
 
 /** Memory of large requests and reads that is kept for the next ones. */
@@ -131,6 +133,32 @@ export async function openCatalog(folder: string): Promise<AsyncDisposable & { c
     health.isStarted = true
     return { catalog: services.catalog, [Symbol.asyncDispose]: () => closing.disposeAsync() }
   })
+}
+
+/**
+ * @internal The event stores of a folder whose broker does not run, opened as a broker does it; meanwhile
+ * nothing is removed because of its age, which the settings of the broker may have other ideas of.
+ * @param options.forgetsIndex of which stores the index is dropped, and learnt from the log again
+ */
+export async function openStores(
+  folder: string,
+  { forgetsIndex }: { forgetsIndex?: (topic: string) => boolean } = {},
+): Promise<AsyncDisposable & { catalog: Catalog; stores: EventStores }> {
+  const options = { folder, config: NOTHING_FALLS_DUE }
+  const internals = forgetsIndex === undefined ? {} : { forgetsIndex }
+  return opened(options, internals, async (_, opening) => {
+    const { services, health, closing } = await openFolder(options, opening)
+    health.isStarted = true
+    const { catalog, eventStores } = services
+    return { catalog, stores: eventStores, [Symbol.asyncDispose]: () => closing.disposeAsync() }
+  })
+}
+
+const NOTHING_FALLS_DUE = {
+  'log.retention.check.interval.ms': '86400000',
+  'log.cleaner.enable': 'false',
+  'offsets.retention.check.interval.ms': '86400000',
+  'transaction.remove.expired.transaction.cleanup.interval.ms': '86400000',
 }
 
 /** @internal */
@@ -346,6 +374,13 @@ async function openRooms({
     onReplayed: (place, facts) => log.info('stream-index-learnt', { ...place, ...facts }),
   })
   await stores.tidy((topicId) => catalog.topicById(topicId) !== undefined)
+  const { forgetsIndex } = internals
+  if (forgetsIndex !== undefined) {
+    await stores.forgetIndexes((topicId) => {
+      const topic = catalog.topicById(topicId)
+      return topic !== undefined && forgetsIndex(topic.name)
+    })
+  }
   const opening = { host, catalog, commit, files, work, stores, log, wasCleanStop }
   const partitions = await Partitions.open(opening)
   later(() => partitions.close())

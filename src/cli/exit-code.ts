@@ -10,6 +10,7 @@ export const ExitCode = {
   UNREACHABLE: 5,
   CONFLICT: 6,
   NOTHING_MATCHED: 7,
+  WRONG_VERSION: 8,
   INTERRUPTED: 130,
 } as const
 

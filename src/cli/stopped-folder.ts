@@ -2,7 +2,7 @@
 // meanwhile, so that no broker starts on it; a folder that is in use or not ours is refused untouched.
 
 import { basename } from 'node:path'
-import { openCatalog } from '../broker/broker.ts'
+import { openCatalog, openStores } from '../broker/broker.ts'
 import type { Catalog } from '../broker/catalog/catalog.ts'
 import {
   CATALOG_FOLDER,
@@ -13,6 +13,7 @@ import { parsePartitionFolder } from '../broker/catalog/topic-name.ts'
 import type { LogCheckOptions } from '../broker/log/check-log.ts'
 import { decodeNote, type LogNote, logKey, readCheckpoint } from '../broker/log/checkpoint-file.ts'
 import { type JournalContent, readJournal } from '../broker/log/journal.ts'
+import { type EventStores, NoStoreError } from '../broker/server/event-stores.ts'
 import { readTopicId, TOPICS_FOLDER } from '../broker/server/topic-folders.ts'
 import type { Disk } from '../host/disk.ts'
 import { DiskError } from '../host/disk.ts'
@@ -21,6 +22,7 @@ import { nodeDisk } from '../host/node-disk.ts'
 import { nodeTimers } from '../host/node-host.ts'
 import { CliError, ExitCode, usageError } from './exit-code.ts'
 import { DEFAULT_FOLDER } from './serve-options.ts'
+import { noStore } from './store-topic.ts'
 import type { Terminal } from './terminal.ts'
 
 export const JOURNAL_FOLDER = 'journal'
@@ -45,13 +47,17 @@ export interface StoppedFolder {
   readonly partitions: readonly StoppedPartition[]
 }
 
+export function stoppedPath({ env }: Terminal, { data }: { data?: string }): string {
+  return data ?? (env['MILLRACE_DATA'] || DEFAULT_FOLDER)
+}
+
 /** Locks the folder while it is used. @throws CliError (usage) in use, unknown, or not ours */
 export async function withStoppedFolder(
   terminal: Terminal,
   options: { data?: string },
   use: (folder: StoppedFolder) => Promise<void>,
 ): Promise<void> {
-  const path = options.data ?? (terminal.env['MILLRACE_DATA'] || DEFAULT_FOLDER)
+  const path = stoppedPath(terminal, options)
   const disk = nodeDisk(path)
   try {
     await assertOurs(path, disk)
@@ -84,6 +90,25 @@ export async function withStoppedCatalog<T>(
   }
 }
 
+/**
+ * The event stores of a folder whose broker does not run.
+ * @param options.forgetsIndex of which stores the index is learnt from the log again
+ * @throws CliError (usage) in use, or not ours
+ */
+export async function withStoppedStores(
+  path: string,
+  options: { forgetsIndex?: (topic: string) => boolean },
+  use: (opened: { catalog: Catalog; stores: EventStores }) => Promise<void>,
+): Promise<void> {
+  try {
+    await assertOurs(path, nodeDisk(path))
+    await using opened = await openStores(path, options)
+    await use(opened)
+  } catch (error) {
+    throw explainFolderError(error, path)
+  }
+}
+
 /** @throws CliError (usage) when there is none of that name */
 export function partitionNamed(folder: StoppedFolder, name: string): StoppedPartition {
   const found = folder.partitions.find((partition) => partition.name === name)
@@ -91,6 +116,10 @@ export function partitionNamed(folder: StoppedFolder, name: string): StoppedPart
   throw usageError(
     `${folder.path} has no partition '${name}': write TOPIC-PARTITION, as \`millrace log check\` lists them.`,
   )
+}
+
+export function noTopic(name: string, path: string): CliError {
+  return new CliError(ExitCode.NOT_FOUND, `${path} has no topic ${name}.`)
 }
 
 async function assertOurs(path: string, disk: Disk): Promise<void> {
@@ -128,6 +157,7 @@ async function read(path: string, disk: Disk): Promise<StoppedFolder> {
 
 /** In one line what a person can do about it, where that is known. */
 export function explainFolderError(error: unknown, path: string): unknown {
+  if (error instanceof NoStoreError) return noStore(error.topic)
   if (error instanceof UnknownFormatError) return usageError(error.message)
   if (error instanceof FolderInUseError) {
     const holder = error.pid === undefined ? 'another process' : `process ${error.pid}`

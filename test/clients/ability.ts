@@ -3,7 +3,7 @@ import type { Client } from './clients.ts'
 import type { Driver } from './contract.ts'
 import type { LossyLink } from './lossy-link.ts'
 import type { Probe } from './probe.ts'
-import type { Secured } from './target.ts'
+import type { Secured, TargetName } from './target.ts'
 
 /** What an ability is given to try itself with. */
 export interface Bench {
@@ -35,6 +35,8 @@ export type Step = 'first' | 'after-restart-of-client' | 'after-restart-of-broke
 export interface Ability {
   readonly name: string
   readonly step: Step
+  /** The other broker has no such thing. */
+  readonly onlyOn?: TargetName
   /** @throws where the cell fails */
   readonly attempt: (bench: Bench) => Promise<void>
 }

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { after, before, describe, it } from 'node:test'
 import { parseArgs } from 'node:util'
-import { abilities } from './abilities.ts'
+import { abilitiesOn } from './abilities.ts'
 import { clients, prepare } from './clients.ts'
 import { assertUnchanged, runBoth } from './kafka-java.ts'
 import { limitOf } from './limits.ts'
@@ -30,11 +30,12 @@ const targetName = targetNamed(options.target)
 const only = new Set(options.only.split(',').filter((id) => id !== ''))
 const chosen = clients.filter(({ id }) => only.size === 0 || only.has(id))
 const missing = await prepareAll()
+const abilities = abilitiesOn(targetName)
 const hasExample = only.size === 0 && !missing.has(EXAMPLE)
 const present = chosen.filter(({ service }) => !missing.has(service))
 
 describe(`real clients against ${targetName}`, { concurrency: true }, () => {
-  const matrix = new Matrix(present)
+  const matrix = new Matrix(present, abilities)
   let hasFailed = false
   let target: Target | undefined
   let running: Promise<void>

@@ -13,6 +13,7 @@ export class LossyLink {
   readonly #sockets = new Set<Socket>()
   readonly #toCut = new Set<string>()
   readonly #cut = new Map<string, number>()
+  readonly #produced = new Map<string, number>()
   #onRequest: ((frame: Buffer) => void) | undefined
 
   private constructor(upstreamPort: number) {
@@ -35,6 +36,11 @@ export class LossyLink {
   /** How many answers were lost to a client id. */
   lostAnswers(clientId: string): number {
     return this.#cut.get(clientId) ?? 0
+  }
+
+  /** How many Produce requests of a client id have passed. */
+  produced(clientId: string): number {
+    return this.#produced.get(clientId) ?? 0
   }
 
   /** @param listener is given every request from now on, its length in front */
@@ -64,9 +70,11 @@ export class LossyLink {
     const produces = new Map<number, string>()
     const requests = new Frames((frame) => {
       this.#onRequest?.(frame)
-      if (this.#toCut.size > 0 && frame.readInt16BE(4) === PRODUCE) {
+      if (frame.readInt16BE(4) === PRODUCE) {
         const clientIdLength = Math.max(frame.readInt16BE(12), 0)
-        produces.set(frame.readInt32BE(8), frame.toString('utf8', 14, 14 + clientIdLength))
+        const clientId = frame.toString('utf8', 14, 14 + clientIdLength)
+        this.#produced.set(clientId, this.produced(clientId) + 1)
+        if (this.#toCut.size > 0) produces.set(frame.readInt32BE(8), clientId)
       }
       broker.write(frame)
     })

@@ -2,7 +2,6 @@
 // are promises from the beginning, so that a test can wait for its own while the rest goes on.
 
 import { codecs, recompressedTopic, sharedTopic } from './abilities/records.ts'
-import { abilities } from './abilities.ts'
 import type { Ability, Step, Writers } from './ability.ts'
 import type { Client } from './clients.ts'
 import { type Driver, Unsupported } from './contract.ts'
@@ -21,14 +20,16 @@ export class Matrix {
   readonly #versions = new Map<Client, PromiseWithResolvers<string>>()
   readonly #drivers = new Map<Client, Driver>()
   readonly #clients: readonly Client[]
+  readonly abilities: readonly Ability[]
   readonly #writers: Writers = new Map(
     codecs
       .flatMap((codec) => [sharedTopic(codec), recompressedTopic(codec)])
       .map((topic) => [topic, []]),
   )
 
-  constructor(clients: readonly Client[]) {
+  constructor(clients: readonly Client[], abilities: readonly Ability[]) {
     this.#clients = clients
+    this.abilities = abilities
     for (const client of clients) {
       this.#versions.set(client, Promise.withResolvers())
       for (const ability of abilities) {
@@ -79,7 +80,7 @@ export class Matrix {
     const worker = async () => {
       for (let client = waiting.shift(); client !== undefined; client = waiting.shift()) {
         await this.#askVersion(client, target)
-        for (const ability of abilities) {
+        for (const ability of this.abilities) {
           if (ability.step === step) await this.#attempt(client, ability, target)
         }
       }

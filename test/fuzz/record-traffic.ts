@@ -6,6 +6,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
+import { abilitiesOn } from '../clients/abilities.ts'
 import { type Client, clients, prepare } from '../clients/clients.ts'
 import { Matrix } from '../clients/matrix.ts'
 import { root, Target } from '../clients/target.ts'
@@ -41,7 +42,7 @@ async function record(client: Client): Promise<Buffer[]> {
       seen.set(shape, count + 1)
       if (count < FRAMES_PER_SHAPE) frames.push(Buffer.from(frame))
     })
-    await new Matrix([client]).run(target)
+    await new Matrix([client], abilitiesOn('kafka')).run(target)
   } finally {
     await target.stop()
   }

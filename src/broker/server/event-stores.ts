@@ -48,6 +48,12 @@ export class EventStores {
     return store
   }
 
+  /** @returns undefined when there is no such topic @throws NoStoreError */
+  partitionsOf(name: string): readonly StorePartition[] | undefined {
+    const topic = this.#options.catalog.topic(name)
+    return topic && this.#partitionsOf(topic)
+  }
+
   #make(name: string): EventStore {
     const { host, catalog } = this.#options
     let known: Topic | undefined

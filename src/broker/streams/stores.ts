@@ -39,6 +39,11 @@ export class Stores {
     await ignoringDisk(() => removeIndexes(this.#options.host.disk, isKept))
   }
 
+  /** Before their logs are opened, which then learn everything again. @throws DiskError */
+  async forgetIndexes(isForgotten: (topicId: string) => boolean): Promise<void> {
+    await removeIndexes(this.#options.host.disk, (topicId) => !isForgotten(topicId))
+  }
+
   gateFor(place: StorePlace): StorePartition {
     const { host, onFailed, onReplayed } = this.#options
     const { topicId, partition, partitionCount } = place

@@ -28,16 +28,24 @@ export class ClientError extends Error {
   readonly code: ClientErrorCode
   /** What the broker answered; only with `refused`. */
   readonly errorCode: number | undefined
+  /** The broker's own sentence, where it gave one. */
+  readonly reason: string | undefined
   readonly retriable: boolean
 
   constructor(
     code: ClientErrorCode,
     message: string,
-    options: { cause?: unknown; errorCode?: number; retriable?: boolean } = {},
+    options: {
+      cause?: unknown
+      errorCode?: number
+      reason?: string | undefined
+      retriable?: boolean
+    } = {},
   ) {
     super(message, { cause: options.cause })
     this.code = code
     this.errorCode = options.errorCode
+    this.reason = options.reason
     this.retriable =
       options.retriable ??
       (options.errorCode === undefined ? RETRIABLE.has(code) : isRetriable(options.errorCode))
@@ -50,8 +58,9 @@ export function refusal(
   what: string,
   brokerMessage?: string | null,
 ): ClientError {
-  const reason = brokerMessage || errorText(errorCode)
-  return new ClientError('refused', `${what}: ${reason} (${errorName(errorCode)})`, { errorCode })
+  const reason = brokerMessage || undefined
+  const message = `${what}: ${reason ?? errorText(errorCode)} (${errorName(errorCode)})`
+  return new ClientError('refused', message, { errorCode, reason })
 }
 
 /** @throws ClientError (refused) unless the code is NONE */

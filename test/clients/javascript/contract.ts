@@ -75,6 +75,10 @@ async function answer(verbs: Readonly<Record<string, Verb>>, command: Command): 
 
 function describe(error: unknown): string {
   if (error instanceof AggregateError) return `${error}: ${error.errors.map(describe).join(', ')}`
+  if (error instanceof Error && 'serverErrorMessage' in error && error.serverErrorMessage) {
+    const { apiId, apiCode } = error as Error & { apiId?: unknown; apiCode?: unknown }
+    return `${error} (${apiId}, ${apiCode}): ${error.serverErrorMessage}`
+  }
   if (error instanceof Error && error.cause !== undefined) {
     return `${error}: ${describe(error.cause)}`
   }
