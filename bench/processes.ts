@@ -67,6 +67,26 @@ export function cpuSeconds(pid: number): number {
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND
 }
 
+/** As above, with its children, those that have ended too. */
+export function familyCpuSeconds(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    .replace(/^.*\) /, '')
+    .split(' ')
+  const own = fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0) / TICKS_PER_SECOND
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim()
+  if (children === '') return own
+  return children.split(' ').reduce((sum, child) => sum + childCpuSeconds(Number(child)), own)
+}
+
+/** It may end just now: then its parent has its seconds at the next look. */
+function childCpuSeconds(pid: number): number {
+  try {
+    return familyCpuSeconds(pid)
+  } catch {
+    return 0
+  }
+}
+
 /** Resident memory in MB: now, and the highest so far. */
 export function memoryMb(pid: number): { now: number; peak: number } {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8')

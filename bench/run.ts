@@ -7,13 +7,17 @@ import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { kafkaPeer } from './peers/kafka.ts'
 import { millracePeer } from './peers/millrace.ts'
+import { neverWait } from './quiet.ts'
 import type { Bench } from './suites/bench.ts'
 import { consumeSuite } from './suites/consume.ts'
+import { consumerSuite } from './suites/consumer.ts'
 import { diskSuite } from './suites/disk.ts'
 import { latencySuite } from './suites/latency.ts'
 import { produceSuite } from './suites/produce.ts'
 import { rawSuite } from './suites/raw.ts'
 import { startSuite } from './suites/start.ts'
+import { storeSuite } from './suites/store.ts'
+import { storeGrowthSuite } from './suites/store-growth.ts'
 import { transactionsSuite } from './suites/transactions.ts'
 
 const suites = {
@@ -22,6 +26,9 @@ const suites = {
   consume: consumeSuite,
   latency: latencySuite,
   transactions: transactionsSuite,
+  store: storeSuite,
+  'store-growth': storeGrowthSuite,
+  consumer: consumerSuite,
   start: startSuite,
   disk: diskSuite,
 }
@@ -33,6 +40,8 @@ const { values } = parseArgs({
     only: { type: 'string' },
     rounds: { type: 'string', default: '3' },
     seconds: { type: 'string', default: '4' },
+    large: { type: 'boolean', default: false },
+    trial: { type: 'boolean', default: false },
     pinned: { type: 'boolean', default: false },
     rows: { type: 'string' },
     json: { type: 'string' },
@@ -44,12 +53,16 @@ if (values.help) {
   --only ${names.join(',')}   suites to run (all)
   --rounds N     runs of each row, interleaved (3)
   --seconds S    how long a run measures (4)
-  --rows TEXT    only the rows of produce and transactions whose name has that text in it
+  --rows TEXT    only the rows of produce, transactions, store and consumer whose name has that text in it
+  --large        store-growth also with 10 M events, which need 5 GB of disk and of page cache
+  --trial        do not wait for quiet processors: to see a suite work, not for figures
   --pinned       broker on CPU 0, load on CPU 1
   --json FILE    write every single result there
-Needs Java and the jars that scripts/services prepares.`)
+Needs Java and the jars that scripts/services prepares; store needs \`scripts/services prepare postgres rivals\`.`)
   process.exit(0)
 }
+
+if (values.trial) neverWait()
 
 const jars = resolve(import.meta.dirname, '../.cache/kafka-4.3.1/lib')
 const folder = mkdtempSync(join(tmpdir(), 'millrace-bench-'))
@@ -60,6 +73,7 @@ const bench: Bench = {
   brokerCpus: values.pinned ? '0' : undefined,
   loadCpus: values.pinned ? '1' : undefined,
   rows: values.rows,
+  isLarge: values.large,
   peers: {
     millrace: millracePeer({ sync: true }),
     millraceNoSync: millracePeer({ sync: false }),

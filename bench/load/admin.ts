@@ -28,6 +28,15 @@ export async function createTopic(
   connection.close()
 }
 
+/** An event store, which takes no record without a key: nothing is written to try it. */
+export async function createStore(bootstrap: Bootstrap, topic: string): Promise<void> {
+  const connection = await LoadConnection.open(bootstrap)
+  const request = createTopicRequest(topic, 1, { 'millrace.store': 'true' })
+  const error = topicError(await connection.send(request))
+  if (error !== 0) throw new Error(`creating ${topic} was answered with error ${error}`)
+  connection.close()
+}
+
 /** What a row wrote must not be in the next one's way. */
 export async function deleteTopic(bootstrap: Bootstrap, topic: string): Promise<void> {
   const connection = await LoadConnection.open(bootstrap)

@@ -128,6 +128,16 @@ export function produceError(response: Buffer): number {
   return 0
 }
 
+/** Where the only batch of a Produce v7 request that went well begins. */
+export function producedOffset(response: Buffer): number {
+  const reader = new Reader(response, 4)
+  reader.int32() // topics
+  reader.skip(reader.int16())
+  reader.int32() // partitions
+  reader.skip(4 + 2) // partition, error
+  return reader.int64()
+}
+
 /** Fetch v11 without a session. */
 export function fetchRequest(
   topic: string,

@@ -17,6 +17,8 @@ export interface Bench {
   readonly loadCpus: string | undefined
   /** Only rows whose name has this in it, of the suites that have many. */
   readonly rows: string | undefined
+  /** Also what has a working set above 1 GB. */
+  readonly isLarge: boolean
   readonly peers: Record<PeerName, Peer>
   /** Every single measurement, for --json. */
   readonly results: Result[]

@@ -1,0 +1,153 @@
+// One step of the consumer suite in a process of its own; its arguments are a ConsumerTask as JSON:
+// events that are published, and then consumed by our runtime or by a bare loop over
+// @platformatic/kafka that parses and validates them with the same schema and commits every second.
+import {
+  type Message,
+  Consumer as PlatformaticConsumer,
+  ProduceAcks,
+  Producer,
+} from '@platformatic/kafka'
+import { connect } from '../../src/sdk/app/connect.ts'
+import { consumer } from '../../src/sdk/messaging/consumer.ts'
+import { kafka } from '../../src/transports/kafka/kafka.ts'
+import { closedLoop } from '../load/closed-loop.ts'
+import { CpuMeter } from './cpu-meter.ts'
+import { OrderCheck, orderAt, orderSchema, orders, published } from './orders.ts'
+
+const COMMIT_EVERY_MS = 1000
+/** With it an event is about 1 KB. */
+const LONG_NOTE = 800
+
+export type ConsumerTask = { readonly bootstrap: string; readonly seconds: number } & (
+  | { readonly kind: 'fill'; readonly events: number }
+  | ({ readonly events: number; readonly group: string } & (
+      | { readonly kind: 'runtime'; readonly order: 'key' | 'partition' }
+      | { readonly kind: 'bare' }
+    ))
+  | { readonly kind: 'publish' | 'send'; readonly callers: number }
+)
+type Of<Kind extends ConsumerTask['kind']> = Extract<ConsumerTask, { kind: Kind }>
+
+if (import.meta.main) {
+  const task = JSON.parse(process.argv[2]!) as ConsumerTask
+  console.log(JSON.stringify(await run(task)))
+  process.exit(0)
+}
+
+function run(task: ConsumerTask): Promise<Record<string, number>> {
+  switch (task.kind) {
+    case 'fill':
+      return fill(task)
+    case 'runtime':
+      return consumeWithRuntime(task)
+    case 'bare':
+      return consumeBare(task)
+    case 'publish':
+      return publish(task)
+    case 'send':
+      return send(task)
+  }
+}
+
+async function fill({ bootstrap, events }: Of<'fill'>): Promise<Record<string, number>> {
+  const broker = kafka({ brokers: bootstrap })
+  await using app = await connect({ service: 'bench', broker, topics: [orders] })
+  const { OrderChanged } = orders.events
+  const sent: Promise<unknown>[] = []
+  for (let index = 0; index < events; index++) {
+    sent.push(app.publish(OrderChanged(orderAt(index))))
+    if (sent.length === 10_000) await Promise.all(sent.splice(0))
+  }
+  await Promise.all(sent)
+  return { events }
+}
+
+async function consumeWithRuntime(task: Of<'runtime'>): Promise<Record<string, number>> {
+  const meter = new CpuMeter(task.events)
+  const check = new OrderCheck()
+  const definition = consumer(task.group, {
+    from: orders,
+    startAt: 'earliest',
+    otherwise: 'stop',
+    order: task.order,
+    retry: { attempts: 1 },
+    whenExhausted: 'stop',
+    on: {
+      OrderChanged: ({ data }) => {
+        check.see(data)
+        meter.count(check.count)
+      },
+    },
+  })
+  const app = await connect({
+    service: 'bench',
+    broker: kafka({ brokers: task.bootstrap }),
+    run: [definition],
+    onNotification: (notification) => {
+      if (notification.kind === 'stopped') meter.fail(new Error(JSON.stringify(notification)))
+    },
+  })
+  const result = await meter.result
+  await app.close()
+  return result
+}
+
+async function consumeBare(task: Of<'bare'>): Promise<Record<string, number>> {
+  const meter = new CpuMeter(task.events)
+  const check = new OrderCheck()
+  const bare = new PlatformaticConsumer({
+    bootstrapBrokers: [task.bootstrap],
+    clientId: 'bench',
+    groupId: task.group,
+    autocommit: COMMIT_EVERY_MS,
+  })
+  const stream = await bare.consume({ topics: [orders.name], mode: 'earliest' })
+  for await (const message of stream as AsyncIterable<Message<Buffer, Buffer, Buffer, Buffer>>) {
+    check.see(orderSchema.parse(JSON.parse(message.value.toString())))
+    meter.count(check.count)
+    if (check.count === task.events) break
+  }
+  const result = await meter.result
+  await bare.close(true)
+  return result
+}
+
+async function publish({ bootstrap, ...loop }: Of<'publish' | 'send'>) {
+  const broker = kafka({ brokers: bootstrap })
+  await using app = await connect({ service: 'bench', broker, topics: [published] })
+  const { OrderPublished } = published.events
+  let index = 0
+  return await closedLoop(loop, async () => {
+    await app.publish(OrderPublished(orderAt(index++, LONG_NOTE)))
+  })
+}
+
+/**
+ * What a program does that has no SDK: one message, sent and awaited. Not idempotent, as the library
+ * comes: when it is, it has one send under way at a time.
+ */
+async function send({ bootstrap, ...loop }: Of<'publish' | 'send'>) {
+  await makeTopic(bootstrap)
+  const producer = new Producer<Buffer, Buffer, Buffer, Buffer>({
+    bootstrapBrokers: [bootstrap],
+    clientId: 'bench',
+  })
+  let index = 0
+  const result = await closedLoop(loop, async () => {
+    const order = orderAt(index++, LONG_NOTE)
+    const key = Buffer.from(order.orderId)
+    const value = Buffer.from(JSON.stringify(order))
+    await producer.send({
+      messages: [{ topic: published.name, key, value }],
+      acks: ProduceAcks.ALL,
+    })
+  })
+  await producer.close()
+  return result
+}
+
+async function makeTopic(bootstrap: string): Promise<void> {
+  const broker = kafka({ brokers: bootstrap })
+  const app = await connect({ service: 'bench', broker, topics: [published] })
+  await app.close()
+}
