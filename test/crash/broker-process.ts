@@ -5,7 +5,7 @@ import { resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 
 const main = resolve(import.meta.dirname, '../../src/cli/main.ts')
-const READY_DEADLINE_MS = 30_000
+const READY_DEADLINE_MS = 120_000
 
 export class BrokerProcess {
   readonly #child: ChildProcess
