@@ -204,6 +204,22 @@ describe('Produce to an event store', () => {
     assert.deepEqual(await versions(), ['a:0', 'a:1'])
   })
 
+  it('takes no sequence number for a batch that it refuses', async (t) => {
+    const { send, versions } = await store(t)
+    const producer = { producerId: 7, producerEpoch: 0 }
+    await send([{ key: 'a' }], { ...producer, baseSequence: 0 })
+
+    const late = await send([{ key: 'a', expect: '7' }], { ...producer, baseSequence: 1 })
+    const behind = await send([{ key: 'a' }], { ...producer, baseSequence: 2 })
+    const again = await send([{ key: 'a' }], { ...producer, baseSequence: 1 })
+
+    assert.equal(late.errorCode, ErrorCode.INVALID_RECORD)
+    // Sent before the refusal was known: its client numbers it anew and sends it again.
+    assert.equal(behind.errorCode, ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER)
+    assert.equal(again.errorCode, ErrorCode.NONE)
+    assert.deepEqual(await versions(), ['a:0', 'a:1'])
+  })
+
   it('mixes conditional and plain records, of streams that know nothing of each other', async (t) => {
     const { send, versions } = await store(t)
 

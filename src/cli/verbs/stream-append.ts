@@ -167,10 +167,17 @@ async function storeOrNew(cluster: Cluster, name: string): Promise<void> {
   try {
     await createTopic(cluster, { name, ...asBrokerThinks, configs: { [STORE_KEY]: 'true' } })
   } catch (error) {
+    if (isAnswer(error, ErrorCode.INVALID_CONFIG)) throw noStores()
     // Somebody else has made it meanwhile.
     if (!isAnswer(error, ErrorCode.TOPIC_ALREADY_EXISTS)) throw error
     await storeTopic(cluster, name)
   }
+}
+
+function noStores(): Error {
+  return usageError(
+    'This broker has no event stores, as Apache Kafka has none: name a Millrace with --broker.',
+  )
 }
 
 /** What was sent is well-formed: a record that is refused is one that the stream does not take. */
