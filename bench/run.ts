@@ -87,11 +87,9 @@ console.log(
   `${cpus().length} CPUs (${cpus()[0]!.model}), Node ${process.version}, ` +
     `${values.pinned ? 'broker on CPU 0, load on CPU 1' : 'unpinned'}, median of ${bench.rounds}`,
 )
-try {
-  const wanted = values.only?.split(',') ?? names
-  for (const name of names) if (wanted.includes(name)) await suites[name](bench)
-} finally {
-  rmSync(folder, { recursive: true, force: true })
-}
+process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
+const wanted = values.only?.split(',') ?? names
+for (const name of names) if (wanted.includes(name)) await suites[name](bench)
 if (values.json !== undefined)
   writeFileSync(values.json, `${JSON.stringify(bench.results, null, 1)}\n`)
