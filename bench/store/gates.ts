@@ -3,6 +3,8 @@ import { newEvent } from './events.ts'
 import type { LoadEvent, ReadEvent, StoreClient } from './store-client.ts'
 
 const WRITERS = 32
+/** A writer that conflicts has been overtaken since it looked, so each can at most once by each other. */
+const MOST_CONFLICTS = 4 * WRITERS * WRITERS
 
 /** Writers race for every version of one stream, and each gets its turn: none lost, none doubled. */
 export async function race(client: StoreClient): Promise<void> {
@@ -17,7 +19,7 @@ export async function race(client: StoreClient): Promise<void> {
         const head = (await client.read(stream)).at(-1)!.version
         const answer = await client.append(stream, head, [event])
         if (answer.kind === 'appended') return answer.version
-        conflicts++
+        if (++conflicts > MOST_CONFLICTS) throw new Error('the writers of one stream get no turn')
       }
     }),
   )
