@@ -10,6 +10,7 @@ export interface Difference {
 }
 
 const EVERY_UNIT = 'We show the keys in other units that stand behind a key; Kafka leaves them out.'
+const OWN_KEYS = 'A topic can be an event store here.'
 const SYNCED = 'What is written is synced within 10 ms at the latest: consumers read only what is.'
 
 export const differences: readonly Difference[] = [
@@ -63,6 +64,22 @@ export const differences: readonly Difference[] = [
     kafka: 'flush.ms=9223372036854775807 DEFAULT_CONFIG LONG []',
     ours: 'flush.ms=10 DEFAULT_CONFIG LONG [log.flush.interval.ms=10 DEFAULT_CONFIG]',
   },
+  {
+    why: OWN_KEYS,
+    kafka: '  min.cleanable.dirty.ratio=0.5 sensitive=false synonyms=',
+    ours:
+      '  millrace.dedupe.window.ms=604800000 sensitive=false synonyms={}\n' +
+      '  millrace.store=false sensitive=false synonyms={}\n' +
+      '  min.cleanable.dirty.ratio=0.5 sensitive=false synonyms=',
+  },
+  ...['DEFAULT_CONFIG', 'DYNAMIC_TOPIC_CONFIG'].map((source) => ({
+    why: OWN_KEYS,
+    kafka: `min.cleanable.dirty.ratio=0.5 ${source} DOUBLE`,
+    ours:
+      'millrace.dedupe.window.ms=604800000 DEFAULT_CONFIG LONG []\n' +
+      'millrace.store=false DEFAULT_CONFIG BOOLEAN []\n' +
+      `min.cleanable.dirty.ratio=0.5 ${source} DOUBLE`,
+  })),
   {
     why: 'Features come with what they stand for: share and streams groups, a quorum.',
     inCase: 'org.apache.kafka.tools.FeatureCommand --bootstrap-server BROKER describe',
