@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import * as api from '@opentelemetry/api'
+import { RecordedSpans } from '../../../test/support/recorded-spans.ts'
 import { DefinitionError } from './errors.ts'
-import { RecordedSpans } from './recorded-spans.ts'
 import { ReadEvent } from './stored-event.ts'
 import { loadTracing, type TracingOptions } from './tracing.ts'
 

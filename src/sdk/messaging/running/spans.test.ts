@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, it } from 'node:test'
+import { type RecordedSpan, RecordedSpans } from '../../../../test/support/recorded-spans.ts'
 import { InvalidEventError } from '../../events/errors.ts'
-import { type RecordedSpan, RecordedSpans } from '../../events/recorded-spans.ts'
 import { parseTraceparent } from '../../events/traceparent.ts'
 import { loadTracing } from '../../events/tracing.ts'
 import { OrderPlaced, OrderShipped, orders, Stage } from '../../testing/consumer-stage.ts'
