@@ -59,12 +59,13 @@ export class Campaign<Options extends RunOptions> {
     }
   }
 
-  /** @returns the first run of these seeds that breaks a promise, cut wherever the seed says */
+  /** @returns the first run from this seed on that breaks a promise, cut wherever the seed says */
   async firstFinding(
     optionsOf: (seed: number) => Options,
     maxRuns: number,
+    firstSeed = 0,
   ): Promise<Finding<Options> | undefined> {
-    for (let seed = 0; this.runs < maxRuns && this.findings.length === 0; seed++) {
+    for (let seed = firstSeed; this.runs < maxRuns && this.findings.length === 0; seed++) {
       const options = optionsOf(seed)
       const whole = await this.#run(options)
       if (whole === undefined) break

@@ -123,8 +123,9 @@ export class Segment {
     return twin
   }
 
-  /** Takes over what its twin has learnt. */
+  /** Takes over what its twin has learnt, unless it has been written to meanwhile and knows more. */
   adopt(twin: Segment): void {
+    if (twin.endOffset !== this.endOffset) return
     this.#indexes = twin.#indexes
     this.#savedAborted = twin.#savedAborted
     this.#bytesSinceIndexEntry = twin.#bytesSinceIndexEntry
@@ -340,8 +341,11 @@ export class Segment {
       counters.indexesRefused += 1
       return undefined
     }
-    this.#indexes = { offsets, times, aborted }
-    this.#savedAborted = aborted.length
+    // Whoever made it writable meanwhile may have noted batches already: theirs are newer.
+    if (this.#indexes === undefined) {
+      this.#indexes = { offsets, times, aborted }
+      this.#savedAborted = aborted.length
+    }
     return this.#indexes
   }
 

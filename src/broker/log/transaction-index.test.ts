@@ -100,6 +100,32 @@ describe('the aborted transactions that a reader must leave out', () => {
     assert.equal(start, undefined)
   })
 
+  it('are known when their index is still being read while the first is added to it', async () => {
+    // A large segment has its indexes in files; those of a small one are read from the log.
+    const cases = [
+      { bytes: 100_000, file: `${SEGMENT}.txnindex`, nth: 1 },
+      { bytes: 10, file: `${SEGMENT}.log`, nth: 2 },
+    ]
+    for (const { bytes, file, nth } of cases) {
+      const disk = newDisk()
+      const first = await open(disk)
+      await first.log.append(record(bytes), { acks: -1, origin: 'internal' })
+      await first.log.append(inTransaction(1), { acks: -1, origin: 'internal' })
+      await first.close()
+      const slow = slowToRead(disk, file)
+      const { log } = await open(slow.disk, { wasCleanStop: true })
+
+      slow.hold(nth)
+      const early = log.read(request(0))
+      await slow.reached
+      await log.append(marker(1), { acks: -1, origin: 'internal' })
+      slow.release()
+
+      assert.equal((await early).kind, 'records')
+      assert.deepEqual(await abortedIn(log), [{ producerId: 1, firstOffset: 1 }])
+    }
+  })
+
   it('are known of a segment that is full, after a crash that lost its indexes', async () => {
     const disk = newDisk()
     const config = { segmentBytes: 300 }
@@ -157,39 +183,97 @@ async function open(
   return { log, commit, close }
 }
 
-/** One record in a transaction, and the marker that takes it back. */
-async function abort(log: PartitionLog, producerId: number): Promise<void> {
-  const timestamp = Date.now()
-  const batch = buildBatch({
-    records: [{ timestamp, key: null, value: Buffer.from('never happened') }],
+function record(): Buffer {
+  return buildBatch({
+    records: [{ timestamp: Date.now(), key: null, value: Buffer.from('plain') }],
+  })
+}
+
+function inTransaction(producerId: number): Buffer {
+  return buildBatch({
+    records: [{ timestamp: Date.now(), key: null, value: Buffer.from('never happened') }],
     producerId,
     producerEpoch: 0,
     baseSequence: 0,
     isTransactional: true,
   })
-  const marker = buildControlMarker({
+}
+
+function marker(producerId: number): Buffer {
+  return buildControlMarker({
     kind: 'abort',
     producerId,
     producerEpoch: 0,
     coordinatorEpoch: 0,
-    timestamp,
+    timestamp: Date.now(),
   })
-  for (const bytes of [batch, marker]) {
+}
+
+/** The same disk, on which what the nth read of that file gave can be held up. */
+function slowToRead(disk: Disk, path: string) {
+  const reached = Promise.withResolvers<void>()
+  const released = Promise.withResolvers<void>()
+  let readsLeft = Number.POSITIVE_INFINITY
+  const pass = async (name: string) => {
+    if (name !== path || --readsLeft !== 0) return
+    reached.resolve()
+    await released.promise
+  }
+  const open: Disk['open'] = async (name, options) => {
+    const file = await disk.open(name, options)
+    const read = file.read.bind(file)
+    file.read = async (target, position) => {
+      const length = await read(target, position)
+      await pass(name)
+      return length
+    }
+    return file
+  }
+  const readFile: Disk['readFile'] = async (name) => {
+    const content = await disk.readFile(name)
+    await pass(name)
+    return content
+  }
+  const slow = new Proxy(disk, {
+    get: (target, key) => {
+      if (key === 'open') return open
+      if (key === 'readFile') return readFile
+      const value = Reflect.get(target, key)
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
+  return {
+    disk: slow,
+    reached: reached.promise,
+    hold: (nth: number) => {
+      readsLeft = nth
+    },
+    release: () => released.resolve(),
+  }
+}
+
+/** One record in a transaction, and the marker that takes it back. */
+async function abort(log: PartitionLog, producerId: number): Promise<void> {
+  for (const bytes of [inTransaction(producerId), marker(producerId)]) {
     const outcome = await log.append(bytes, { acks: -1, origin: 'internal' })
     assert.equal(outcome.kind, 'appended')
   }
 }
 
 /** As a reader from the start to the end is told: one read ends with a segment at the latest. */
+function request(fromOffset: number) {
+  return {
+    fromOffset,
+    maxBytes: 1_000_000,
+    upTo: 'lastStableOffset',
+    atLeastOneBatch: true,
+  } as const
+}
+
 async function abortedIn(log: PartitionLog) {
   const found = new Map<number, { producerId: number; firstOffset: number }>()
   for (let fromOffset = 0; fromOffset < log.lastStableOffset; ) {
-    const outcome = await log.read({
-      fromOffset,
-      maxBytes: 1_000_000,
-      upTo: 'lastStableOffset',
-      atLeastOneBatch: true,
-    })
+    const outcome = await log.read(request(fromOffset))
     assert(outcome.kind === 'records')
     for (let at = 0; at < outcome.bytes.length; at += readBatchSize(outcome.bytes, at)) {
       fromOffset = readLastOffset(outcome.bytes, at) + 1
