@@ -183,9 +183,9 @@ async function open(
   return { log, commit, close }
 }
 
-function record(): Buffer {
+function record(bytes: number): Buffer {
   return buildBatch({
-    records: [{ timestamp: Date.now(), key: null, value: Buffer.from('plain') }],
+    records: [{ timestamp: Date.now(), key: null, value: Buffer.alloc(bytes) }],
   })
 }
 
