@@ -9,6 +9,7 @@ import { kafkaPeer } from './peers/kafka.ts'
 import { millracePeer } from './peers/millrace.ts'
 import { neverWait } from './quiet.ts'
 import type { Bench } from './suites/bench.ts'
+import { buildsSuite } from './suites/builds.ts'
 import { consumeSuite } from './suites/consume.ts'
 import { consumerSuite } from './suites/consumer.ts'
 import { diskSuite } from './suites/disk.ts'
@@ -31,6 +32,7 @@ const suites = {
   consumer: consumerSuite,
   start: startSuite,
   disk: diskSuite,
+  builds: buildsSuite,
 }
 type SuiteName = keyof typeof suites
 const names = Object.keys(suites) as SuiteName[]
@@ -44,6 +46,7 @@ const { values } = parseArgs({
     trial: { type: 'boolean', default: false },
     pinned: { type: 'boolean', default: false },
     rows: { type: 'string' },
+    before: { type: 'string' },
     json: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
@@ -53,10 +56,11 @@ if (values.help) {
   --only ${names.join(',')}   suites to run (all)
   --rounds N     runs of each row, interleaved (3)
   --seconds S    how long a run measures (4)
-  --rows TEXT    only the rows of produce, transactions, store and consumer whose name has that text in it
+  --rows TEXT    only the rows of produce, transactions, store, consumer and builds whose name has that text in it
   --large        store-growth also with 10 M events, which need 5 GB of disk and of page cache
   --trial        do not wait for quiet processors: to see a suite work, not for figures
   --pinned       broker on CPU 0, load on CPU 1
+  --before DIR   another checkout, built: the suite builds compares it with this one
   --json FILE    write every single result there
 Needs Java and the jars that scripts/services prepares; store needs \`scripts/services prepare postgres rivals\`.`)
   process.exit(0)
@@ -77,6 +81,7 @@ const bench: Bench = {
   peers: {
     millrace: millracePeer({ sync: true }),
     millraceNoSync: millracePeer({ sync: false }),
+    millraceBefore: millracePeer({ sync: true, root: values.before && resolve(values.before) }),
     kafka: kafkaPeer(jars, { syncEveryMessage: false }),
     kafkaSync: kafkaPeer(jars, { syncEveryMessage: true }),
   },
@@ -89,7 +94,12 @@ console.log(
 )
 process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
-const wanted = values.only?.split(',') ?? names
+// Nothing to compare with, nothing to run.
+const wanted = values.only?.split(',') ?? names.filter((name) => name !== 'builds')
+if (wanted.includes('builds') && values.before === undefined) {
+  console.error('The suite builds needs --before DIR.')
+  process.exit(2)
+}
 for (const name of names) if (wanted.includes(name)) await suites[name](bench)
 if (values.json !== undefined)
   writeFileSync(values.json, `${JSON.stringify(bench.results, null, 1)}\n`)

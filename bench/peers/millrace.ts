@@ -4,10 +4,12 @@ import { join, resolve } from 'node:path'
 import { start } from '../processes.ts'
 import { type Peer, untilListening } from './peer.ts'
 
-const root = resolve(import.meta.dirname, '../..')
-const bundle = join(root, 'dist/cli/main.js')
+const ownRoot = resolve(import.meta.dirname, '../..')
 
-export function millracePeer(options: { sync: boolean }): Peer {
+/** @param options.root of another checkout, to be compared with this one */
+export function millracePeer(options: { sync: boolean; root?: string | undefined }): Peer {
+  const { root = ownRoot } = options
+  const bundle = join(root, 'dist/cli/main.js')
   return {
     name: options.sync ? 'Millrace' : 'Millrace, no sync',
     async start({ folder, port, cpus }) {

@@ -7,7 +7,7 @@ import { median } from '../percentile.ts'
 import { stop } from '../processes.ts'
 import { type Undisturbed, undisturbed } from '../quiet.ts'
 
-export type PeerName = 'millrace' | 'millraceNoSync' | 'kafka' | 'kafkaSync'
+export type PeerName = 'millrace' | 'millraceBefore' | 'millraceNoSync' | 'kafka' | 'kafkaSync'
 
 export interface Bench {
   readonly folder: string
