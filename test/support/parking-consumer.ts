@@ -51,7 +51,7 @@ export async function startParking(
   const lot = new TopicParkingLot({
     transport,
     group: GROUP,
-    topics: [orders.name],
+    topics: definition.from.map(({ name }) => name),
     limits: limits.parking ?? {},
     onNotice: (notice) => {
       notices.push(notice)
@@ -86,10 +86,10 @@ export async function startParking(
 export async function askOwner(
   stage: Stage,
   request: LotRequest,
-  { id = 'r1', partition = 0, partitions = 1 } = {},
+  { id = 'r1', topic = orders.name, partition = 0, partitions = 1 } = {},
 ): Promise<void> {
   const transport = await stage.prepare()
-  const records = [requestRecord({ topic: orders.name, partition }, id, request)]
+  const records = [requestRecord({ topic, partition }, id, request)]
   await (await transport.producer()).send({
     topic: PARKED,
     partition: partition % partitions,

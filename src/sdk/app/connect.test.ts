@@ -233,6 +233,28 @@ describe('connect refuses', () => {
     assert.equal(broker.openCount, 0, 'what was opened is closed again')
   })
 
+  it('the same of each topic that a consumer reads', async () => {
+    const broker = memory()
+    const Returned = event('shop.Returned', z.object({ orderId: z.string() }))
+    const returns = topic('returns', {
+      events: { Returned },
+      key: (message) => message.data.orderId,
+      partitions: 3,
+    })
+    const reading = consumer('reading', {
+      ...{ from: [orders, returns], startAt: 'earliest', otherwise: 'skip' },
+      on: { Returned: () => undefined },
+    })
+    const transport = await broker.open({ service: 'ops', onWarning: () => undefined })
+    await transport.administration.ensureTopics([{ name: 'returns', partitions: 1 }])
+    await transport.close()
+
+    const refused = connect({ service: 'shop', broker, run: [reading], log: silent })
+
+    await assert.rejects(refused, /returns/)
+    await assert.rejects(refused, TopicMismatchError)
+  })
+
   it('two consumers of one group, and a service without a name', async () => {
     const broker = memory()
 
@@ -269,6 +291,7 @@ describe('what connect declares', () => {
       ['event shop shop.OrderPlaced', 'event shop shop.OrderPaid', 'consumer shop billing'],
     )
     assert.equal(values[0].schemas[0].properties.orderId.type, 'string')
+    assert.deepEqual(values[2].topics, ['orders'])
     assert.deepEqual(values[2].handles, ['shop.OrderPlaced'])
   })
 })

@@ -113,7 +113,7 @@ function definitionsOf({ service, topics = [], run = [] }: ConnectOptions): Defi
     }
     groups.add(group)
   }
-  return { topics: [...new Set([...topics, ...run.map(({ from }) => from)])], consumers: run }
+  return { topics: [...new Set([...topics, ...run.flatMap(({ from }) => from)])], consumers: run }
 }
 
 function notifierOf({ onNotification, log = standardErrorLog }: ConnectOptions) {
@@ -157,7 +157,7 @@ async function start(
   const { group, from } = definition
   const consumer = { ...definition, use: [...use, ...definition.use] }
   const lot = new TopicParkingLot({
-    ...{ transport, group, topics: [from.name] },
+    ...{ transport, group, topics: from.map(({ name }) => name) },
     ...(codeVersion === undefined ? {} : { codeVersion }),
     onNotice: notify,
     onWarning: (message, cause) => notify({ kind: 'warning', message, cause }),

@@ -114,12 +114,13 @@ export class ConsumerRun {
 
   /** Resolves once it reads; what can be set up has been. */
   async start(): Promise<void> {
-    const { administration } = this.#options.transport
+    const { destinations, transport } = this.#options
     const { from, group, retry, dedupe } = this.#consumer
     await dedupe?.prepare()
     if (retry.mode === 'retry-topic') {
-      const partitions = await this.#options.destinations.lookUp(from.name)
-      await administration.ensureTopics([{ name: retryTopicOf(group), partitions }])
+      const counts = await Promise.all(from.map(({ name }) => destinations.lookUp(name)))
+      const spec = { name: retryTopicOf(group), partitions: Math.max(...counts) }
+      await transport.administration.ensureTopics([spec])
     }
     this.#endWatch = watchEventLoop(this.#world, this.#limits.eventLoopHeldMs, (forMs) => {
       this.#notify({ kind: 'event-loop-held', forMs })
@@ -170,9 +171,10 @@ export class ConsumerRun {
   /** One stay in the group; ends when the consumer closes, or by what the member cannot go on with. */
   async #stay(onFetched: () => void): Promise<void> {
     const { from, group, startAt, retry } = this.#consumer
+    const topics = from.map(({ name }) => name)
     const member = await this.#options.transport.join({
       group,
-      topics: retry.mode === 'retry-topic' ? [from.name, retryTopicOf(group)] : [from.name],
+      topics: retry.mode === 'retry-topic' ? [...topics, retryTopicOf(group)] : topics,
       startAt,
       onAssigned: (partitions) => this.#assigned(partitions),
       onRevoked: (partitions) => this.#revoked(partitions),

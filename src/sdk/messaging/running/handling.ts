@@ -5,9 +5,8 @@
 // definition says to skip it. In every other case it waits, or its partition was given up.
 
 import type { Timer } from '../../../host/clock.ts'
-import { EventDecoder } from '../../events/decode.ts'
-import type { Events } from '../../events/event.ts'
 import type { IncomingRecord } from '../../events/record.ts'
+import { SourcesDecoder } from '../../events/sources.ts'
 import type { StoredEvent } from '../../events/stored-event.ts'
 import type { SendRequest } from '../../transport/producer.ts'
 import type { World } from '../../transport/transport.ts'
@@ -47,7 +46,7 @@ export class Handling {
   readonly #options: HandlingOptions
   readonly #consumer: Consumer
   readonly #world: World
-  readonly #decoder: EventDecoder<Events>
+  readonly #decoder: SourcesDecoder
   readonly #scheduler: Scheduler<Task>
   readonly #attempts: Attempts
   readonly #givingUp: GivingUp
@@ -63,7 +62,7 @@ export class Handling {
     this.#options = options
     this.#consumer = consumer
     this.#world = world
-    this.#decoder = new EventDecoder(consumer.from)
+    this.#decoder = new SourcesDecoder(consumer.from)
     this.#scheduler = new Scheduler({ concurrency: consumer.concurrency })
     this.#attempts = new Attempts(options)
     this.#givingUp = new GivingUp({ ...options, probe: () => this.pump() })
@@ -178,10 +177,10 @@ export class Handling {
   }
 
   #laneOf(task: Task): string | undefined {
-    const { order, from } = this.#consumer
+    const { order } = this.#consumer
     if (order === 'none') return undefined
     if (order === 'partition') return ''
-    if (from.kind === 'foreign-topic' && from.key !== undefined) {
+    if (this.#decoder.makesKeys(task.record)) {
       task.decoded = this.#decoder.decode(task.record)
       if (task.decoded.kind === 'event') return task.decoded.event.key
     }
