@@ -267,6 +267,48 @@ describe('connect refuses', () => {
   })
 })
 
+describe('rule 25: a schema with another output than input', () => {
+  it('has its input on the wire, its output in handlers, and what does not fit in the lot', async (t) => {
+    const instant = z.codec(z.iso.datetime(), z.date(), {
+      decode: (text) => new Date(text),
+      encode: (date) => date.toISOString(),
+    })
+    const Measured = event('lab.Measured', z.object({ probe: z.string(), at: instant }))
+    const readings = topic('readings', { events: { Measured }, key: (e) => e.data.probe })
+    const broker = memory()
+    const seen: unknown[] = []
+    const reading = consumer('reading', {
+      ...{ from: readings, startAt: 'earliest', otherwise: 'skip', order: 'partition' },
+      on: { Measured: ({ data }) => seen.push(data) },
+    })
+    const { app, told } = await open(t, { broker, run: [reading] })
+    const at = '2026-05-06T07:08:09Z'
+
+    const { position } = await app.publish(Measured({ probe: 'p', at }))
+    const transport = await broker.open({ service: 'other', onWarning: () => undefined })
+    const place = { topic: position.topic, partition: position.partition }
+    const wrong = {
+      key: Buffer.from('q'),
+      value: Buffer.from('{"probe":"q","at":"noon"}'),
+      headers: [['ce_type', Buffer.from('lab.Measured')]] as const,
+    }
+    await (await transport.producer()).send({ ...place, records: [wrong] })
+    await app.publish(Measured({ probe: 'p', at }))
+    await until(() => seen.length === 2, 'what fits is handled')
+
+    const stored = await transport.reader.read({ ...place, fromOffset: 0, maxBytes: 100_000 })
+    const [first] = stored.records
+    assert.equal(`${Buffer.from(first?.value ?? [])}`, `{"probe":"p","at":"${at}"}`)
+    assert.deepEqual(seen[0], { probe: 'p', at: new Date(at) })
+    assert.deepEqual(seen[1], seen[0])
+    await until(() => told.some(({ kind }) => kind === 'parked'), 'what does not is parked')
+    const parked = told.find((one) => one.kind === 'parked')!
+    assert.equal(parked.reason, 'invalid')
+    assert.match(parked.failure?.errorMessage ?? '', /at: /)
+    await transport.close()
+  })
+})
+
 describe('what connect declares', () => {
   it('is written once: which service has which event, with its schema, and what it runs', async (t) => {
     const broker = memory()

@@ -52,7 +52,7 @@ const claims = async (tables: Tables) => {
   return rows[0]?.n
 }
 
-describe('an inbox (rules 10 and 11)', () => {
+describe('rule 10: an inbox claims an event in the transaction of its handler', () => {
   it('handles an event once, and answers a repetition with the first outputs', async () => {
     await using tables = await newTables()
     const dedupe = await newInbox(tables)
@@ -82,7 +82,7 @@ describe('an inbox (rules 10 and 11)', () => {
     )
   })
 
-  it('claims nothing when the handler fails: with its rows goes the claim', async () => {
+  it('rule 11: claims nothing when the handler fails: with its rows goes the claim', async () => {
     await using tables = await newTables()
     const dedupe = await newInbox(tables)
     const failing = async (transaction: SqlTransaction) => {

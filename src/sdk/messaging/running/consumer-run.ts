@@ -19,6 +19,7 @@ import type { ParkingLot } from '../parking-lot.ts'
 import type { Destinations } from '../publishing/destinations.ts'
 import { CommitLoop } from './commit-loop.ts'
 import { Committer } from './committer.ts'
+import type { Skipped } from './giving-up.ts'
 import { Handling } from './handling.ts'
 import { PartitionRun, partitionId } from './partition-run.ts'
 import { retryTopicOf } from './retry-topic.ts'
@@ -43,6 +44,8 @@ export interface ConsumerStatus {
   readonly pauseReason: PauseReason | undefined
   /** Handlers that run at this moment. */
   readonly running: number
+  /** Since it was started. */
+  readonly skipped: Skipped
   readonly partitions: readonly PartitionStatus[]
 }
 
@@ -129,7 +132,7 @@ export class ConsumerRun {
   }
 
   status(): ConsumerStatus {
-    const { pauseReason, running } = this.#handling
+    const { pauseReason, running, skipped } = this.#handling
     const partitions = [...this.#runs.values()].map((run) => ({
       ...run.place,
       watermark: run.watermark,
@@ -138,7 +141,7 @@ export class ConsumerRun {
     }))
     const isPaused = this.#state === 'running' && pauseReason !== undefined
     const state = isPaused ? 'paused' : this.#state
-    return { group: this.#consumer.group, state, pauseReason, running, partitions }
+    return { group: this.#consumer.group, state, pauseReason, running, skipped, partitions }
   }
 
   /**

@@ -17,7 +17,7 @@ import { Scheduler, type Started } from '../ordering/scheduler.ts'
 import type { Outgoing } from '../outgoing.ts'
 import type { RedriveOutcome } from '../parking-lot.ts'
 import { Attempts } from './attempts.ts'
-import { GIVEN_UP, GivingUp, noteFailure, type Outcome } from './giving-up.ts'
+import { GIVEN_UP, GivingUp, noteFailure, type Outcome, type Skipped } from './giving-up.ts'
 import { type Output, type PartitionRun, recordBytes } from './partition-run.ts'
 import { retryTopicOf, returnedRecord } from './retry-topic.ts'
 import { keyOf, type Task, taskOf } from './task.ts'
@@ -74,6 +74,10 @@ export class Handling {
 
   get running(): number {
     return this.#attempts.running
+  }
+
+  get skipped(): Skipped {
+    return this.#givingUp.skipped
   }
 
   /** Events of the partition that are fetched and not finished. */
