@@ -154,10 +154,10 @@ async function start(
 ): Promise<ConsumerRun> {
   const { transport, outgoing, destinations, options, opening, notify } = around
   const { service, use = [], codeVersion } = options
-  const { group, from } = definition
+  const { group, from, parked } = definition
   const consumer = { ...definition, use: [...use, ...definition.use] }
   const lot = new TopicParkingLot({
-    ...{ transport, group, topics: from.map(({ name }) => name) },
+    ...{ transport, group, topics: from.map(({ name }) => name), limits: parked },
     ...(codeVersion === undefined ? {} : { codeVersion }),
     onNotice: notify,
     onWarning: (message, cause) => notify({ kind: 'warning', message, cause }),

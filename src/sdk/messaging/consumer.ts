@@ -12,6 +12,7 @@ import type { HandlerContext, Middleware } from './context.ts'
 import type { Dedupe } from './dedupe.ts'
 import { type Duration, durationMs } from './duration.ts'
 import { type Backoff, exponential } from './failing/backoff.ts'
+import type { ParkedLimits } from './parking-lot.ts'
 
 /** Skipped events are counted, parked ones wait to be handed back, and `stop` stops the consumer. */
 export type Policy = 'skip' | 'park' | 'stop'
@@ -54,6 +55,7 @@ export interface ConsumerOptions<S extends Sources, D extends Dedupe | undefined
    * key follow it. `park-event`: they go on without it. `stop`: the consumer stops.
    */
   readonly whenExhausted?: 'park-key' | 'park-event' | 'stop'
+  readonly parked?: ParkedLimits
   /** The value is no JSON, or has none. Default: park. */
   readonly undecodable?: Policy
   /** The data does not fit the schema. Default: park. */
@@ -102,6 +104,7 @@ export interface Consumer {
   readonly concurrency: number
   readonly retry: Required<Retry>
   readonly whenExhausted: 'park-key' | 'park-event' | 'stop'
+  readonly parked: ParkedLimits
   readonly policies: {
     readonly unhandled: Policy
     readonly undecodable: Policy
@@ -148,6 +151,7 @@ export function consumer<const S extends Sources, D extends Dedupe | undefined =
       mode: retry.mode ?? 'hold-key',
     },
     whenExhausted: options.whenExhausted ?? 'park-key',
+    parked: options.parked ?? {},
     policies: {
       unhandled: otherwise,
       undecodable: options.undecodable ?? 'park',
@@ -182,6 +186,9 @@ function check<S extends Sources, D extends Dedupe | undefined>(
   checkCount(refuse, 'concurrency', options.concurrency)
   checkCount(refuse, 'retry.attempts', options.retry?.attempts)
   checkCount(refuse, 'batch.max', options.batch?.max)
+  for (const [name, count] of Object.entries(options.parked ?? {})) {
+    checkCount(refuse, `parked.${name}`, count)
+  }
   const isRetryTopic = options.retry?.mode === 'retry-topic'
   if (isRetryTopic && options.batch !== undefined) {
     refuse('cannot use a retry topic with batches: a batch is tried again as a whole')

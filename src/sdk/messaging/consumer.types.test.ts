@@ -187,6 +187,8 @@ describe('a consumer', () => {
     assert.throws(() => consumer('', { ...all, on: {} }), DefinitionError)
     assert.throws(() => consumer('billing', { ...all }), /either `on`.*or `batch`/)
     assert.throws(() => consumer('billing', { ...all, concurrency: 0, on: {} }), /concurrency 0/)
+    const parked = { perGroup: 0.5 }
+    assert.throws(() => consumer('billing', { ...all, parked, on: {} }), /parked\.perGroup 0\.5/)
     const batch = { max: 10, handle: () => undefined }
     assert.throws(
       () => consumer('billing', { ...all, order: 'none', batch }),
