@@ -62,7 +62,10 @@ export interface ConsumerOptions<S extends Sources, D extends Dedupe | undefined
   readonly invalid?: Policy
   /** Of a type that the topic does not declare. Default: as `otherwise`. */
   readonly unknown?: Policy
-  /** Claims each event in the handler's own transaction: `inbox(tables, { keep })`. */
+  /**
+   * Claims each event in the handler's own transaction: `inbox(tables, { keep })`. A batch is claimed in
+   * one, without those of its events that were claimed before.
+   */
   readonly dedupe?: D
   /** A handler that takes longer is aborted, and has failed. Default: 1m. */
   readonly maxProcessingTime?: Duration
@@ -197,9 +200,6 @@ function check<S extends Sources, D extends Dedupe | undefined>(
     refuse(
       "loses the order of a key by its retry topic: say so with order: 'none', or keep it with mode: 'hold-key'",
     )
-  }
-  if (options.batch !== undefined && options.dedupe !== undefined) {
-    refuse('cannot claim events in batches: a claim and its transaction are of one event')
   }
   if (options.batch !== undefined && options.order === 'none') {
     refuse(

@@ -29,9 +29,9 @@ const all = { from: orders, startAt: 'earliest', otherwise: 'skip' } as const
 class CardDeclined extends Error {}
 const claims: Dedupe = {
   prepare: async () => undefined,
-  once: async (_, work) => {
+  once: async (fresh, work) => {
     const transaction: SqlTransaction = { sql: async () => [] }
-    return { kind: 'handled', outputs: await work(transaction) }
+    return { fresh, outputs: [await work(transaction, fresh)] }
   },
 }
 
@@ -81,7 +81,12 @@ describe('a consumer', () => {
     })
   })
 
-  it('is given the events of its topic in a batch', () => {
+  it('is given the events of its topic in a batch, and the transaction that claims them', () => {
+    consumer('billing', {
+      ...all,
+      dedupe: claims,
+      batch: { max: 10, handle: ([{ data }], { tx }) => tx.sql`select ${data.orderId}` },
+    })
     consumer('billing', {
       ...all,
       batch: {
@@ -194,6 +199,5 @@ describe('a consumer', () => {
       () => consumer('billing', { ...all, order: 'none', batch }),
       /cannot make batches with order: 'none'/,
     )
-    assert.throws(() => consumer('billing', { ...all, dedupe: claims, batch }), /one event/)
   })
 })

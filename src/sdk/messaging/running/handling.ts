@@ -10,7 +10,7 @@ import { SourcesDecoder } from '../../events/sources.ts'
 import type { StoredEvent } from '../../events/stored-event.ts'
 import type { SendRequest } from '../../transport/producer.ts'
 import type { World } from '../../transport/transport.ts'
-import type { Consumer, EventHandler } from '../consumer.ts'
+import type { Consumer } from '../consumer.ts'
 import type { ConsumerLimits } from '../limits.ts'
 import type { ConsumerNotification, PauseReason } from '../notifications.ts'
 import { Scheduler, type Started } from '../ordering/scheduler.ts'
@@ -18,6 +18,7 @@ import type { Outgoing } from '../outgoing.ts'
 import type { RedriveOutcome } from '../parking-lot.ts'
 import { Attempts } from './attempts.ts'
 import { GIVEN_UP, GivingUp, noteFailure, type Outcome, type Skipped } from './giving-up.ts'
+import type { Work } from './handler-chain.ts'
 import { type Output, type PartitionRun, recordBytes } from './partition-run.ts'
 import { retryTopicOf, returnedRecord } from './retry-topic.ts'
 import { keyOf, type Task, taskOf } from './task.ts'
@@ -330,7 +331,7 @@ export class Handling {
       !first.run.isSuspect &&
       first.failures + 1 < retry.attempts
     if (batch === undefined || !isTogether) return this.#handleOneByOne(tasks)
-    const handleAll: EventHandler = (_, context) => batch.handle(events, context)
+    const handleAll: Work = (_, attempt) => batch.handle(attempt.batch ?? events, attempt)
     const handled = await this.#attempts.run(first, events[0] as StoredEvent, handleAll, events)
     if (handled.kind === 'revoked') return GIVEN_UP
     if (handled.kind === 'succeeded') return this.#givingUp.succeeded(first, handled.outputs)
