@@ -1,13 +1,13 @@
-// Runs every block of docs/start.md, in their order, in an empty folder: what it promises is printed.
-// Only the port is another one, and the package stands for what npm would install.
+// Compiles the programs of docs/start.md and runs every block, in their order, in an empty folder: what
+// it promises is printed. Only the port is another one, and the package stands for what npm would install.
 
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { after, describe, it } from 'node:test'
+import { after, before, describe, it } from 'node:test'
 
 const root = resolve(import.meta.dirname, '../..')
 const MAX_COMMANDS = 6
@@ -26,6 +26,12 @@ const outputs = blocks.filter(({ language }) => language === '').map(({ text }) 
 
 const folder = mkdtempSync(join(tmpdir(), 'millrace-start-'))
 const running = new Set<ChildProcess>()
+let port = 0
+before(async () => {
+  provide(['millrace', 'zod'])
+  port = await freePort()
+  for (const program of programs) save(program, port)
+})
 after(() => {
   for (const child of running) child.kill('SIGKILL')
   rmSync(folder, { recursive: true, force: true })
@@ -36,12 +42,32 @@ describe('docs/start.md', () => {
     assert.ok(commands.length <= MAX_COMMANDS, `${commands.length} commands`)
   })
 
+  it('has programs that compile under strict', () => {
+    const compilerOptions = {
+      strict: true,
+      target: 'es2024',
+      lib: ['es2024', 'esnext.disposable'],
+      module: 'nodenext',
+      types: ['node'],
+      typeRoots: [join(root, 'node_modules/@types')],
+      skipLibCheck: true,
+      noEmit: true,
+      // The package stands there as its source, which needs these.
+      allowImportingTsExtensions: true,
+      exactOptionalPropertyTypes: true,
+    }
+    const config = { compilerOptions, include: ['*.mts'] }
+    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config))
+
+    const compiler = join(root, 'node_modules/.bin/tsc')
+    const { status, stdout } = spawnSync(compiler, ['-p', folder], { encoding: 'utf8' })
+
+    assert.equal(status, 0, stdout)
+  })
+
   it('does what it says, block by block', async () => {
-    const port = await freePort()
     const [install, place, list, again, redrive, ledger] = commands
     assert.equal(install, 'npm install millrace zod')
-    provide(['millrace', 'zod'])
-    for (const program of programs) save(program, port)
 
     const first = start(place!, port)
     const [charged, paid, parked] = outputs[0]!.split('\n')

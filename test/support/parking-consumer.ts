@@ -9,12 +9,10 @@ import type { ConsumerLimits } from '../../src/sdk/messaging/limits.ts'
 import type { ConsumerNotification } from '../../src/sdk/messaging/notifications.ts'
 import { Outgoing } from '../../src/sdk/messaging/outgoing.ts'
 import type { LotRequest } from '../../src/sdk/messaging/parking/lot-request.ts'
-import type {
-  ParkingLimits,
-  ParkingNotice,
-} from '../../src/sdk/messaging/parking/open-partition.ts'
+import type { ParkingNotice } from '../../src/sdk/messaging/parking/open-partition.ts'
 import { requestRecord } from '../../src/sdk/messaging/parking/parked-record.ts'
 import { TopicParkingLot } from '../../src/sdk/messaging/parking/topic-parking-lot.ts'
+import type { ParkedLimits } from '../../src/sdk/messaging/parking-lot.ts'
 import { Destinations } from '../../src/sdk/messaging/publishing/destinations.ts'
 import { ConsumerRun } from '../../src/sdk/messaging/running/consumer-run.ts'
 import { orders, type Stage, shipments } from '../../src/sdk/testing/consumer-stage.ts'
@@ -34,7 +32,7 @@ export async function startParking(
   stage: Stage,
   definition: Consumer,
   limits: {
-    parking?: Partial<ParkingLimits>
+    parking?: ParkedLimits
     consumer?: Partial<ConsumerLimits>
     onNotice?: (notice: ParkingNotice) => void
   } = {},
@@ -51,7 +49,7 @@ export async function startParking(
   const lot = new TopicParkingLot({
     transport,
     group: GROUP,
-    topics: [orders.name],
+    topics: definition.from.map(({ name }) => name),
     limits: limits.parking ?? {},
     onNotice: (notice) => {
       notices.push(notice)
@@ -86,10 +84,10 @@ export async function startParking(
 export async function askOwner(
   stage: Stage,
   request: LotRequest,
-  { id = 'r1', partition = 0, partitions = 1 } = {},
+  { id = 'r1', topic = orders.name, partition = 0, partitions = 1 } = {},
 ): Promise<void> {
   const transport = await stage.prepare()
-  const records = [requestRecord({ topic: orders.name, partition }, id, request)]
+  const records = [requestRecord({ topic, partition }, id, request)]
   await (await transport.producer()).send({
     topic: PARKED,
     partition: partition % partitions,

@@ -233,6 +233,28 @@ describe('connect refuses', () => {
     assert.equal(broker.openCount, 0, 'what was opened is closed again')
   })
 
+  it('the same of each topic that a consumer reads', async () => {
+    const broker = memory()
+    const Returned = event('shop.Returned', z.object({ orderId: z.string() }))
+    const returns = topic('returns', {
+      events: { Returned },
+      key: (message) => message.data.orderId,
+      partitions: 3,
+    })
+    const reading = consumer('reading', {
+      ...{ from: [orders, returns], startAt: 'earliest', otherwise: 'skip' },
+      on: { Returned: () => undefined },
+    })
+    const transport = await broker.open({ service: 'ops', onWarning: () => undefined })
+    await transport.administration.ensureTopics([{ name: 'returns', partitions: 1 }])
+    await transport.close()
+
+    const refused = connect({ service: 'shop', broker, run: [reading], log: silent })
+
+    await assert.rejects(refused, /returns/)
+    await assert.rejects(refused, TopicMismatchError)
+  })
+
   it('two consumers of one group, and a service without a name', async () => {
     const broker = memory()
 
@@ -242,6 +264,48 @@ describe('connect refuses', () => {
       )
     })
     await assert.rejects(connect({ service: '', broker }), DefinitionError)
+  })
+})
+
+describe('rule 25: a schema with another output than input', () => {
+  it('has its input on the wire, its output in handlers, and what does not fit in the lot', async (t) => {
+    const instant = z.codec(z.iso.datetime(), z.date(), {
+      decode: (text) => new Date(text),
+      encode: (date) => date.toISOString(),
+    })
+    const Measured = event('lab.Measured', z.object({ probe: z.string(), at: instant }))
+    const readings = topic('readings', { events: { Measured }, key: (e) => e.data.probe })
+    const broker = memory()
+    const seen: unknown[] = []
+    const reading = consumer('reading', {
+      ...{ from: readings, startAt: 'earliest', otherwise: 'skip', order: 'partition' },
+      on: { Measured: ({ data }) => seen.push(data) },
+    })
+    const { app, told } = await open(t, { broker, run: [reading] })
+    const at = '2026-05-06T07:08:09Z'
+
+    const { position } = await app.publish(Measured({ probe: 'p', at }))
+    const transport = await broker.open({ service: 'other', onWarning: () => undefined })
+    const place = { topic: position.topic, partition: position.partition }
+    const wrong = {
+      key: Buffer.from('q'),
+      value: Buffer.from('{"probe":"q","at":"noon"}'),
+      headers: [['ce_type', Buffer.from('lab.Measured')]] as const,
+    }
+    await (await transport.producer()).send({ ...place, records: [wrong] })
+    await app.publish(Measured({ probe: 'p', at }))
+    await until(() => seen.length === 2, 'what fits is handled')
+
+    const stored = await transport.reader.read({ ...place, fromOffset: 0, maxBytes: 100_000 })
+    const [first] = stored.records
+    assert.equal(`${Buffer.from(first?.value ?? [])}`, `{"probe":"p","at":"${at}"}`)
+    assert.deepEqual(seen[0], { probe: 'p', at: new Date(at) })
+    assert.deepEqual(seen[1], seen[0])
+    await until(() => told.some(({ kind }) => kind === 'parked'), 'what does not is parked')
+    const parked = told.find((one) => one.kind === 'parked')!
+    assert.equal(parked.reason, 'invalid')
+    assert.match(parked.failure?.errorMessage ?? '', /at: /)
+    await transport.close()
   })
 })
 
@@ -269,6 +333,7 @@ describe('what connect declares', () => {
       ['event shop shop.OrderPlaced', 'event shop shop.OrderPaid', 'consumer shop billing'],
     )
     assert.equal(values[0].schemas[0].properties.orderId.type, 'string')
+    assert.deepEqual(values[2].topics, ['orders'])
     assert.deepEqual(values[2].handles, ['shop.OrderPlaced'])
   })
 })

@@ -113,7 +113,7 @@ function definitionsOf({ service, topics = [], run = [] }: ConnectOptions): Defi
     }
     groups.add(group)
   }
-  return { topics: [...new Set([...topics, ...run.map(({ from }) => from)])], consumers: run }
+  return { topics: [...new Set([...topics, ...run.flatMap(({ from }) => from)])], consumers: run }
 }
 
 function notifierOf({ onNotification, log = standardErrorLog }: ConnectOptions) {
@@ -154,10 +154,10 @@ async function start(
 ): Promise<ConsumerRun> {
   const { transport, outgoing, destinations, options, opening, notify } = around
   const { service, use = [], codeVersion } = options
-  const { group, from } = definition
+  const { group, from, parked } = definition
   const consumer = { ...definition, use: [...use, ...definition.use] }
   const lot = new TopicParkingLot({
-    ...{ transport, group, topics: [from.name] },
+    ...{ transport, group, topics: from.map(({ name }) => name), limits: parked },
     ...(codeVersion === undefined ? {} : { codeVersion }),
     onNotice: notify,
     onWarning: (message, cause) => notify({ kind: 'warning', message, cause }),

@@ -24,7 +24,7 @@ export interface DeclaredConsumer {
   readonly kind: 'consumer'
   readonly service: string
   readonly group: string
-  readonly topic: string
+  readonly topics: readonly string[]
   /** Types of the events that have a handler. */
   readonly handles: readonly string[]
   readonly order: string
@@ -134,7 +134,12 @@ function declaredEvent(service: string, topic: string, event: EventFacts): Decla
 
 function declaredConsumer(service: string, consumer: Consumer): DeclaredConsumer {
   const { group, from, order, handlers, batch } = consumer
-  const names = batch === undefined ? [...handlers.keys()] : Object.keys(from.events)
-  const handles = names.map((name) => from.events[name]!.type)
-  return { kind: 'consumer', service, group, topic: from.name, handles, order }
+  const topics = from.map(({ name }) => name)
+  const types = from.flatMap(({ events }) => {
+    const handled = Object.entries(events).filter(
+      ([name]) => batch !== undefined || handlers.has(name),
+    )
+    return handled.map(([, { type }]) => type)
+  })
+  return { kind: 'consumer', service, group, topics, handles: [...new Set(types)], order }
 }

@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
 import { z } from 'zod'
-import { DefinitionError } from '../events/errors.ts'
+import { DefinitionError, MillraceError } from '../events/errors.ts'
 import { event } from '../events/event.ts'
 import { topic } from '../events/topic.ts'
 import { memory } from '../testing/memory/memory.ts'
 import { WrongExpectedVersionError } from '../transport/errors.ts'
 import { connect } from './connect.ts'
 import { StreamKeyError } from './errors.ts'
+import type { Appended } from './stream-store.ts'
 
 const Deposited = event('bank.Deposited', z.object({ account: z.string(), amount: z.number() }))
 const accounts = topic('accounts', {
@@ -49,7 +50,7 @@ describe('the streams of an application', () => {
     })
   })
 
-  it('answer an append that is tried again under its key as the first time', async (t) => {
+  it('rule 14: answer an append that is tried again under its key as the first time', async (t) => {
     const { store } = await openStore(t)
     const options = { expectedVersion: 'none', idempotencyKey: 'request-7' } as const
 
@@ -57,6 +58,31 @@ describe('the streams of an application', () => {
     const again = await store.append('a-1', [deposit(1), deposit(2)], options)
 
     assert.deepEqual(again, { ...first, deduplicated: true })
+  })
+
+  it('rule 14: an append whose answer was lost is asked for again, and stands there once', async (t) => {
+    const broker = memory({ faults: { seed: 3, chances: { 'lost-answer': 0.4 } } })
+    const app = await retried(() => connect({ service: 'bank', broker, topics: [accounts] }))
+    t.after(() => app.close())
+    const store = app.store(accounts)
+    const numbers = Array.from({ length: 20 }, (_, n) => n)
+
+    const answers: Appended[] = []
+    for (const n of numbers) {
+      const expectedVersion = n === 0 ? 'none' : n - 1
+      const options = { expectedVersion, idempotencyKey: `request ${n}` } as const
+      answers.push(await retried(() => store.append('a-1', deposit(n), options)))
+    }
+
+    broker.faults!.expectFired()
+    assert.ok(answers.some(({ deduplicated }) => deduplicated))
+    assert.deepEqual(
+      answers.map(({ version }) => version),
+      numbers,
+    )
+    const amounts: number[] = []
+    for await (const { event } of store.read('a-1')) amounts.push(event.data.amount)
+    assert.deepEqual(amounts, numbers)
   })
 
   it('take only events whose key names them, of a topic that is a store', async (t) => {
@@ -69,3 +95,14 @@ describe('the streams of an application', () => {
     assert.throws(() => app.store(plain), DefinitionError)
   })
 })
+
+/** As whoever is not answered does. */
+async function retried<Result>(work: () => Promise<Result>): Promise<Result> {
+  for (;;) {
+    try {
+      return await work()
+    } catch (error) {
+      if (!(error instanceof MillraceError && error.retriable)) throw error
+    }
+  }
+}

@@ -113,7 +113,7 @@ describe('reading an event', () => {
     assert.deepEqual(dataOf(decoded), { id: '\ufffd', cents: 525, currency: 'EUR' })
   })
 
-  it('an event without data is read from {} and from the empty value of other CloudEvents writers', () => {
+  it('rule 28: an event without data is read from {} and from the empty value of other CloudEvents writers', () => {
     for (const value of ['{}', '', null]) {
       assert.deepEqual(dataOf(decoder.decode(record({ ce_type: 'shop.ShopOpened' }, value))), {})
     }
@@ -182,7 +182,6 @@ describe('the envelope of a record', () => {
             ce_actor: 'u7',
             ce_tenant: 'acme',
             ce_partitionkey: 'k',
-            'millrace-version': '5',
             ce_time: 'yesterday',
             other: 'x',
           },
@@ -192,8 +191,16 @@ describe('the envelope of a record', () => {
     )
 
     assert.deepEqual(event.metadata, { actor: 'u7', tenant: 'acme' })
-    assert.equal(event.version, 5)
     assert.equal(event.time.getTime(), 1_000)
+  })
+
+  it('rule 26: a version is believed in event stores alone, where only the broker writes it', () => {
+    const ledger = new EventDecoder(topic('ledger', { events, key, store: true }))
+    const opened = record({ ce_type: 'shop.ShopOpened', 'millrace-version': '5' }, '{}')
+
+    assert.equal(eventOf(decoder.decode(opened)).event.version, undefined)
+    const stored = ledger.decode(opened)
+    assert.equal(stored.kind === 'event' && stored.event.version, 5)
   })
 
   it('when a header repeats, the last one counts', () => {

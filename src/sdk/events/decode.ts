@@ -53,12 +53,14 @@ const LAST_DIGIT = 0x39
 
 export class EventDecoder<E extends Events> {
   readonly #topic: AnyTopic<E>
+  readonly #isStore: boolean
   readonly #known: ReadonlyMap<string, Known>
   /** Records of one type follow each other more often than not. */
   #lastKnown: Known | undefined
 
   constructor(topic: AnyTopic<E>) {
     this.#topic = topic
+    this.#isStore = topic.kind === 'topic' && topic.store
     this.#known = new Map(
       Object.entries(topic.events).map(([name, event]) => [
         event.type,
@@ -82,30 +84,30 @@ export class EventDecoder<E extends Events> {
     if (known === undefined) return this.#decodeUnknown(record, type)
     const version = writtenVersion(record)
     if (version === BROKEN_VERSION) {
-      return undecodable(record, known.event.type, `its header ${HEADER.schema} is no number`)
+      return this.#undecodable(record, known.event.type, `its header ${HEADER.schema} is no number`)
     }
     const { value } = record
     if (value === null || value.length === 0) return this.#decodeEmpty(record, known)
     const text = textOf(value)
     // The replacement character stands in few texts; only then are the bytes looked at again.
     if (text.includes('\ufffd') && !isUtf8(value)) {
-      return undecodable(record, known.event.type, 'its value is not UTF-8')
+      return this.#undecodable(record, known.event.type, 'its value is not UTF-8')
     }
     let data: unknown
     try {
       data = JSON.parse(text)
     } catch (cause) {
-      return undecodable(record, known.event.type, notJson(record, cause), cause)
+      return this.#undecodable(record, known.event.type, notJson(record, cause), cause)
     }
-    return finish(record, known, raise(known.event, version, data))
+    return this.#finish(record, known, raise(known.event, version, data))
   }
 
   /** CloudEvents without data have no value; for everything else that is a tombstone. */
   #decodeEmpty(record: IncomingRecord, known: Known): Decoded {
     if (known.event.versions.length === 0) {
-      return finish(record, known, { kind: 'valid', output: {} })
+      return this.#finish(record, known, { kind: 'valid', output: {} })
     }
-    return undecodable(
+    return this.#undecodable(
       record,
       known.event.type,
       'it has no value: a tombstone, or an event without data',
@@ -114,10 +116,8 @@ export class EventDecoder<E extends Events> {
 
   #decodeUnknown(record: IncomingRecord, typeBytes: Uint8Array | undefined): Decoded {
     const type = typeBytes === undefined ? UNKNOWN_TYPE : textOf(typeBytes)
-    const isStore = this.#topic.kind === 'topic' && this.#topic.store
-    if (!isStore || !type.startsWith(INTERNAL_TYPES))
-      return unknownType(record, type, this.#topic.name)
-    const envelope = new ReadEvent(record, type, undefined)
+    if (!this.#isStore || !type.startsWith(INTERNAL_TYPES)) return this.#unknownType(record, type)
+    const envelope = this.#envelope(record, type)
     return { kind: 'internal', envelope, reason: `${type} is a record of the event store itself` }
   }
 
@@ -136,21 +136,55 @@ export class EventDecoder<E extends Events> {
     try {
       type = topic.typeOf(foreign)
     } catch (cause) {
-      return undecodable(record, UNKNOWN_TYPE, `typeOf threw ${messageOf(cause)}`, cause)
+      return this.#undecodable(record, UNKNOWN_TYPE, `typeOf threw ${messageOf(cause)}`, cause)
     }
     const known = typeof type === 'string' ? this.#known.get(type) : undefined
     if (known === undefined) {
-      return unknownType(record, typeof type === 'string' ? type : UNKNOWN_TYPE, topic.name)
+      return this.#unknownType(record, typeof type === 'string' ? type : UNKNOWN_TYPE)
     }
     try {
       const data = topic.decode(foreign)
       const validation = raise(known.event, undefined, data)
-      if (validation.kind === 'invalid') return finish(record, known, validation)
+      if (validation.kind === 'invalid') return this.#finish(record, known, validation)
       const key = topic.key?.({ type: known.event.type, data } as never)
-      return finish(record, known, validation, key)
+      return this.#finish(record, known, validation, key)
     } catch (cause) {
-      return undecodable(record, known.event.type, `decode or key threw ${messageOf(cause)}`, cause)
+      return this.#undecodable(
+        record,
+        known.event.type,
+        `decode or key threw ${messageOf(cause)}`,
+        cause,
+      )
     }
+  }
+
+  #finish(record: IncomingRecord, known: Known, validation: Validation, key?: string): Decoded {
+    const { type } = known.event
+    if (validation.kind === 'valid') {
+      const event = new ReadEvent(record, type, validation.output, this.#isStore, key)
+      return { kind: 'event', name: known.name, event }
+    }
+    const { issues, cause } = validation
+    const envelope = this.#envelope(record, type, key)
+    const reason = `its data does not fit ${type}: ${describeIssues(issues)}`
+    return { kind: 'invalid', envelope, issues, reason, cause }
+  }
+
+  #undecodable(record: IncomingRecord, type: string, reason: string, cause?: unknown): Decoded {
+    return { kind: 'undecodable', envelope: this.#envelope(record, type), reason, cause }
+  }
+
+  #unknownType(record: IncomingRecord, type: string): Decoded {
+    const envelope = this.#envelope(record, type)
+    const reason =
+      type === UNKNOWN_TYPE
+        ? untyped(record)
+        : `topic ${this.#topic.name} declares no event ${type}`
+    return { kind: 'unknown-type', envelope, reason }
+  }
+
+  #envelope(record: IncomingRecord, type: string, key?: string): Envelope {
+    return new ReadEvent(record, type, undefined, this.#isStore, key)
   }
 }
 
@@ -222,39 +256,6 @@ function raiseFrom(event: EventFacts, written: number, data: unknown): Validatio
 
 function invalid(message: string, cause?: unknown): Validation {
   return { kind: 'invalid', issues: [{ path: '', message }], cause }
-}
-
-function finish(
-  record: IncomingRecord,
-  known: Known,
-  validation: Validation,
-  key?: string,
-): Decoded {
-  const { type } = known.event
-  if (validation.kind === 'valid') {
-    const event = new ReadEvent(record, type, validation.output, key)
-    return { kind: 'event', name: known.name, event }
-  }
-  const { issues, cause } = validation
-  const envelope = new ReadEvent(record, type, undefined, key)
-  const reason = `its data does not fit ${type}: ${describeIssues(issues)}`
-  return { kind: 'invalid', envelope, issues, reason, cause }
-}
-
-function undecodable(
-  record: IncomingRecord,
-  type: string,
-  reason: string,
-  cause?: unknown,
-): Decoded {
-  return { kind: 'undecodable', envelope: new ReadEvent(record, type, undefined), reason, cause }
-}
-
-function unknownType(record: IncomingRecord, type: string, topic: string): Decoded {
-  const envelope = new ReadEvent(record, type, undefined)
-  const reason =
-    type === UNKNOWN_TYPE ? untyped(record) : `topic ${topic} declares no event ${type}`
-  return { kind: 'unknown-type', envelope, reason }
 }
 
 function untyped({ headers }: IncomingRecord): string {

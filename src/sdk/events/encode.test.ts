@@ -72,7 +72,7 @@ describe('writing an event', () => {
     })
   })
 
-  it('the input of the schema stands on the wire, the output reaches the handler', () => {
+  it('rule 25: the input of the schema stands on the wire, the output reaches the handler', () => {
     const at = '2026-05-06T07:08:09Z'
 
     const { record } = encode(OrderShipped({ orderId: '1', at }))
@@ -83,7 +83,7 @@ describe('writing an event', () => {
     assert.deepEqual(decoded.event.data.at, new Date(at))
   })
 
-  it('an event without data is {}, never the empty value that would be a tombstone', () => {
+  it('rule 28: an event without data is {}, never the empty value that would be a tombstone', () => {
     const { record } = encode(ShopOpened())
 
     assert.equal(String(record.value), '{}')
@@ -248,7 +248,7 @@ describe('the cause of what is written', () => {
     assert.deepEqual([ce_tenant, ce_region, ce_constructor], ['acme', 'eu', 'kept'])
   })
 
-  it('metadata of the application cannot be named like a header of the envelope', () => {
+  it('rule 26: metadata of the application cannot be named like a header of the envelope', () => {
     assert.throws(() => encoder({ metadata: { id: 'x' } }), DefinitionError)
     assert.throws(() => encoder({ service: '' }), DefinitionError)
     assert.equal(currentContext(), undefined)

@@ -41,15 +41,26 @@ export class ReadEvent implements StoredEvent {
   readonly type: string
   readonly data: unknown
   readonly #record: IncomingRecord
+  readonly #isInStore: boolean
   #id: string | undefined
   #key: string | undefined
   #metadata: Metadata | undefined
 
-  /** @param key undefined: the record's own */
-  constructor(record: IncomingRecord, type: string, data: unknown, key?: string) {
+  /**
+   * @param isInStore elsewhere anybody can write a header that looks like a version
+   * @param key undefined: the record's own
+   */
+  constructor(
+    record: IncomingRecord,
+    type: string,
+    data: unknown,
+    isInStore = false,
+    key?: string,
+  ) {
     this.type = type
     this.data = data
     this.#record = record
+    this.#isInStore = isInStore
     this.#key = key
   }
 
@@ -103,6 +114,7 @@ export class ReadEvent implements StoredEvent {
   }
 
   get version(): number | undefined {
+    if (!this.#isInStore) return undefined
     const version = Number(this.#text(HEADER.version) ?? Number.NaN)
     return Number.isSafeInteger(version) ? version : undefined
   }

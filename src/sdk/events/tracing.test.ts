@@ -34,7 +34,7 @@ describe('with no tracer registered', () => {
   })
 })
 
-describe('spans', () => {
+describe('rule 27: spans', () => {
   before(() => recorded.begin())
   after(() => recorded.end())
   beforeEach(() => recorded.clear())

@@ -4,6 +4,7 @@
 
 import { DefinitionError } from '../events/errors.ts'
 import type { Events, StoredEventOf } from '../events/event.ts'
+import { type EventsOf, type Sources, topicsOf } from '../events/sources.ts'
 import type { StoredEvent } from '../events/stored-event.ts'
 import type { AnyTopic } from '../events/topic.ts'
 import type { SqlTransaction } from '../transport/tables.ts'
@@ -11,6 +12,7 @@ import type { HandlerContext, Middleware } from './context.ts'
 import type { Dedupe } from './dedupe.ts'
 import { type Duration, durationMs } from './duration.ts'
 import { type Backoff, exponential } from './failing/backoff.ts'
+import type { ParkedLimits } from './parking-lot.ts'
 
 /** Skipped events are counted, parked ones wait to be handed back, and `stop` stops the consumer. */
 export type Policy = 'skip' | 'park' | 'stop'
@@ -29,16 +31,20 @@ export interface Retry {
   readonly mode?: 'hold-key' | 'retry-topic'
 }
 
-export interface ConsumerOptions<E extends Events, D extends Dedupe | undefined> {
-  readonly from: AnyTopic<E>
-  /** Where a group without commits begins. */
+export interface ConsumerOptions<S extends Sources, D extends Dedupe | undefined> {
+  /**
+   * A topic, or a list of them. Order holds within a partition of one topic: events of one key in two
+   * topics are handled side by side, and a key that is parked in one goes on in the other.
+   */
+  readonly from: S
+  /** Where a group without commits begins, in each of its topics. */
   readonly startAt: 'earliest' | 'latest' | Date
   /** What becomes of events that have no handler in `on`. */
   readonly otherwise: Policy
   /** Handlers by the name of the event. */
-  readonly on?: Handlers<E, Context<D>>
+  readonly on?: Handlers<EventsOf<S>, Context<D>>
   /** Instead of `on`: several consecutive events at once. */
-  readonly batch?: BatchHandler<E, Context<D>>
+  readonly batch?: BatchHandler<EventsOf<S>, Context<D>>
   /** Events of one key, of one partition, or none of them, wait for each other. Default: key. */
   readonly order?: 'key' | 'partition' | 'none'
   /** Handlers that run at once, over all partitions. Default: 16. */
@@ -49,13 +55,17 @@ export interface ConsumerOptions<E extends Events, D extends Dedupe | undefined>
    * key follow it. `park-event`: they go on without it. `stop`: the consumer stops.
    */
   readonly whenExhausted?: 'park-key' | 'park-event' | 'stop'
+  readonly parked?: ParkedLimits
   /** The value is no JSON, or has none. Default: park. */
   readonly undecodable?: Policy
   /** The data does not fit the schema. Default: park. */
   readonly invalid?: Policy
   /** Of a type that the topic does not declare. Default: as `otherwise`. */
   readonly unknown?: Policy
-  /** Claims each event in the handler's own transaction: `inbox(tables, { keep })`. */
+  /**
+   * Claims each event in the handler's own transaction: `inbox(tables, { keep })`. A batch is claimed in
+   * one, without those of its events that were claimed before.
+   */
   readonly dedupe?: D
   /** A handler that takes longer is aborted, and has failed. Default: 1m. */
   readonly maxProcessingTime?: Duration
@@ -88,7 +98,8 @@ export interface BatchHandler<E extends Events, C> {
 export interface Consumer {
   readonly kind: 'consumer'
   readonly group: string
-  readonly from: AnyTopic
+  /** At least one. */
+  readonly from: readonly AnyTopic[]
   readonly startAt: 'earliest' | 'latest' | Date
   readonly handlers: ReadonlyMap<string, EventHandler>
   readonly batch: { readonly max: number; readonly handle: ErasedBatchHandler } | undefined
@@ -96,6 +107,7 @@ export interface Consumer {
   readonly concurrency: number
   readonly retry: Required<Retry>
   readonly whenExhausted: 'park-key' | 'park-event' | 'stop'
+  readonly parked: ParkedLimits
   readonly policies: {
     readonly unhandled: Policy
     readonly undecodable: Policy
@@ -117,19 +129,20 @@ const DEFAULT_CONCURRENCY = 16
  * @param group the consumer group, and the name under which what it parks is found
  * @throws DefinitionError, DurationError
  */
-export function consumer<E extends Events, D extends Dedupe | undefined = undefined>(
+export function consumer<const S extends Sources, D extends Dedupe | undefined = undefined>(
   group: string,
-  options: ConsumerOptions<E, D>,
+  options: ConsumerOptions<S, D>,
 ): Consumer {
-  check(group, options)
+  const from = topicsOf(`Consumer ${JSON.stringify(group)}`, options.from)
+  check(group, from, options)
   const { retry = {}, otherwise, batch } = options
   return Object.freeze<Consumer>({
     kind: 'consumer',
     group,
-    from: options.from,
+    from,
     startAt: options.startAt,
-    // Names and data types are checked against the topic's events above; the runtime finds handlers
-    // by name and gives them what the decoder of the same topic made.
+    // Names and data types are checked against the topics' events above; the runtime finds handlers
+    // by name and gives them what the decoder of the record's topic made.
     handlers: new Map(Object.entries(options.on ?? {})) as ReadonlyMap<string, EventHandler>,
     batch: batch && { max: batch.max, handle: batch.handle as unknown as ErasedBatchHandler },
     order: options.order ?? 'key',
@@ -141,6 +154,7 @@ export function consumer<E extends Events, D extends Dedupe | undefined = undefi
       mode: retry.mode ?? 'hold-key',
     },
     whenExhausted: options.whenExhausted ?? 'park-key',
+    parked: options.parked ?? {},
     policies: {
       unhandled: otherwise,
       undecodable: options.undecodable ?? 'park',
@@ -153,9 +167,10 @@ export function consumer<E extends Events, D extends Dedupe | undefined = undefi
   })
 }
 
-function check<E extends Events, D extends Dedupe | undefined>(
+function check<S extends Sources, D extends Dedupe | undefined>(
   group: string,
-  options: ConsumerOptions<E, D>,
+  from: readonly AnyTopic[],
+  options: ConsumerOptions<S, D>,
 ): void {
   const refuse = (reason: string): never => {
     throw new DefinitionError(`Consumer ${JSON.stringify(group)} ${reason}.`)
@@ -165,13 +180,18 @@ function check<E extends Events, D extends Dedupe | undefined>(
     refuse('needs either `on`, handlers by event, or `batch`, one for several at once')
   }
   for (const name of Object.keys(options.on ?? {})) {
-    if (!(name in options.from.events)) {
-      refuse(`handles ${name}, which is no event of topic ${options.from.name}`)
+    if (!from.some(({ events }) => Object.hasOwn(events, name))) {
+      refuse(
+        `handles ${name}, which is no event of topic ${from.map((one) => one.name).join(' or ')}`,
+      )
     }
   }
   checkCount(refuse, 'concurrency', options.concurrency)
   checkCount(refuse, 'retry.attempts', options.retry?.attempts)
   checkCount(refuse, 'batch.max', options.batch?.max)
+  for (const [name, count] of Object.entries(options.parked ?? {})) {
+    checkCount(refuse, `parked.${name}`, count)
+  }
   const isRetryTopic = options.retry?.mode === 'retry-topic'
   if (isRetryTopic && options.batch !== undefined) {
     refuse('cannot use a retry topic with batches: a batch is tried again as a whole')
@@ -180,9 +200,6 @@ function check<E extends Events, D extends Dedupe | undefined>(
     refuse(
       "loses the order of a key by its retry topic: say so with order: 'none', or keep it with mode: 'hold-key'",
     )
-  }
-  if (options.batch !== undefined && options.dedupe !== undefined) {
-    refuse('cannot claim events in batches: a claim and its transaction are of one event')
   }
   if (options.batch !== undefined && options.order === 'none') {
     refuse(

@@ -29,9 +29,9 @@ const all = { from: orders, startAt: 'earliest', otherwise: 'skip' } as const
 class CardDeclined extends Error {}
 const claims: Dedupe = {
   prepare: async () => undefined,
-  once: async (_, work) => {
+  once: async (fresh, work) => {
     const transaction: SqlTransaction = { sql: async () => [] }
-    return { kind: 'handled', outputs: await work(transaction) }
+    return { fresh, outputs: [await work(transaction, fresh)] }
   },
 }
 
@@ -81,7 +81,12 @@ describe('a consumer', () => {
     })
   })
 
-  it('is given the events of its topic in a batch', () => {
+  it('is given the events of its topic in a batch, and the transaction that claims them', () => {
+    consumer('billing', {
+      ...all,
+      dedupe: claims,
+      batch: { max: 10, handle: ([{ data }], { tx }) => tx.sql`select ${data.orderId}` },
+    })
     consumer('billing', {
       ...all,
       batch: {
@@ -92,6 +97,78 @@ describe('a consumer', () => {
         },
       },
     })
+  })
+
+  it('is given the events of all its topics, each with its own data', () => {
+    const StockReserved = event('stock.Reserved', z.object({ sku: z.string() }))
+    const stock = topic('stock', { events: { StockReserved }, key: (e) => e.data.sku })
+    // The same names and one more: the narrower type must not swallow the wider one.
+    const Refunded = event('shop.Refunded', z.object({ orderId: z.string() }))
+    const more = topic('more', { events: { StockReserved, Refunded }, key: () => 'one' })
+
+    const reporting = consumer('reporting', {
+      ...all,
+      from: [orders, stock],
+      on: {
+        OrderPlaced: (e) => e.data.total.toFixed(2),
+        StockReserved: (e) => e.data.sku.trim(),
+        // @ts-expect-error no such field in the data of OrderPaid
+        OrderPaid: (e) => e.data.sku,
+      },
+    })
+    consumer('reporting', {
+      ...all,
+      from: [stock, more],
+      batch: {
+        max: 10,
+        handle: ([{ type }]) => {
+          const known: 'stock.Reserved' | 'shop.Refunded' = type
+          // @ts-expect-error it may be the other one, too
+          const first: 'stock.Reserved' = type
+          assert.equal(known, first)
+        },
+      },
+    })
+
+    assert.deepEqual(
+      reporting.from.map(({ name }) => name),
+      ['orders', 'stock'],
+    )
+    const unknown = () =>
+      consumer('reporting', {
+        ...all,
+        from: [orders, stock],
+        on: {
+          // @ts-expect-error unknown event name
+          Nope: () => undefined,
+        },
+      })
+    assert.throws(unknown, /handles Nope, which is no event of topic orders or stock/)
+  })
+
+  it('refuses topics that it cannot tell apart', () => {
+    const Other = event('bank.OrderPaid', z.object({ iban: z.string() }))
+    const bank = topic('bank', { events: { OrderPaid: Other }, key: (e) => e.data.iban })
+    const decode = { typeOf: () => 'shop.OrderPaid', decode: () => undefined }
+    const mirrored = topic('mirrored.orders', { events: { OrderPaid }, ...decode })
+
+    const clashing = () => consumer('reporting', { ...all, from: [orders, bank], on: {} })
+    assert.throws(
+      clashing,
+      /cannot tell shop\.OrderPaid of topic orders from bank\.OrderPaid of topic bank: both are called OrderPaid/,
+    )
+    assert.throws(() => consumer('reporting', { ...all, from: [], on: {} }), /reads from no topic/)
+    assert.throws(
+      () => consumer('reporting', { ...all, from: [orders, orders], on: {} }),
+      /reads from topic orders twice/,
+    )
+    // One event in two topics is one event, whichever of them it comes by.
+    const same = consumer('reporting', {
+      ...all,
+      from: [orders, mirrored],
+      on: { OrderPaid: (e) => e.data.paymentId },
+    })
+    assert.equal(same.from.length, 2)
   })
 
   it('must say where it begins and what becomes of other events', () => {
@@ -115,11 +192,12 @@ describe('a consumer', () => {
     assert.throws(() => consumer('', { ...all, on: {} }), DefinitionError)
     assert.throws(() => consumer('billing', { ...all }), /either `on`.*or `batch`/)
     assert.throws(() => consumer('billing', { ...all, concurrency: 0, on: {} }), /concurrency 0/)
+    const parked = { perGroup: 0.5 }
+    assert.throws(() => consumer('billing', { ...all, parked, on: {} }), /parked\.perGroup 0\.5/)
     const batch = { max: 10, handle: () => undefined }
     assert.throws(
       () => consumer('billing', { ...all, order: 'none', batch }),
       /cannot make batches with order: 'none'/,
     )
-    assert.throws(() => consumer('billing', { ...all, dedupe: claims, batch }), /one event/)
   })
 })

@@ -1,4 +1,4 @@
-// The port to de-duplication: an event of a group is claimed in the same transaction in which its
+// The port to de-duplication: events of a group are claimed in the same transaction in which their
 // handler writes, so that a repetition finds either both or neither.
 
 import type { SqlTransaction } from '../transport/tables.ts'
@@ -11,20 +11,26 @@ export interface Claim {
   readonly nowMs: number
 }
 
-/** `outputs` is what the work resolved with, now or when the event was first handled. */
 export interface Claimed {
-  readonly kind: 'handled' | 'duplicate'
-  readonly outputs: Uint8Array
+  /** Those that were handled now; the others had been before. */
+  readonly fresh: readonly Claim[]
+  /** What the work resolved with, now and whenever one of the others was first handled. */
+  readonly outputs: readonly Uint8Array[]
 }
 
 export interface Dedupe {
   /** Makes its tables if they are missing. Called once, before the first event. */
   prepare(): Promise<void>
   /**
-   * Claims, and runs `work` in the claiming transaction; for an event that is claimed already, `work`
-   * is not run. What `work` resolves with is kept beside the claim: the events that the handler
-   * published, which must go out even when the process died between this commit and sending them.
+   * Claims, and runs `work` in the claiming transaction, once, for those that were not claimed yet; when
+   * all of them were, `work` is not run. What it resolves with is kept beside the claims: the events that
+   * the handler published, which must go out even when the process died between this commit and sending
+   * them.
+   * @param claims of the events that are handled together, at least one, and none twice
    * @throws what `work` threw; then nothing is claimed
    */
-  once(claim: Claim, work: (transaction: SqlTransaction) => Promise<Uint8Array>): Promise<Claimed>
+  once(
+    claims: readonly Claim[],
+    work: (transaction: SqlTransaction, fresh: readonly Claim[]) => Promise<Uint8Array>,
+  ): Promise<Claimed>
 }

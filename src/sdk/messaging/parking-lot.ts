@@ -84,6 +84,19 @@ export interface ParkedPartition {
   close(): Promise<void>
 }
 
+/** How many events may be parked. Beyond that the partition of the next one stops until there is room. */
+export interface ParkedLimits {
+  /** Of one key, the failed one included. Default: 1,000. */
+  readonly perKey?: number
+  /** Of one partition that is read. Default: 10,000. */
+  readonly perPartition?: number
+  /**
+   * Of the whole group, in equal shares for all partitions that it reads: each knows its own without
+   * asking the others. At least one event each. Default: what the partitions may have together.
+   */
+  readonly perGroup?: number
+}
+
 export interface ParkingLot {
   /**
    * Called at assignment, before the partition's first event is handled: reads which keys are parked.

@@ -2,7 +2,7 @@
 // can be told to fail, and as many applications as a test wants. Only tests import it.
 
 import { EventEncoder } from '../events/encode.ts'
-import { event } from '../events/event.ts'
+import { event, type Message } from '../events/event.ts'
 import { EventIds } from '../events/ids.ts'
 import { ownersOf } from '../events/owners.ts'
 import type { IncomingRecord, OutgoingRecord } from '../events/record.ts'
@@ -18,6 +18,7 @@ import { Destinations } from '../messaging/publishing/destinations.ts'
 import { Publisher, type PublisherLimits } from '../messaging/publishing/publisher.ts'
 import { ConsumerRun } from '../messaging/running/consumer-run.ts'
 import { SendError } from '../transport/errors.ts'
+import type { TopicPartition } from '../transport/group-member.ts'
 import type { Transport } from '../transport/transport.ts'
 import type { FaultOptions } from './faults.ts'
 import { type KillableTransport, type MemoryEngine, memory } from './memory/memory.ts'
@@ -61,18 +62,19 @@ export const shipments = topic('shipments', {
 export class TrialLot implements ParkingLot {
   readonly entries: ParkEntry[] = []
   readonly redriving = new Map<number, Redriving>()
-  /** By key: offset of the first event that is parked of it. */
+  /** By topic and key: offset of the first event that is parked of it. */
   readonly #heads = new Map<string, number>()
   failsToPark = false
   isFull = false
   failsToOpen = false
 
-  async open({ partition }: { partition: number }, redriving: Redriving) {
+  async open({ topic: name, partition }: TopicPartition, redriving: Redriving) {
     if (this.failsToOpen) throw new Error('the parked topic cannot be read')
     this.redriving.set(partition, redriving)
+    const headOf = (key: Uint8Array) => `${name} ${Buffer.from(key)}`
     return {
       holds: (key: Uint8Array, offset = Number.POSITIVE_INFINITY) => {
-        const head = this.#heads.get(Buffer.from(key).toString())
+        const head = this.#heads.get(headOf(key))
         return head !== undefined && head <= offset
       },
       park: async (entry: ParkEntry): Promise<ParkOutcome> => {
@@ -81,7 +83,7 @@ export class TrialLot implements ParkingLot {
         if (!this.entries.some(({ record }) => isSame(record, entry.record))) {
           this.entries.push(entry)
         }
-        const key = Buffer.from(entry.record.key ?? []).toString()
+        const key = headOf(entry.record.key ?? new Uint8Array())
         if (entry.holdsKey && !this.#heads.has(key)) this.#heads.set(key, entry.record.offset)
         return { kind: 'parked' }
       },
@@ -96,7 +98,8 @@ export class TrialLot implements ParkingLot {
 }
 
 function isSame(one: IncomingRecord, other: IncomingRecord): boolean {
-  return one.partition === other.partition && one.offset === other.offset
+  const isSamePartition = one.topic === other.topic && one.partition === other.partition
+  return isSamePartition && one.offset === other.offset
 }
 
 export function textOf(record: IncomingRecord): Partial<OrderData> {
@@ -162,18 +165,18 @@ export class Stage {
     for (const n of numbers) await this.publish(OrderPlaced({ orderId, n }))
   }
 
-  async publish(message: ReturnType<typeof OrderPlaced> | ReturnType<typeof OrderPaid>) {
+  async publish(message: Message, id?: string) {
     const transport = await this.prepare()
     const { encoder, owners, destinations } = this.#parts(transport)
-    const encoded = encoder.encode(owners.get(message.type)!, message)
+    const encoded = encoder.encode(owners.get(message.type)!, message, { id })
     await this.#send(transport, destinations, encoded.topic.name, encoded.record)
   }
 
   /** A record as somebody else may write it. */
-  async write(key: string | null, value: string, type?: string): Promise<void> {
+  async write(key: string | null, value: string, type?: string, to = orders.name): Promise<void> {
     const transport = await this.prepare()
     const { destinations } = this.#parts(transport)
-    await this.#send(transport, destinations, orders.name, {
+    await this.#send(transport, destinations, to, {
       key: key === null ? null : Buffer.from(key),
       value: Buffer.from(value),
       headers: type === undefined ? [] : [['ce_type', Buffer.from(type)]],
@@ -214,9 +217,9 @@ export class Stage {
     return this.drive(app.run.close(drainMs === undefined ? {} : { drainMs }))
   }
 
-  async committed(group: string): Promise<number | undefined> {
+  async committed(group: string, topic = orders.name): Promise<number | undefined> {
     const { administration } = await this.prepare()
-    const [commit] = await administration.committed(group, [{ topic: orders.name, partition: 0 }])
+    const [commit] = await administration.committed(group, [{ topic, partition: 0 }])
     return commit?.offset
   }
 

@@ -6,7 +6,7 @@ import { OrderShipped, orders, Stage, shipments } from '../../testing/consumer-s
 import { consumer } from '../consumer.ts'
 import { inbox } from './inbox.ts'
 
-describe('a consumer with an inbox (rules 10 and 11)', () => {
+describe('rule 10: a consumer with an inbox', () => {
   it('handles what comes again no second time, and sends what was not sent', async () => {
     const stage = new Stage()
     await using tables = sqlite({ file: ':memory:' })

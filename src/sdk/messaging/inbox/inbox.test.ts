@@ -30,8 +30,8 @@ async function newInbox(tables: Tables, keep: '7d' | '1d' = '7d') {
   return dedupe
 }
 
-const claim = (eventId: string, changes: Partial<Claim> = {}): Claim => {
-  return { group: 'billing', eventSource: 'shop', eventId, nowMs: NOW_MS, ...changes }
+const claim = (eventId: string, changes: Partial<Claim> = {}): readonly [Claim] => {
+  return [{ group: 'billing', eventSource: 'shop', eventId, nowMs: NOW_MS, ...changes }]
 }
 
 /** A handler that writes a row and publishes what its text says. */
@@ -45,6 +45,10 @@ const paid = async (tables: Tables) => {
   return rows.map(({ id }) => id)
 }
 
+/** Of those that published something. */
+const textsOf = (outputs: readonly Uint8Array[]) =>
+  outputs.map((bytes) => Buffer.from(bytes).toString()).filter((text) => text !== '')
+
 const claims = async (tables: Tables) => {
   const rows = await tables.begin(
     ({ sql }) => sql<{ n: number }>`select count(*) as n from millrace_inbox`,
@@ -52,7 +56,7 @@ const claims = async (tables: Tables) => {
   return rows[0]?.n
 }
 
-describe('an inbox (rules 10 and 11)', () => {
+describe('rule 10: an inbox claims an event in the transaction of its handler', () => {
   it('handles an event once, and answers a repetition with the first outputs', async () => {
     await using tables = await newTables()
     const dedupe = await newInbox(tables)
@@ -61,28 +65,28 @@ describe('an inbox (rules 10 and 11)', () => {
     const second = await dedupe.once(claim('e1'), () => assert.fail('handled twice'))
 
     assert.deepEqual(await paid(tables), ['e1'])
-    assert.equal(first.kind, 'handled')
-    assert.equal(second.kind, 'duplicate')
-    assert.equal(Buffer.from(second.outputs).toString(), 'paid e1')
+    assert.equal(first.fresh.length, 1)
+    assert.deepEqual(second.fresh, [])
+    assert.deepEqual(textsOf(second.outputs), ['paid e1'])
   })
 
   it('handles it once when the repetition comes at the same time', async () => {
     await using tables = await newTables()
     const dedupe = await newInbox(tables)
 
-    const kinds = await Promise.all([
+    const answers = await Promise.all([
       dedupe.once(claim('e1'), pay('e1')),
       dedupe.once(claim('e1'), pay('e1')),
     ])
 
     assert.deepEqual(await paid(tables), ['e1'])
     assert.deepEqual(
-      kinds.map(({ kind }) => kind),
-      ['handled', 'duplicate'],
+      answers.map(({ fresh }) => fresh.length),
+      [1, 0],
     )
   })
 
-  it('claims nothing when the handler fails: with its rows goes the claim', async () => {
+  it('rule 11: claims nothing when the handler fails: with its rows goes the claim', async () => {
     await using tables = await newTables()
     const dedupe = await newInbox(tables)
     const failing = async (transaction: SqlTransaction) => {
@@ -94,8 +98,33 @@ describe('an inbox (rules 10 and 11)', () => {
     assert.deepEqual(await paid(tables), [])
     const again = await dedupe.once(claim('e1'), pay('e1'))
 
-    assert.equal(again.kind, 'handled')
+    assert.equal(again.fresh.length, 1)
     assert.deepEqual(await paid(tables), ['e1'])
+  })
+
+  it('claims several at once without those that it has, and keeps what they publish together', async () => {
+    await using tables = await newTables()
+    const dedupe = await newInbox(tables)
+    await dedupe.once(claim('e1'), pay('e1'))
+    const all = ['e1', 'e2', 'e3'].flatMap((id) => claim(id))
+    const idsOf = (list: readonly Claim[]) => list.map(({ eventId }) => eventId)
+
+    const first = await dedupe.once(all, async (transaction, fresh) => {
+      for (const id of idsOf(fresh)) await pay(id)(transaction)
+      return Buffer.from(`paid ${idsOf(fresh)}`)
+    })
+    const again = await dedupe.once(all, () => assert.fail('handled twice'))
+
+    assert.deepEqual(idsOf(first.fresh), ['e2', 'e3'])
+    assert.deepEqual(await paid(tables), ['e1', 'e2', 'e3'])
+    assert.deepEqual(textsOf(first.outputs), ['paid e1', 'paid e2,e3'])
+    assert.deepEqual(textsOf(again.outputs), ['paid e1', 'paid e2,e3'])
+    const failing = dedupe.once([...claim('e4'), ...claim('e5')], async (transaction) => {
+      await pay('e4')(transaction)
+      throw new Error('no answer')
+    })
+    await assert.rejects(failing, /no answer/)
+    assert.equal(await claims(tables), 3)
   })
 
   it('knows an event by group, source and id together', async () => {
@@ -118,7 +147,7 @@ describe('an inbox (rules 10 and 11)', () => {
     await using second = sqlite({ file })
     const answer = await (await newInbox(second)).once(claim('e1'), () => assert.fail('again'))
 
-    assert.equal(Buffer.from(answer.outputs).toString(), 'sent')
+    assert.deepEqual(textsOf(answer.outputs), ['sent'])
   })
 
   it('remembers for as long as it was told to, and no longer', async () => {
@@ -130,7 +159,7 @@ describe('an inbox (rules 10 and 11)', () => {
     const within = await dedupe.once(claim('e1', { nowMs: NOW_MS + DAY_MS }), pay('e1'))
     await dedupe.once(claim('e3', { nowMs: NOW_MS + DAY_MS + 120_000 }), pay('e3'))
 
-    assert.equal(within.kind, 'duplicate')
+    assert.deepEqual(within.fresh, [])
     assert.equal(await claims(tables), 2, 'e1 has been forgotten')
     await assert.rejects(async () => inbox(tables, { keep: '7 days' as '7d' }), /no duration/)
   })

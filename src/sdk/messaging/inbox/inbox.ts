@@ -48,26 +48,33 @@ class TableInbox implements Dedupe {
     })
   }
 
-  once(claim: Claim, work: (transaction: SqlTransaction) => Promise<Uint8Array>): Promise<Claimed> {
+  once(
+    claims: readonly Claim[],
+    work: (transaction: SqlTransaction, fresh: readonly Claim[]) => Promise<Uint8Array>,
+  ): Promise<Claimed> {
     return this.#tables.begin(async (transaction) => {
       const { sql } = transaction
-      await this.#prune(transaction, claim)
-      const { group, eventSource, eventId, nowMs } = claim
-      const [mine] = await sql`
-        insert into millrace_inbox (consumer_group, event_source, event_id, handled_ms)
-        values (${group}, ${eventSource}, ${eventId}, ${nowMs})
-        on conflict (consumer_group, event_source, event_id) do nothing
-        returning event_id`
-      if (mine === undefined) return { kind: 'duplicate', outputs: await outputsOf(sql, claim) }
-      const outputs = await work(transaction)
+      const [any] = claims
+      if (any !== undefined) await this.#prune(sql, any)
+      const fresh: Claim[] = []
+      const outputs: Uint8Array[] = []
+      for (const claim of claims) {
+        if (await isFresh(sql, claim)) fresh.push(claim)
+        else outputs.push(await outputsOf(sql, claim))
+      }
+      const [first] = fresh
+      if (first === undefined) return { fresh, outputs }
+      const made = await work(transaction, fresh)
+      // What they published together is kept once: they come again together, or not at all.
       await sql`
-        update millrace_inbox set outputs = ${outputs}
-        where consumer_group = ${group} and event_source = ${eventSource} and event_id = ${eventId}`
-      return { kind: 'handled', outputs }
+        update millrace_inbox set outputs = ${made}
+        where consumer_group = ${first.group}
+          and event_source = ${first.eventSource} and event_id = ${first.eventId}`
+      return { fresh, outputs: [...outputs, made] }
     })
   }
 
-  async #prune({ sql }: SqlTransaction, { group, nowMs }: Claim): Promise<void> {
+  async #prune(sql: SqlTransaction['sql'], { group, nowMs }: Claim): Promise<void> {
     if (nowMs < (this.#nextPruneMs.get(group) ?? 0)) return
     const gone = await sql`
       delete from millrace_inbox
@@ -80,6 +87,17 @@ class TableInbox implements Dedupe {
     // As many as that: there are more, and the next event takes them along.
     if (gone.length < PRUNE_ROWS) this.#nextPruneMs.set(group, nowMs + PRUNE_EVERY_MS)
   }
+}
+
+/** Claims it, unless that has been done. */
+async function isFresh(sql: SqlTransaction['sql'], claim: Claim): Promise<boolean> {
+  const { group, eventSource, eventId, nowMs } = claim
+  const inserted = await sql`
+    insert into millrace_inbox (consumer_group, event_source, event_id, handled_ms)
+    values (${group}, ${eventSource}, ${eventId}, ${nowMs})
+    on conflict (consumer_group, event_source, event_id) do nothing
+    returning event_id`
+  return inserted.length > 0
 }
 
 async function outputsOf(sql: SqlTransaction['sql'], claim: Claim): Promise<Uint8Array> {

@@ -124,6 +124,27 @@ describe('a consumer with a parking lot', () => {
     await app.close()
   })
 
+  it('shares what its group may park among the partitions that it reads', async () => {
+    const stage = new Stage()
+    await stage.prepare(2)
+    const keys = Array.from({ length: 8 }, (_, index) => `k${index}`)
+    for (const [index, key] of keys.entries()) await stage.place(key, index)
+    const failing = new Set(keys.keys())
+    const app = await startParking(stage, billing({ failing, handled: [] }), {
+      parking: { perGroup: 4 },
+    })
+
+    await stage.time.advance(60_000)
+
+    const parked = app.told.flatMap((one) =>
+      one.kind === 'parked' ? [one.position.partition] : [],
+    )
+    assert.deepEqual(parked.toSorted(), [0, 0, 1, 1])
+    const refused = app.told.find(({ kind }) => kind === 'park-failed')
+    assert.match(String(refused?.kind === 'park-failed' && refused.error), /2 parked events of one/)
+    await app.close()
+  })
+
   it('goes on with a redrive in the next process, in order', async () => {
     const stage = new Stage()
     const failing = new Set([1])

@@ -75,7 +75,7 @@ describe('the record of a parked event', () => {
     assert.equal(roundTrip({ ...event, record }).record.timestampMs, Number.MAX_SAFE_INTEGER)
   })
 
-  it('is not misled by headers of our names that the event itself brought along', () => {
+  it('rule 26: is not misled by headers of our names that the event itself brought along', () => {
     const headers: IncomingRecord['headers'] = [
       ['millrace-parked-reason', Buffer.from('unknown')],
       ['millrace-parked-original-key', Buffer.from('other')],

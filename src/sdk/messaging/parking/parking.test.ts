@@ -29,7 +29,7 @@ async function whileTimeGoesOn<T>(world: ParkingWorld, work: Promise<T>): Promis
   return work
 }
 
-describe('parking an event (rules 6 and 7)', () => {
+describe('rule 7: parking an event', () => {
   it('is durable once it resolves, and holds the key for what follows', async () => {
     const world = await parkingWorld()
     const partition = await (await owner(world)).take()
@@ -176,7 +176,7 @@ describe('parking an event (rules 6 and 7)', () => {
   })
 })
 
-describe('a redrive', () => {
+describe('rule 6: a redrive', () => {
   it('replays a key in order while new events of it arrive, and then the key is live', async () => {
     const world = await parkingWorld()
     const consumer = await owner(world)

@@ -18,7 +18,7 @@ const PARTITIONS = 2
 const EVENTS_PER_KEY = 12
 const SEEDS = 15
 
-describe('parking and redrive in the middle of everything (rules 6 and 7)', () => {
+describe('rule 6: parking and redrive in the middle of everything', () => {
   it(`lose and disorder nothing, and double no output, for ${SEEDS} seeds`, async () => {
     const fired = new Set<FaultKind>()
     let redriven = 0

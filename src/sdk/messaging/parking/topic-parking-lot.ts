@@ -4,10 +4,11 @@
 // nothing. Requests of operators are looked for once in a while, in one question for all partitions.
 
 import type { Timer } from '../../../host/clock.ts'
+import type { TopicDescription } from '../../transport/administration.ts'
 import type { TopicPartition } from '../../transport/group-member.ts'
 import type { Producer } from '../../transport/producer.ts'
 import type { Transport } from '../../transport/transport.ts'
-import type { ParkedPartition, ParkingLot, Redriving } from '../parking-lot.ts'
+import type { ParkedLimits, ParkedPartition, ParkingLot, Redriving } from '../parking-lot.ts'
 import { ParkedTopicError } from './errors.ts'
 import { OpenPartition, type ParkingLimits, type ParkingNotice } from './open-partition.ts'
 import { ParkedLog } from './parked-log.ts'
@@ -16,7 +17,7 @@ import { layoutRecord, parkedTopic, readLotRecord } from './parked-record.ts'
 const LOOK_EVERY_MS = 1000
 /** An event that fitted its own topic fits with the headers that say why it is parked. */
 const MAX_RECORD_BYTES = 64 * 1024 * 1024
-const DEFAULT_LIMITS: ParkingLimits = { perKey: 1000, perPartition: 10_000, redrivesPerSecond: 100 }
+const DEFAULT_LIMITS = { perKey: 1000, perPartition: 10_000, redrivesPerSecond: 100 }
 
 export interface ParkingLotOptions {
   readonly transport: Transport
@@ -25,18 +26,24 @@ export interface ParkingLotOptions {
   readonly topics: readonly string[]
   /** Of the application: kept with each parked event. */
   readonly codeVersion?: string
-  readonly limits?: Partial<ParkingLimits>
+  readonly limits?: ParkedLimits & { readonly redrivesPerSecond?: number }
   onNotice?(notice: ParkingNotice): void
   /** Something that is tried again, and that no call reports. */
   onWarning(message: string, cause?: unknown): void
 }
 
+interface Ready {
+  readonly producer: Producer
+  /** Of the lot, as events are spread over them. */
+  readonly partitions: number
+  readonly limits: ParkingLimits
+}
+
 export class TopicParkingLot implements ParkingLot, AsyncDisposable {
   readonly topic: string
   readonly #options: ParkingLotOptions
-  readonly #limits: ParkingLimits
   readonly #open = new Set<OpenPartition>()
-  #ready: Promise<{ producer: Producer; partitions: number }> | undefined
+  #ready: Promise<Ready> | undefined
   #look: Timer | undefined
   #isClosed = false
 
@@ -44,12 +51,11 @@ export class TopicParkingLot implements ParkingLot, AsyncDisposable {
   constructor(options: ParkingLotOptions) {
     this.#options = options
     this.topic = parkedTopic(options.group)
-    this.#limits = { ...DEFAULT_LIMITS, ...options.limits }
   }
 
   async open(source: TopicPartition, redriving: Redriving): Promise<ParkedPartition> {
     const { transport, group, codeVersion = '', onNotice, onWarning } = this.#options
-    const { producer, partitions } = await this.#prepared()
+    const { producer, partitions, limits } = await this.#prepared()
     const logOf = ({ partition }: TopicPartition) => {
       const place = { topic: this.topic, partition: partition % partitions }
       return new ParkedLog(transport, producer, place)
@@ -62,7 +68,7 @@ export class TopicParkingLot implements ParkingLot, AsyncDisposable {
       redriving,
       group,
       codeVersion,
-      limits: this.#limits,
+      limits,
       onNotice: (notice) => onNotice?.(notice),
       onWarning,
       onClosed: () => this.#open.delete(opened),
@@ -92,7 +98,7 @@ export class TopicParkingLot implements ParkingLot, AsyncDisposable {
     return this.close()
   }
 
-  #prepared(): Promise<{ producer: Producer; partitions: number }> {
+  #prepared(): Promise<Ready> {
     this.#ready ??= this.#prepare().catch((error) => {
       this.#ready = undefined
       throw error
@@ -100,7 +106,7 @@ export class TopicParkingLot implements ParkingLot, AsyncDisposable {
     return this.#ready
   }
 
-  async #prepare(): Promise<{ producer: Producer; partitions: number }> {
+  async #prepare(): Promise<Ready> {
     const { administration } = this.#options.transport
     const sources = await administration.describeTopics(this.#options.topics)
     const [described] = await administration.ensureTopics([
@@ -118,7 +124,8 @@ export class TopicParkingLot implements ParkingLot, AsyncDisposable {
         partition: 0,
       })
       const partitions = (await findLayout(log)) ?? (await writeLayout(log, described.partitions))
-      if (partitions <= described.partitions) return { producer, partitions }
+      const limits = limitsOf(this.#options.limits, sources)
+      if (partitions <= described.partitions) return { producer, partitions, limits }
       const detail = `it has ${described.partitions} partitions, and events were spread over ${partitions}.`
       throw new ParkedTopicError(this.topic, detail)
     } catch (error) {
@@ -153,6 +160,17 @@ export class TopicParkingLot implements ParkingLot, AsyncDisposable {
       this.#options.onWarning(`Topic ${this.topic} could not be read; it is tried again.`, error)
     }
   }
+}
+
+function limitsOf(
+  limits: ParkingLotOptions['limits'],
+  sources: readonly TopicDescription[],
+): ParkingLimits {
+  const { perGroup, perPartition, ...rest } = { ...DEFAULT_LIMITS, ...limits }
+  if (perGroup === undefined) return { ...rest, perPartition }
+  const count = sources.reduce((sum, { partitions }) => sum + partitions, 0)
+  const share = Math.max(1, Math.floor(perGroup / Math.max(1, count)))
+  return { ...rest, perPartition: Math.min(perPartition, share) }
 }
 
 /** It is the first record that was ever written: one read finds it. */

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test'
 import { withContext } from '../../events/context.ts'
 import { InvalidEventError, UnknownEventTypeError } from '../../events/errors.ts'
 import { OrderPlaced, orders, Stage } from '../../testing/consumer-stage.ts'
+import { consumer } from '../consumer.ts'
 import { NotPublishedError, PublisherClosedError } from '../errors.ts'
 import type { PublisherLimits } from './publisher.ts'
 
@@ -156,6 +157,54 @@ describe('publish', () => {
     await assert.rejects(publisher.publish(order(1)), (error) => {
       return error instanceof NotPublishedError && /no topic orders/.test(error.message)
     })
+  })
+})
+
+describe('rule 14: a publish without an answer', () => {
+  it('says that the event may be there, and under its id it is the same event', async () => {
+    const stage = new Stage({ faults: { seed: 2, chances: { 'lost-answer': 0.5 } } })
+    await stage.prepare()
+    const { publisher } = await stage.publisher()
+    const handled: string[] = []
+
+    for (let n = 1; n <= 10; n++) {
+      let id: string | undefined
+      for (let isDone = false; !isDone; ) {
+        const options = id === undefined ? {} : { id }
+        await publisher.publish(order(n), options).then(
+          () => {
+            isDone = true
+          },
+          (error: unknown) => {
+            assert.ok(error instanceof NotPublishedError && error.outcome === 'unknown')
+            id ??= error.id
+            assert.equal(error.id, id)
+          },
+        )
+      }
+    }
+    stage.engine.faults!.expectFired()
+    stage.engine.faults!.stop()
+    const claims = new Set<string>()
+    const reading = consumer('reading', {
+      from: orders,
+      startAt: 'earliest',
+      otherwise: 'skip',
+      on: {
+        OrderPlaced: ({ id, data }) => {
+          if (!claims.has(id)) handled.push(`${data.n}`)
+          claims.add(id)
+        },
+      },
+    })
+    await stage.start(reading)
+    await stage.time.advance(1_000)
+
+    assert.deepEqual(
+      handled,
+      Array.from({ length: 10 }, (_, n) => `${n + 1}`),
+    )
+    assert.ok((await stage.numbersIn('orders')).length > 10, 'some of them stand there twice')
   })
 })
 

@@ -13,7 +13,10 @@ import type { Output } from './partition-run.ts'
 export class Attempt implements HandlerContext {
   readonly group: string
   readonly attempt: number
-  readonly event: StoredEvent
+  /** Of a batch the first one: what is published comes of it. */
+  event: StoredEvent
+  /** Undefined for an event alone. */
+  batch: readonly StoredEvent[] | undefined
   readonly startedMs: number
   tx: SqlTransaction | undefined
   readonly #outgoing: Outgoing
@@ -29,14 +32,22 @@ export class Attempt implements HandlerContext {
     group: string
     attempt: number
     event: StoredEvent
+    batch: readonly StoredEvent[] | undefined
     startedMs: number
     outgoing: Outgoing
   }) {
     this.group = options.group
     this.attempt = options.attempt
     this.event = options.event
+    this.batch = options.batch
     this.startedMs = options.startedMs
     this.#outgoing = options.outgoing
+  }
+
+  /** Of its batch only these are left: the others had been handled before. */
+  narrow(batch: readonly StoredEvent[]): void {
+    this.event = batch[0] ?? this.event
+    this.batch = batch
   }
 
   get signal(): AbortSignal {

@@ -3,14 +3,14 @@
 
 import type { StoredEvent } from '../../events/stored-event.ts'
 import type { World } from '../../transport/transport.ts'
-import type { Consumer, EventHandler } from '../consumer.ts'
+import type { Consumer } from '../consumer.ts'
 import { HandlerTimeoutError, HandlingRevokedError } from '../errors.ts'
 import type { ConsumerLimits } from '../limits.ts'
 import type { ConsumerNotification } from '../notifications.ts'
 import type { Outgoing } from '../outgoing.ts'
 import { Attempt } from './attempt.ts'
 import { Deadlines } from './deadlines.ts'
-import { runChain, runClaimed } from './handler-chain.ts'
+import { runChain, runClaimed, type Work } from './handler-chain.ts'
 import type { Output, PartitionRun } from './partition-run.ts'
 import type { Task } from './task.ts'
 
@@ -53,7 +53,7 @@ export class Attempts {
   async run(
     task: Task,
     event: StoredEvent,
-    work: EventHandler,
+    work: Work,
     events?: readonly StoredEvent[],
   ): Promise<Handled> {
     const { consumer, outgoing, world } = this.#options
@@ -61,6 +61,7 @@ export class Attempts {
       group: consumer.group,
       attempt: task.failures + 1,
       event,
+      batch: events,
       startedMs: world.clock.monotonicMs(),
       outgoing,
     })
@@ -98,7 +99,7 @@ export class Attempts {
     this.#deadlines.close()
   }
 
-  async #invoke(attempt: Attempt, work: EventHandler): Promise<readonly Output[]> {
+  async #invoke(attempt: Attempt, work: Work): Promise<readonly Output[]> {
     const { consumer, world } = this.#options
     const { dedupe, use } = consumer
     if (dedupe !== undefined) {

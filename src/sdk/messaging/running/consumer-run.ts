@@ -19,6 +19,7 @@ import type { ParkingLot } from '../parking-lot.ts'
 import type { Destinations } from '../publishing/destinations.ts'
 import { CommitLoop } from './commit-loop.ts'
 import { Committer } from './committer.ts'
+import type { Skipped } from './giving-up.ts'
 import { Handling } from './handling.ts'
 import { PartitionRun, partitionId } from './partition-run.ts'
 import { retryTopicOf } from './retry-topic.ts'
@@ -43,6 +44,8 @@ export interface ConsumerStatus {
   readonly pauseReason: PauseReason | undefined
   /** Handlers that run at this moment. */
   readonly running: number
+  /** Since it was started. */
+  readonly skipped: Skipped
   readonly partitions: readonly PartitionStatus[]
 }
 
@@ -114,12 +117,13 @@ export class ConsumerRun {
 
   /** Resolves once it reads; what can be set up has been. */
   async start(): Promise<void> {
-    const { administration } = this.#options.transport
+    const { destinations, transport } = this.#options
     const { from, group, retry, dedupe } = this.#consumer
     await dedupe?.prepare()
     if (retry.mode === 'retry-topic') {
-      const partitions = await this.#options.destinations.lookUp(from.name)
-      await administration.ensureTopics([{ name: retryTopicOf(group), partitions }])
+      const counts = await Promise.all(from.map(({ name }) => destinations.lookUp(name)))
+      const spec = { name: retryTopicOf(group), partitions: Math.max(...counts) }
+      await transport.administration.ensureTopics([spec])
     }
     this.#endWatch = watchEventLoop(this.#world, this.#limits.eventLoopHeldMs, (forMs) => {
       this.#notify({ kind: 'event-loop-held', forMs })
@@ -128,7 +132,7 @@ export class ConsumerRun {
   }
 
   status(): ConsumerStatus {
-    const { pauseReason, running } = this.#handling
+    const { pauseReason, running, skipped } = this.#handling
     const partitions = [...this.#runs.values()].map((run) => ({
       ...run.place,
       watermark: run.watermark,
@@ -137,7 +141,7 @@ export class ConsumerRun {
     }))
     const isPaused = this.#state === 'running' && pauseReason !== undefined
     const state = isPaused ? 'paused' : this.#state
-    return { group: this.#consumer.group, state, pauseReason, running, partitions }
+    return { group: this.#consumer.group, state, pauseReason, running, skipped, partitions }
   }
 
   /**
@@ -170,9 +174,10 @@ export class ConsumerRun {
   /** One stay in the group; ends when the consumer closes, or by what the member cannot go on with. */
   async #stay(onFetched: () => void): Promise<void> {
     const { from, group, startAt, retry } = this.#consumer
+    const topics = from.map(({ name }) => name)
     const member = await this.#options.transport.join({
       group,
-      topics: retry.mode === 'retry-topic' ? [from.name, retryTopicOf(group)] : [from.name],
+      topics: retry.mode === 'retry-topic' ? [...topics, retryTopicOf(group)] : topics,
       startAt,
       onAssigned: (partitions) => this.#assigned(partitions),
       onRevoked: (partitions) => this.#revoked(partitions),

@@ -228,11 +228,13 @@ describe('rule 8: three kinds of poison, each with its policy', () => {
     assert.equal(await stage.committed('billing'), 5)
   })
 
-  it('each is skipped where the definition says so', async () => {
-    const { stage, handled } = await poison({ undecodable: 'skip', invalid: 'skip' })
+  it('each is skipped where the definition says so, and counted', async () => {
+    const { stage, app, handled } = await poison({ undecodable: 'skip', invalid: 'skip' })
 
     assert.deepEqual(stage.lot.entries, [])
     assert.deepEqual(handled, [5])
+    const once = { undecodable: 1, invalid: 1, unknown: 1, unhandled: 1 }
+    assert.deepEqual(app.run.status().skipped, once)
   })
 
   it('unknown types and types without a handler are parked where the definition says so', async () => {

@@ -34,6 +34,9 @@ export const GIVEN_UP: Outcome = { kind: 'given-up' }
 const HELD: Outcome = { kind: 'held' }
 const FINISHED: Outcome = { kind: 'finished', outputs: [] }
 
+/** How many events were skipped because the definition says so, by what they were. */
+export type Skipped = Readonly<Record<UnreadableEventError['kind'], number>>
+
 interface GivingUpOptions {
   readonly consumer: Consumer
   readonly world: World
@@ -51,6 +54,7 @@ export class GivingUp {
   readonly #circuit: Circuit
   readonly #parkLimit: ParkLimit
   readonly #trouble: Backoff
+  readonly #skipped = { undecodable: 0, invalid: 0, unknown: 0, unhandled: 0 }
   #troubles = 0
   #pauseReason: PauseReason | undefined
   #probeTimer: Timer | undefined
@@ -69,6 +73,10 @@ export class GivingUp {
 
   get pauseReason(): PauseReason | undefined {
     return this.#pauseReason
+  }
+
+  get skipped(): Skipped {
+    return { ...this.#skipped }
   }
 
   /** Whether another event may start; otherwise `probe` is called when one may. */
@@ -229,7 +237,10 @@ export class GivingUp {
 
   async #apply(policy: Policy, task: Task, error: UnreadableEventError): Promise<Outcome> {
     this.probeUnused()
-    if (policy === 'skip') return FINISHED
+    if (policy === 'skip') {
+      this.#skipped[error.kind]++
+      return FINISHED
+    }
     if (task.redrive !== undefined) {
       noteFailure(task, error, this.#options.world.clock.nowMs())
       return this.#giveBack(task)

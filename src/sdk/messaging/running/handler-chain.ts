@@ -3,13 +3,13 @@
 
 import { runCausedBy } from '../../events/context.ts'
 import type { StoredEvent } from '../../events/stored-event.ts'
-import type { HandlerContext, Middleware } from '../context.ts'
-import type { Dedupe } from '../dedupe.ts'
+import type { Middleware } from '../context.ts'
+import type { Claim, Dedupe } from '../dedupe.ts'
 import type { Attempt } from './attempt.ts'
 import { keepOutputs, keptOutputs } from './kept-outputs.ts'
 import type { Output } from './partition-run.ts'
 
-type Work = (event: StoredEvent, context: HandlerContext) => unknown
+export type Work = (event: StoredEvent, attempt: Attempt) => unknown
 
 /** Runs `work` as a handler of the attempt's event. Returns a promise only if something waits. */
 export function runChain(use: readonly Middleware[], attempt: Attempt, work: Work): unknown {
@@ -29,7 +29,7 @@ function runMiddleware(
 }
 
 /**
- * The same in a transaction that claims the event.
+ * The same in a transaction that claims the events; those that were claimed before are left out.
  * @returns what is to be sent: of an event that was claimed before, what was published then
  */
 export async function runClaimed(
@@ -38,12 +38,20 @@ export async function runClaimed(
   nowMs: number,
 ): Promise<readonly Output[]> {
   const { use, attempt, work } = chain
-  const { id, source = '' } = attempt.event
-  const claim = { group: attempt.group, eventId: id, eventSource: source, nowMs }
-  const claimed = await dedupe.once(claim, async (transaction) => {
+  const byClaim = new Map<Claim, StoredEvent>()
+  const known = new Set<string>()
+  for (const event of attempt.batch ?? [attempt.event]) {
+    const { id, source = '' } = event
+    // One that was published twice may stand twice in a batch.
+    if (known.has(`${source}\0${id}`)) continue
+    known.add(`${source}\0${id}`)
+    byClaim.set({ group: attempt.group, eventId: id, eventSource: source, nowMs }, event)
+  }
+  const claimed = await dedupe.once([...byClaim.keys()], async (transaction, fresh) => {
     attempt.tx = transaction
+    attempt.narrow(fresh.flatMap((claim) => byClaim.get(claim) ?? []))
     await runChain(use, attempt, work)
     return keepOutputs(attempt.end())
   })
-  return keptOutputs(claimed.outputs)
+  return claimed.outputs.flatMap(keptOutputs)
 }

@@ -5,20 +5,20 @@
 // definition says to skip it. In every other case it waits, or its partition was given up.
 
 import type { Timer } from '../../../host/clock.ts'
-import { EventDecoder } from '../../events/decode.ts'
-import type { Events } from '../../events/event.ts'
 import type { IncomingRecord } from '../../events/record.ts'
+import { SourcesDecoder } from '../../events/sources.ts'
 import type { StoredEvent } from '../../events/stored-event.ts'
 import type { SendRequest } from '../../transport/producer.ts'
 import type { World } from '../../transport/transport.ts'
-import type { Consumer, EventHandler } from '../consumer.ts'
+import type { Consumer } from '../consumer.ts'
 import type { ConsumerLimits } from '../limits.ts'
 import type { ConsumerNotification, PauseReason } from '../notifications.ts'
 import { Scheduler, type Started } from '../ordering/scheduler.ts'
 import type { Outgoing } from '../outgoing.ts'
 import type { RedriveOutcome } from '../parking-lot.ts'
 import { Attempts } from './attempts.ts'
-import { GIVEN_UP, GivingUp, noteFailure, type Outcome } from './giving-up.ts'
+import { GIVEN_UP, GivingUp, noteFailure, type Outcome, type Skipped } from './giving-up.ts'
+import type { Work } from './handler-chain.ts'
 import { type Output, type PartitionRun, recordBytes } from './partition-run.ts'
 import { retryTopicOf, returnedRecord } from './retry-topic.ts'
 import { keyOf, type Task, taskOf } from './task.ts'
@@ -47,7 +47,7 @@ export class Handling {
   readonly #options: HandlingOptions
   readonly #consumer: Consumer
   readonly #world: World
-  readonly #decoder: EventDecoder<Events>
+  readonly #decoder: SourcesDecoder
   readonly #scheduler: Scheduler<Task>
   readonly #attempts: Attempts
   readonly #givingUp: GivingUp
@@ -63,7 +63,7 @@ export class Handling {
     this.#options = options
     this.#consumer = consumer
     this.#world = world
-    this.#decoder = new EventDecoder(consumer.from)
+    this.#decoder = new SourcesDecoder(consumer.from)
     this.#scheduler = new Scheduler({ concurrency: consumer.concurrency })
     this.#attempts = new Attempts(options)
     this.#givingUp = new GivingUp({ ...options, probe: () => this.pump() })
@@ -75,6 +75,10 @@ export class Handling {
 
   get running(): number {
     return this.#attempts.running
+  }
+
+  get skipped(): Skipped {
+    return this.#givingUp.skipped
   }
 
   /** Events of the partition that are fetched and not finished. */
@@ -178,10 +182,10 @@ export class Handling {
   }
 
   #laneOf(task: Task): string | undefined {
-    const { order, from } = this.#consumer
+    const { order } = this.#consumer
     if (order === 'none') return undefined
     if (order === 'partition') return ''
-    if (from.kind === 'foreign-topic' && from.key !== undefined) {
+    if (this.#decoder.makesKeys(task.record)) {
       task.decoded = this.#decoder.decode(task.record)
       if (task.decoded.kind === 'event') return task.decoded.event.key
     }
@@ -327,7 +331,7 @@ export class Handling {
       !first.run.isSuspect &&
       first.failures + 1 < retry.attempts
     if (batch === undefined || !isTogether) return this.#handleOneByOne(tasks)
-    const handleAll: EventHandler = (_, context) => batch.handle(events, context)
+    const handleAll: Work = (_, attempt) => batch.handle(attempt.batch ?? events, attempt)
     const handled = await this.#attempts.run(first, events[0] as StoredEvent, handleAll, events)
     if (handled.kind === 'revoked') return GIVEN_UP
     if (handled.kind === 'succeeded') return this.#givingUp.succeeded(first, handled.outputs)

@@ -16,7 +16,7 @@ async function tracedStage(): Promise<Stage> {
   return stage
 }
 
-describe('spans of publishing and handling', () => {
+describe('rule 27: spans of publishing and handling', () => {
   before(() => recorded.begin())
   after(() => recorded.end())
   beforeEach(() => recorded.clear())

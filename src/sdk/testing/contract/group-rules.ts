@@ -343,6 +343,31 @@ export const groupRules: readonly Rule[] = [
     },
   },
   {
+    id: 'several-topics',
+    title: 'a member of several topics reads each, and commits what it has of all of them at once',
+    try: async (run) => {
+      const { transport, topic, producer } = await begin(run, 2)
+      const other = await run.topic(transport, 1)
+      await sendEach(producer, { topic, partition: 1 }, numbered(3))
+      await sendEach(producer, { topic: other, partition: 0 }, numbered(2, 'other '))
+      const group = new Group(run)
+      const member = await group.join(transport, { topics: [topic, other] })
+      await member.untilHolds(3)
+
+      const records = await member.take(5)
+      const offsets = [
+        { topic, partition: 1, offset: 3, metadata: '' },
+        { topic: other, partition: 0, offset: 2, metadata: '' },
+      ]
+      await member.member.commit(offsets)
+
+      const texts = (name: string) => records.filter((one) => one.topic === name).map(textOf)
+      assert.deepEqual(texts(topic), numbered(3))
+      assert.deepEqual(texts(other), numbered(2, 'other '))
+      assert.deepEqual(await transport.administration.committed(group.name, offsets), offsets)
+    },
+  },
+  {
     id: 'late-topic',
     title: 'a topic that does not exist yet is taken up once it does',
     try: async (run) => {
