@@ -91,6 +91,8 @@ export interface AppendRequest {
   readonly timeoutMs?: number
 }
 
+const UNTIL_DURABLE: AppendRequest = { acks: -1, origin: 'client' }
+
 export class PartitionLog {
   readonly topic: string
   readonly partition: number
@@ -305,6 +307,17 @@ export class PartitionLog {
     return this.#order.isEmpty ? decide() : this.#order.join(undefined, decide)
   }
 
+  /**
+   * For who builds: resolves once everything up to an offset is durable, or to why it never will be.
+   * @param lastOffset inclusive; in the log already, or built right now
+   */
+  onceDurable(lastOffset: number): Promise<AppendOutcome> {
+    const { logStartOffset } = this
+    const offsets = { baseOffset: lastOffset, lastOffset, logStartOffset }
+    const outcome = { kind: 'appended', logAppendTimeMs: -1, ...offsets } as const
+    return this.#answerOnceDurable(lastOffset, outcome, UNTIL_DURABLE)
+  }
+
   #appendHydrated(batch: Buffer, request: AppendRequest): Promise<AppendOutcome> {
     const isUnread = this.#producers === undefined && this.#offlineReason === undefined
     return isUnread ? Promise.resolve(storageError(TOO_MANY_FILES)) : this.append(batch, request)
@@ -510,7 +523,8 @@ export class PartitionLog {
       this.#gate?.refusedFrom(baseOffset)
       return Promise.resolve(misfit)
     }
-    return this.#accept(bytes, header, request, sent?.producerBefore)
+    const producerBefore = sent?.producerBefore ?? this.#producers?.get(header.producerId)
+    return this.#accept(bytes, header, request, producerBefore)
   }
 
   #accept(

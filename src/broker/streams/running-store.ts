@@ -3,18 +3,14 @@
 
 import type { Clock, Timers } from '../../host/clock.ts'
 import { partitionOfKey } from '../batch/murmur2.ts'
-import type { AppendPlace, GateVerdict } from '../log/append-gate.ts'
-import { refuse } from '../log/append-outcome.ts'
-import type { AppendOutcome } from '../log/partition-log.ts'
-import { ErrorCode, errorName } from '../wire/error-codes.ts'
-import type { AppendDecision, WantedRecord } from './decide-append.ts'
-import { encodeBatch, type VersionedEvent } from './encode-batch.ts'
+import { ErrorCode } from '../wire/error-codes.ts'
+import { answerTogether, partsOf } from './append-across.ts'
+import { explainInvalid } from './check-append.ts'
 import type {
-  AppendedStream,
   EventStore,
-  NewEvent,
   ReadAllOptions,
   ReadStreamOptions,
+  SnapshotOutcome,
   StoredRecord,
   StoreOutcome,
   StoreRefusal,
@@ -26,25 +22,25 @@ import type {
 import type { ExpectedVersion, StreamHead } from './expected-version.ts'
 import { readAll, subscribe } from './read-all.ts'
 import { readStream } from './read-stream.ts'
-import { firstVersionIn } from './read-wanted.ts'
+import { MAX_SNAPSHOT_BYTES, type SnapshotFile } from './snapshot-file.ts'
+import { refused, StoreAppend } from './store-append.ts'
+import { DELETED_TYPE, TOMBSTONED_TYPE, TRUNCATED_TYPE, TYPE_HEADER } from './store-names.ts'
+import type { StorePartition } from './store-partition.ts'
 import {
-  DELETED_TYPE,
-  EXPECTED_VERSION_HEADER,
-  ID_HEADER,
-  kindOfType,
-  MAX_STREAM_NAME_BYTES,
-  TOMBSTONED_TYPE,
-  TRUNCATED_TYPE,
-  TYPE_HEADER,
-  VERSION_HEADER,
-} from './store-names.ts'
-import { heldBefore, knownFrom, STILL_LEARNING, type StorePartition } from './store-partition.ts'
-import { explainStreamRefusal, type StreamRefusal } from './stream-refusal.ts'
+  type StoreTransaction,
+  type StoreTransactions,
+  transactionFailed,
+} from './store-transactions.ts'
+import { StreamTurns } from './stream-turns.ts'
+import { TransactionPart } from './transaction-part.ts'
 
 export interface StoreSource {
   readonly topic: string
   readonly clock: Clock
   readonly timers: Timers
+  /** For appends over several partitions. */
+  readonly transactions: StoreTransactions
+  readonly snapshots: SnapshotFile
   /** undefined while the topic is not there. @throws when it is no store */
   find(): readonly StorePartition[] | undefined
   /** Makes the topic. @throws when it cannot be */
@@ -59,6 +55,8 @@ const NO_PARTITIONS: readonly StorePartition[] = []
 export class RunningStore implements EventStore {
   readonly topic: string
   readonly #source: StoreSource
+  readonly #turns = new StreamTurns()
+  #hasSettled = false
 
   constructor(source: StoreSource) {
     this.topic = source.topic
@@ -70,13 +68,58 @@ export class RunningStore implements EventStore {
     if (wrong !== undefined) return refused({ kind: 'invalid' }, wrong)
     const partitions = this.#source.find() ?? (await this.#source.make())
     const number = this.#partitionOf(appends, partitions.length)
-    if (number === undefined) return refused({ kind: 'across-partitions' }, ACROSS)
+    if (number === undefined) return this.#appendAcross(appends, partitions)
     const partition = partitions[number]!
     if (!partition.isReady) await partition.ready()
-    if (partition.failure !== undefined) {
-      return refused({ kind: 'log', errorCode: ErrorCode.KAFKA_STORAGE_ERROR }, partition.unlearnt)
+    if (partition.failure !== undefined) return refusedUnlearnt(partition)
+    for (;;) {
+      const append = new StoreAppend({ topic: this.topic, partition: number }, appends)
+      const outcome = await partition.append(append)
+      const freed = outcome.kind === 'refused' ? this.#whenFree(outcome.reason) : undefined
+      if (freed === undefined) return outcome
+      await freed
     }
-    return new StoreAppend(partition, this.topic, appends).run()
+  }
+
+  /** One transaction: the streams are its own from their checks to its end, written or not. */
+  async #appendAcross(
+    appends: readonly StreamAppend[],
+    partitions: readonly StorePartition[],
+  ): Promise<StoreOutcome> {
+    const { topic } = this
+    const parts = partsOf(appends, partitions.length)
+    const involved = parts.map(({ partition }) => partitions[partition]!)
+    await Promise.all(involved.map((partition) => partition.ready()))
+    const unlearnt = involved.find(({ failure }) => failure !== undefined)
+    if (unlearnt !== undefined) return refusedUnlearnt(unlearnt)
+    const endTurn = await this.#turns.take(appends.map(({ stream }) => stream))
+    try {
+      const numbers = parts.map(({ partition }) => partition)
+      const transaction = await this.#source.transactions.begin(topic, numbers)
+      if (typeof transaction === 'number') return refusedTransaction(transaction)
+      const own = parts.map(({ partition, appends: some }, i) => {
+        const append = new StoreAppend({ topic, partition }, some)
+        return new TransactionPart(involved[i]!, append, transaction)
+      })
+      const headOf = (stream: string) => {
+        const number = partitionOfKey(Buffer.from(stream), partitions.length)
+        return partitions[number]!.headOf(stream).headVersion
+      }
+      return await endTogether(transaction, own, (outcomes) =>
+        answerTogether(appends, parts, outcomes, { topic, headOf }),
+      )
+    } finally {
+      endTurn()
+    }
+  }
+
+  /** @returns undefined when the stream is held by somebody of whom nothing is known here */
+  #whenFree(reason: StoreRefusal): Promise<void> | undefined {
+    if (reason.kind !== 'busy') return undefined
+    const turn = this.#turns.ofStream(reason.stream)
+    if (turn !== undefined || this.#hasSettled) return turn
+    this.#hasSettled = true
+    return this.#source.transactions.settled()
   }
 
   async head(stream: string): Promise<StreamHead> {
@@ -112,17 +155,48 @@ export class RunningStore implements EventStore {
     }
   }
 
-  deleteStream(stream: string, expectedVersion: ExpectedVersion): Promise<StoreOutcome> {
-    return this.#notice(stream, expectedVersion, DELETED_TYPE, null)
+  async deleteStream(stream: string, expectedVersion: ExpectedVersion): Promise<StoreOutcome> {
+    const outcome = await this.#notice(stream, expectedVersion, DELETED_TYPE, null)
+    if (outcome.kind === 'appended') await this.#forgetSnapshots(stream)
+    return outcome
   }
 
-  tombstoneStream(stream: string, expectedVersion: ExpectedVersion): Promise<StoreOutcome> {
-    return this.#notice(stream, expectedVersion, TOMBSTONED_TYPE, null)
+  async tombstoneStream(stream: string, expectedVersion: ExpectedVersion): Promise<StoreOutcome> {
+    const outcome = await this.#notice(stream, expectedVersion, TOMBSTONED_TYPE, null)
+    if (outcome.kind === 'appended') await this.#forgetSnapshots(stream)
+    return outcome
   }
 
   truncateStream(stream: string, firstVersion: number): Promise<StoreOutcome> {
     const value = Buffer.from(JSON.stringify({ firstVersion }))
     return this.#notice(stream, 'any', TRUNCATED_TYPE, value)
+  }
+
+  async loadSnapshot(stream: string, name: string): Promise<Buffer | undefined> {
+    const topicId = this.#topicId
+    if (topicId === undefined) return undefined
+    return await this.#source.snapshots.load({ topicId, stream, name })
+  }
+
+  async saveSnapshot(stream: string, name: string, state: Uint8Array): Promise<SnapshotOutcome> {
+    if (state.length > MAX_SNAPSHOT_BYTES) {
+      const message = `Snapshot ${name} of stream ${stream} has ${state.length} bytes, and ${MAX_SNAPSHOT_BYTES} are allowed.`
+      return { kind: 'refused', reason: 'too-large', message }
+    }
+    const topicId = this.#topicId
+    const isSaved = topicId && (await this.#source.snapshots.save({ topicId, stream, name }, state))
+    if (isSaved === true) return { kind: 'saved' }
+    const message = `Snapshot ${name} of stream ${stream} was not kept: there is no space, or no store ${this.topic}.`
+    return { kind: 'refused', reason: 'not-kept', message }
+  }
+
+  get #topicId(): string | undefined {
+    return this.#source.find()?.[0]?.log.topicId
+  }
+
+  async #forgetSnapshots(stream: string): Promise<void> {
+    const topicId = this.#topicId
+    if (topicId !== undefined) await this.#source.snapshots.forgetStream({ topicId, stream })
   }
 
   #notice(
@@ -155,176 +229,32 @@ export class RunningStore implements EventStore {
   }
 }
 
-const ACROSS =
-  'These streams are in different partitions of the store, and one append stays within one: use a store with one partition, or append to each by itself.'
+function refusedUnlearnt({ unlearnt }: StorePartition): StoreOutcome {
+  return refused({ kind: 'log', errorCode: ErrorCode.KAFKA_STORAGE_ERROR }, unlearnt)
+}
 
-/** One append on its way: decided at its turn, answered when it is durable. */
-class StoreAppend {
-  readonly #partition: StorePartition
-  readonly #topic: string
-  readonly #appends: readonly StreamAppend[]
-  readonly #wanted: WantedRecord[] = []
-  readonly #checks: { name: Buffer; expected: ExpectedVersion }[] = []
-  #decision: AppendDecision | undefined
-  #baseOffset = -1
-  #heads: readonly number[] = []
-
-  constructor(partition: StorePartition, topic: string, appends: readonly StreamAppend[]) {
-    this.#partition = partition
-    this.#topic = topic
-    this.#appends = appends
-    for (const { stream, expectedVersion, events } of appends) {
-      const name = Buffer.from(stream)
-      if (events.length === 0) this.#checks.push({ name, expected: expectedVersion })
-      for (const [i, { headers, value }] of events.entries()) {
-        this.#wanted.push(wantedOf(name, i === 0 ? expectedVersion : undefined, headers, value))
-      }
+/** Commits when every part says yes and holds what it was judged by; else nothing of it is kept. */
+async function endTogether(
+  transaction: StoreTransaction,
+  parts: readonly TransactionPart[],
+  answerOf: (outcomes: readonly StoreOutcome[]) => StoreOutcome,
+): Promise<StoreOutcome> {
+  let isCommitting = false
+  try {
+    const answer = answerOf(await Promise.all(parts.map((part) => part.run())))
+    if (answer.kind === 'refused' || answer.deduplicated) return answer
+    // An index that was learnt anew meanwhile knows nothing of streams that were only checked.
+    if (!parts.every((part) => part.isHolding)) {
+      return refusedTransaction(ErrorCode.COORDINATOR_NOT_AVAILABLE)
     }
-  }
-
-  async run(): Promise<StoreOutcome> {
-    const { log } = this.#partition
-    const request = { acks: -1, origin: 'client' } as const
-    return this.#outcome(await log.appendBuilt((place) => this.#build(place), request))
-  }
-
-  #build(place: AppendPlace): GateVerdict {
-    if (!this.#partition.isReady) return refuse(ErrorCode.NOT_ENOUGH_REPLICAS, STILL_LEARNING)
-    const decision = this.#partition.decide(this.#wanted, -1, place, this.#checks)
-    this.#decision = decision
-    this.#baseOffset = place.baseOffset
-    if (decision.kind === 'duplicate') {
-      this.#rememberHeads()
-      return knownFrom(decision.events, place.nowMs)
-    }
-    // What it is said in an answer is made from the decision.
-    if (decision.kind !== 'append') {
-      return heldBefore(place, refuse(ErrorCode.INVALID_RECORD, decision.kind))
-    }
-    this.#rememberHeads()
-    if (this.#wanted.length === 0) return nothingAt(place)
-    const records: VersionedEvent[] = []
-    for (const { events } of this.#appends) {
-      for (const event of events) {
-        const i = records.length
-        const { value, headers, timestampMs = place.nowMs } = event
-        const key = this.#wanted[i]!.name
-        records.push({ key, value, headers, timestampMs, version: decision.versions[i]! })
-      }
-    }
-    return { kind: 'append', ...encodeBatch(records) }
-  }
-
-  /** Of streams that are checked, or get a record about them: as they are right now. */
-  #rememberHeads(): void {
-    if (this.#checks.length === 0) return
-    const { streams } = this.#partition.index
-    this.#heads = this.#checks.map(({ name }) => {
-      const slot = streams.find(name, 0, name.length)
-      return slot < 0 ? -1 : streams.headVersion(slot)
-    })
-  }
-
-  #outcome(outcome: AppendOutcome): StoreOutcome {
-    const decision = this.#decision
-    if (outcome.kind === 'refused' || decision === undefined) {
-      const { errorCode, message } = outcome.kind === 'refused' ? outcome : UNDECIDED
-      if (errorCode === ErrorCode.INVALID_RECORD && decision !== undefined && isRefused(decision)) {
-        return refused(decision, explainStreamRefusal(decision, this.#topic))
-      }
-      return refused({ kind: 'log', errorCode }, message ?? errorName(errorCode))
-    }
-    if (isRefused(decision)) throw new Error(`appended although it is ${decision.kind}`)
-    return {
-      kind: 'appended',
-      streams: this.#streams(decision),
-      deduplicated: decision.kind === 'duplicate',
-    }
-  }
-
-  #streams(decision: Extract<AppendDecision, { kind: 'append' | 'duplicate' }>): AppendedStream[] {
-    const { partition } = this.#partition.log
-    let last = -1
-    let checked = 0
-    return this.#appends.map(({ stream, events }) => {
-      if (events.length === 0) {
-        return { stream, version: this.#heads[checked++] ?? -1, position: undefined }
-      }
-      last += events.length
-      const known = decision.kind === 'duplicate' ? decision.events[last]! : undefined
-      const version = decision.kind === 'append' ? decision.versions[last]! : known!.version
-      const offset = known?.offset ?? this.#baseOffset + last
-      return { stream, version, position: { topic: this.#topic, partition, offset } }
-    })
+    isCommitting = true
+    const errorCode = await transaction.commit()
+    return errorCode === ErrorCode.NONE ? answer : refusedTransaction(errorCode)
+  } finally {
+    if (!isCommitting) await transaction.abort()
   }
 }
 
-const UNDECIDED = refuse(ErrorCode.UNKNOWN_SERVER_ERROR, 'The append was not decided on.')
-
-function isRefused(decision: AppendDecision): decision is StreamRefusal {
-  return decision.kind !== 'append' && decision.kind !== 'duplicate'
-}
-
-/** Nothing is written: the answer waits for all before it. */
-function nothingAt({ baseOffset, nowMs }: AppendPlace): GateVerdict {
-  const lastOffset = baseOffset - 1
-  return { kind: 'known', baseOffset: lastOffset, lastOffset, timestamp: nowMs }
-}
-
-function refused(reason: StoreRefusal, message: string): StoreOutcome {
-  return { kind: 'refused', reason, message }
-}
-
-function wantedOf(
-  name: Buffer,
-  expected: ExpectedVersion | undefined,
-  headers: NewEvent['headers'],
-  value: Uint8Array | null,
-): WantedRecord {
-  let id: Uint8Array | undefined
-  let kind: WantedRecord['kind'] = 'event'
-  for (const [header, bytes] of headers) {
-    if (bytes === null) continue
-    if (header === ID_HEADER) id = bytes
-    else if (header === TYPE_HEADER) kind = kindOfType(Buffer.from(bytes).toString())
-  }
-  const beforeVersion = kind === 'truncated' ? firstVersionIn(value) : undefined
-  return { name, nameStart: 0, nameEnd: name.length, kind, expected, id, beforeVersion }
-}
-
-/** Why this append makes no sense, whatever stands in the store. */
-function explainInvalid(appends: readonly StreamAppend[]): string | undefined {
-  if (appends.length === 0) return 'An append names at least one stream.'
-  const names = new Set<string>()
-  for (const { stream, events, expectedVersion } of appends) {
-    if (names.has(stream))
-      return `Stream ${stream} is named twice in one append: put its events together.`
-    names.add(stream)
-    const bytes = Buffer.byteLength(stream)
-    if (bytes === 0 || bytes > MAX_STREAM_NAME_BYTES || !stream.isWellFormed()) {
-      return `A stream's name is text of 1 to ${MAX_STREAM_NAME_BYTES} bytes, this one has ${bytes}.`
-    }
-    const isVersion = typeof expectedVersion !== 'number' || expectedVersion >= 0
-    if (!isVersion || !Number.isSafeInteger(Number(expectedVersion) || 0)) {
-      return `The expected version ${expectedVersion} of stream ${stream} is none: a stream without events is expected by 'none'.`
-    }
-    for (const event of events) {
-      const wrong = explainInvalidEvent(event, stream)
-      if (wrong !== undefined) return wrong
-    }
-  }
-  return undefined
-}
-
-function explainInvalidEvent({ headers, value }: NewEvent, stream: string): string | undefined {
-  for (const [name, bytes] of headers) {
-    if (name === VERSION_HEADER || name === EXPECTED_VERSION_HEADER) {
-      return `The header ${name} is the broker's own: an event for stream ${stream} cannot have it.`
-    }
-    if (name !== TYPE_HEADER || bytes === null) continue
-    if (kindOfType(Buffer.from(bytes).toString()) !== 'truncated') continue
-    if (firstVersionIn(value) === undefined)
-      return `Stream ${stream}: a truncation says from which version on, as {"firstVersion": 12}.`
-  }
-  return undefined
+function refusedTransaction(errorCode: ErrorCode): StoreOutcome {
+  return refused({ kind: 'log', errorCode }, transactionFailed(errorCode))
 }
