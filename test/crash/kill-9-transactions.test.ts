@@ -89,7 +89,7 @@ async function oneHistory(kills: number, around: Around): Promise<void> {
     },
   }
   const connection = await arena.connect()
-  await cast.found(new Session(connection, arena))
+  await cast.found(new Session(connection, arena), arena)
   connection.close()
 
   const { done } = cast.live(arena)

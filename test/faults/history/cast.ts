@@ -1,11 +1,12 @@
 // Who takes part in a run: writers, transactions, loops, readers, groups, on three topics. The same in
 // both worlds; a seed says how many there are and how they behave.
 
+import assert from 'node:assert/strict'
 import { createTopics } from '../../../src/broker/protocol/19-create-topics.ts'
-import { ErrorCode } from '../../../src/broker/wire/error-codes.ts'
+import { ErrorCode, errorName } from '../../../src/broker/wire/error-codes.ts'
 import type { SeededRandom } from '../../simulation/seeded-random.ts'
 import { Admin } from './actors/admin.ts'
-import { type Actor, type Arena, TryAgain } from './actors/arena.ts'
+import type { Actor, Arena } from './actors/arena.ts'
 import { Deserter } from './actors/deserter.ts'
 import type { FinalTask } from './actors/finale.ts'
 import { Follower } from './actors/follower.ts'
@@ -14,6 +15,8 @@ import { Processor } from './actors/processor.ts'
 import { type Place, placeOf, type Session } from './actors/session.ts'
 import { type TransactionalActor, TransactionalWriter } from './actors/transactional-writer.ts'
 import { Writer } from './actors/writer.ts'
+
+const REST_MS = 5
 
 export interface CastSettings {
   readonly writers: number
@@ -121,14 +124,21 @@ export class Cast {
     ]
   }
 
-  /** Makes the topics that are not there yet. */
-  async found(session: Session): Promise<void> {
+  /** Makes the topics that are not there yet, however long the disk is full. */
+  async found(session: Session, arena: Arena): Promise<void> {
     for (const [name, numPartitions] of this.#topics) {
       const topic = { name, numPartitions, replicationFactor: 1, assignments: [], configs: [] }
-      const answer = await session.ask(createTopics, { topics: [topic], timeoutMs: 10_000 })
-      const { errorCode } = answer.topics[0]!
+      const make = async () => {
+        const answer = await session.ask(createTopics, { topics: [topic], timeoutMs: 10_000 })
+        return answer.topics[0]!.errorCode
+      }
+      let errorCode = await make()
+      while (errorCode === ErrorCode.KAFKA_STORAGE_ERROR) {
+        await arena.pass(REST_MS)
+        errorCode = await make()
+      }
       const isThere = errorCode === ErrorCode.NONE || errorCode === ErrorCode.TOPIC_ALREADY_EXISTS
-      if (!isThere) throw new TryAgain()
+      assert.ok(isThere, `${name} is not made: ${errorName(errorCode)}`)
     }
   }
 

@@ -85,7 +85,7 @@ export class RealWorld implements AsyncDisposable {
     })
     const suffering = arena(() => this.#connect(this.#proxy!.port))
     const safe = arena(() => this.#connect(this.#broker!.port))
-    await this.#withSession(safe, (session) => cast.found(session))
+    await this.#withSession(safe, (session) => cast.found(session, safe))
     this.#proxy!.faults = {
       cutRequestChance: 0.15,
       cutAnswerChance: 0.25,

@@ -228,7 +228,7 @@ class SimulatedRun {
   }
 
   async #found(life: Life, arena: Arena): Promise<void> {
-    await this.#cast.found(new Session(await life.connectSafely(), arena))
+    await this.#cast.found(new Session(await life.connectSafely(), arena), arena)
   }
 
   #arena(life: Life, connect: () => Promise<Connection>, isEnding = () => false): Arena {
