@@ -35,6 +35,10 @@ export function topicsOf(reader: string, sources: Sources): readonly AnyTopic[] 
   const names = new Set<string>()
   const owners = new Map<string, { readonly topic: string; readonly event: EventFacts }>()
   for (const topic of topics) {
+    // Of a module that is still being loaded.
+    if (topic === undefined) {
+      throw new DefinitionError(`${reader} reads from undefined: do two modules import each other?`)
+    }
     if (names.has(topic.name)) {
       throw new DefinitionError(`${reader} reads from topic ${topic.name} twice: name it once.`)
     }
@@ -59,13 +63,17 @@ function isList(sources: Sources): sources is readonly AnyTopic[] {
 
 /** Reads each record as the topic that it is from has it. */
 export class SourcesDecoder {
-  readonly #topics: ReadonlyMap<string, AnyTopic>
+  /** Names of those that make the keys of their events. */
+  readonly #keyed: ReadonlySet<string>
   readonly #decoders: ReadonlyMap<string, EventDecoder<Events>>
   readonly #first: EventDecoder<Events>
 
   /** @param topics at least one: see `topicsOf` */
   constructor(topics: readonly AnyTopic[]) {
-    this.#topics = new Map(topics.map((topic) => [topic.name, topic]))
+    const keyed = topics.filter(
+      (topic) => topic.kind === 'foreign-topic' && topic.key !== undefined,
+    )
+    this.#keyed = new Set(keyed.map(({ name }) => name))
     this.#decoders = new Map(topics.map((topic) => [topic.name, new EventDecoder(topic)]))
     this.#first = this.#decoders.values().next().value as EventDecoder<Events>
   }
@@ -77,8 +85,7 @@ export class SourcesDecoder {
   }
 
   /** Whether what must stay in order is said by the event rather than by the record's key. */
-  makesKeys({ topic: name }: IncomingRecord): boolean {
-    const topic = this.#topics.get(name)
-    return topic?.kind === 'foreign-topic' && topic.key !== undefined
+  makesKeys({ topic }: IncomingRecord): boolean {
+    return this.#keyed.size > 0 && this.#keyed.has(topic)
   }
 }

@@ -162,6 +162,11 @@ describe('a consumer', () => {
       () => consumer('reporting', { ...all, from: [orders, orders], on: {} }),
       /reads from topic orders twice/,
     )
+    assert.throws(
+      // @ts-expect-error as a module that is still being loaded has it
+      () => consumer('reporting', { ...all, from: [orders, undefined], on: {} }),
+      /reads from undefined: do two modules import each other/,
+    )
     // One event in two topics is one event, whichever of them it comes by.
     const same = consumer('reporting', {
       ...all,

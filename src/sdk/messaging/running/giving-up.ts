@@ -160,12 +160,15 @@ export class GivingUp {
       return FINISHED
     }
     const kind = decoded.kind === 'unknown-type' ? 'unknown' : decoded.kind
+    if (this.#consumer.policies[kind] === 'skip') return this.#skip(kind)
     const error = new UnreadableEventError(kind, decoded.reason, decoded.cause)
     return this.#apply(this.#consumer.policies[kind], task, error)
   }
 
   /** The consumer has no handler for it. */
-  unhandled(task: Task, event: StoredEvent): Promise<Outcome> {
+  unhandled(task: Task, event: StoredEvent): Outcome | Promise<Outcome> {
+    // Most events of a topic, often: not worth an error that nobody sees.
+    if (this.#consumer.policies.unhandled === 'skip') return this.#skip('unhandled')
     const reason = `${this.#consumer.group} has no handler for ${event.type}`
     const error = new UnreadableEventError('unhandled', reason)
     return this.#apply(this.#consumer.policies.unhandled, task, error)
@@ -235,12 +238,18 @@ export class GivingUp {
     return this.#consumer.whenExhausted !== 'park-event'
   }
 
-  async #apply(policy: Policy, task: Task, error: UnreadableEventError): Promise<Outcome> {
+  #skip(kind: UnreadableEventError['kind']): Outcome {
     this.probeUnused()
-    if (policy === 'skip') {
-      this.#skipped[error.kind]++
-      return FINISHED
-    }
+    this.#skipped[kind]++
+    return FINISHED
+  }
+
+  async #apply(
+    policy: Exclude<Policy, 'skip'>,
+    task: Task,
+    error: UnreadableEventError,
+  ): Promise<Outcome> {
+    this.probeUnused()
     if (task.redrive !== undefined) {
       noteFailure(task, error, this.#options.world.clock.nowMs())
       return this.#giveBack(task)
