@@ -91,6 +91,8 @@ export interface AppendRequest {
   readonly timeoutMs?: number
 }
 
+const UNTIL_DURABLE: AppendRequest = { acks: -1, origin: 'client' }
+
 export class PartitionLog {
   readonly topic: string
   readonly partition: number
@@ -303,6 +305,17 @@ export class PartitionLog {
       return this.#refuseFull(request) ?? this.#acceptBuilt(build, request, undefined)
     }
     return this.#order.isEmpty ? decide() : this.#order.join(undefined, decide)
+  }
+
+  /**
+   * For who builds: resolves once everything up to an offset is durable, or to why it never will be.
+   * @param lastOffset inclusive; in the log already, or built right now
+   */
+  onceDurable(lastOffset: number): Promise<AppendOutcome> {
+    const { logStartOffset } = this
+    const offsets = { baseOffset: lastOffset, lastOffset, logStartOffset }
+    const outcome = { kind: 'appended', logAppendTimeMs: -1, ...offsets } as const
+    return this.#answerOnceDurable(lastOffset, outcome, UNTIL_DURABLE)
   }
 
   #appendHydrated(batch: Buffer, request: AppendRequest): Promise<AppendOutcome> {

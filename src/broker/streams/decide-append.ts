@@ -196,7 +196,7 @@ function write(
   for (let i = 0; i < records.length; i++) {
     const record = records[i]!
     const before = seen[i]!
-    const refusal = refuseRecord(index, record, i, baseOffset)
+    const refusal = refuseRecord(index, record, before.slot, i, baseOffset)
     if (refusal !== undefined) {
       index.undoFrom(baseOffset)
       return refusal
@@ -220,35 +220,37 @@ function write(
   return { kind: 'append', versions }
 }
 
+/** @param known the stream's slot before the batch, or -1 */
 function refuseRecord(
   index: StreamIndex,
   record: WantedRecord,
+  known: number,
   at: number,
   baseOffset: number,
 ): StreamRefusal | undefined {
   const { name, nameStart, nameEnd, kind } = record
   const expected = record.expected ?? 'any'
   // A record before it may have made the stream.
-  const slot = index.streams.find(name, nameStart, nameEnd)
+  const isOpen = known < 0 && at > 0
+  const slot = isOpen ? index.streams.find(name, nameStart, nameEnd) : known
   const headVersion = slot < 0 ? -1 : index.streams.headVersion(slot)
   const life = slot < 0 ? 'live' : index.streams.life(slot)
-  const stream = () => Buffer.from(name.subarray(nameStart, nameEnd)).toString()
-  if (life === 'tombstoned') return { kind: 'tombstoned', index: at, stream: stream() }
+  if (life === 'tombstoned') return { kind: 'tombstoned', index: at, stream: nameIn(record) }
   if (!isAsExpected({ headVersion, life }, expected)) {
-    return {
-      kind: 'wrong-version',
-      index: at,
-      stream: stream(),
-      expected,
-      actual: headVersion,
-      life,
-    }
+    const stream = nameIn(record)
+    return { kind: 'wrong-version', index: at, stream, expected, actual: headVersion, life }
   }
   if (kind === 'event' && headVersion >= MAX_VERSION) {
-    return { kind: 'full', index: at, stream: stream() }
+    return { kind: 'full', index: at, stream: nameIn(record) }
   }
   if (slot < 0 || at === 0 || index.streams.headOffset(slot) < baseOffset) return undefined
   const id = idIn(index, record, slot)
   const twice = id && index.findId(slot, id, baseOffset)
-  return twice && { kind: 'partly-there', index: at, stream: stream(), version: twice.version }
+  return (
+    twice && { kind: 'partly-there', index: at, stream: nameIn(record), version: twice.version }
+  )
+}
+
+function nameIn({ name, nameStart, nameEnd }: WantedRecord): string {
+  return Buffer.from(name.subarray(nameStart, nameEnd)).toString()
 }

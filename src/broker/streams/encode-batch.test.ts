@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { buildBatch } from '../batch/builder.ts'
 import { readBatchHeader } from '../batch/header.ts'
-import { encodeBatch } from './encode-batch.ts'
+import { BatchEncoder, roomOf } from './encode-batch.ts'
 
 it('a batch is encoded byte for byte as the builder of batches does it', () => {
   const events = [0, 1, 70, 9000].map((size, i) => ({
@@ -17,7 +17,11 @@ it('a batch is encoded byte for byte as the builder of batches does it', () => {
     version: i * 123_456,
   }))
 
-  const { bytes, header } = encodeBatch(events)
+  const encoder = new BatchEncoder(0)
+  const room = events.reduce((sum, event) => sum + roomOf(event.key.length, event), 0)
+  encoder.begin(room, true)
+  for (const event of events) encoder.add(event)
+  const { bytes, header } = encoder.finish()
 
   const records = events.map(({ key, value, headers, timestampMs, version }) => ({
     timestamp: timestampMs,

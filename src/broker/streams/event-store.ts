@@ -19,6 +19,7 @@ export interface StoredRecord extends Position {
   readonly timestampMs: number
 }
 
+/** Its bytes stay as they are until the append is answered. */
 export interface NewEvent {
   readonly value: Uint8Array | null
   /** `ce_id` among them is what the event is known by when the append is tried again. */

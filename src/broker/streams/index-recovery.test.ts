@@ -161,6 +161,23 @@ describe('the stream index', () => {
     assert.equal(outcome.kind === 'appended' && outcome.streams[0]?.position?.offset, 100)
   })
 
+  it('of each of many stores is learnt from the log again', async (t) => {
+    const disk = memoryDisk({ maxBytes: 256 * 1024 * 1024 })
+    const names = Array.from({ length: 11 }, (_, i) => `store-${i}`)
+    const first = await start(t, disk)
+    for (const name of names) await fill(first.broker.eventStore(name), 0, 100)
+    await first.broker.close()
+    for (const path of await indexFiles(disk)) await disk.remove(path)
+
+    const { broker, learnt } = await start(t, disk)
+
+    for (const name of names) {
+      const { headVersion } = await broker.eventStore(name).head(streamOf(0))
+      assert.equal(headVersion, 1)
+    }
+    assert.equal(learnt.length, names.length)
+  })
+
   it('goes with its topic', async (t) => {
     const { disk } = await filled(t)
     const names = await indexFiles(disk)

@@ -21,3 +21,13 @@ export function kindOfType(type: string): RecordKind {
   if (type === TOMBSTONED_TYPE) return 'tombstoned'
   return type === TRUNCATED_TYPE ? 'truncated' : 'event'
 }
+
+const NOTICE_PREFIX = Buffer.from('millrace.stream.')
+
+/** As `kindOfType`: nearly all types are told from the others by their first letters. */
+export function kindOfTypeBytes(bytes: Uint8Array): RecordKind {
+  for (let i = 0; i < NOTICE_PREFIX.length; i++) {
+    if (bytes[i] !== NOTICE_PREFIX[i]) return 'event'
+  }
+  return kindOfType(Buffer.from(bytes).toString())
+}

@@ -13,12 +13,16 @@ import { isRefusal, unreadable } from '../log/check-batch.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
 import type { PreparedBatch } from '../log/prepare-batch.ts'
 import { ErrorCode } from '../wire/error-codes.ts'
+import { AppendQueue, lastOffsetOf, STILL_LEARNING } from './append-queue.ts'
+import type { AtMost } from './at-most.ts'
 import { type AppendDecision, decideAppend, type WantedRecord } from './decide-append.ts'
 import { encodeVersions } from './encode-versions.ts'
+import type { StoreOutcome } from './event-store.ts'
 import type { IndexFiles } from './index-files.ts'
 import { BatchLearner } from './learn-batch.ts'
 import { readWanted } from './read-wanted.ts'
 import { ReplayFailed, replayLog } from './replay-log.ts'
+import type { StoreAppend } from './store-append.ts'
 import type { StreamIndex } from './stream-index.ts'
 import { explainStreamRefusal, type StreamRefusal } from './stream-refusal.ts'
 
@@ -34,6 +38,7 @@ const RECORDS_PER_CHECKPOINT = 500_000
 export interface StorePartitionOptions {
   readonly partitionCount: number
   readonly files: IndexFiles
+  readonly learning: AtMost
   /** It could not be learnt: appends are refused, the log can be read. */
   readonly onFailed: (reason: unknown) => void
   readonly onReplayed: (facts: { records: number; ms: number; fromCheckpoint: boolean }) => void
@@ -41,6 +46,7 @@ export interface StorePartitionOptions {
 
 export class StorePartition implements AppendGate {
   readonly #options: StorePartitionOptions
+  readonly #queue = new AppendQueue(this)
   #log: PartitionLog | undefined
   #index: StreamIndex
   #ready: Promise<void> | undefined
@@ -84,11 +90,17 @@ export class StorePartition implements AppendGate {
   begin(log: PartitionLog): void {
     this.#log = log
     if (log.logEndOffset === log.logStartOffset && log.logEndOffset === 0) this.isReady = true
-    else this.#ready = this.#learn()
+    else this.#ready = this.#learnAtTurn()
   }
 
   async ready(): Promise<void> {
     await this.#ready
+  }
+
+  /** From code in this process. */
+  append(append: StoreAppend): Promise<StoreOutcome> {
+    this.#queue.add(append)
+    return append.outcome
   }
 
   judge({ bytes, header }: PreparedBatch, place: AppendPlace): GateVerdict {
@@ -152,12 +164,13 @@ export class StorePartition implements AppendGate {
       this.isReady = false
       this.#index = this.#options.files.emptyIndex()
       this.#lastMarkerOffset = -1
-      this.#ready = this.#learn()
+      this.#ready = this.#learnAtTurn()
     } else this.#index.undoFrom(offset)
   }
 
   /** Saves the index, unless it is of no use or was saved just now. */
   async save(): Promise<void> {
+    await this.#saving
     if (!this.isReady || this.#failure !== undefined || this.#log === undefined) return
     const { highWatermark, logEndOffset } = this.#log
     if (this.#index.hasOpenTransaction || logEndOffset === 0) return
@@ -185,6 +198,10 @@ export class StorePartition implements AppendGate {
       .finally(() => {
         this.#saving = undefined
       })
+  }
+
+  #learnAtTurn(): Promise<void> {
+    return this.#options.learning.run(() => this.#learn())
   }
 
   async #learn(): Promise<void> {
@@ -247,24 +264,18 @@ async function loadOrNothing(files: IndexFiles, log: PartitionLog) {
   }
 }
 
-/** The end of a transaction was taken back while the batch was got ready. */
-export const STILL_LEARNING = 'The stream index is being learnt again: try again.'
 const MOST_MINUTES = 20_000
 const KNOWN_IN_TRANSACTION =
   'The events of this batch are in their streams already: a transaction cannot append them again.'
 
 /** The answer that the first append got, as far as a producer is told. */
-export function knownFrom(
-  events: readonly { readonly offset: number }[],
-  timestamp: number,
-): GateVerdict {
-  let lastOffset = 0
-  for (const { offset } of events) lastOffset = Math.max(lastOffset, offset)
+function knownFrom(events: readonly { readonly offset: number }[], timestamp: number): GateVerdict {
+  const lastOffset = lastOffsetOf(events)
   return { kind: 'known', baseOffset: events[0]!.offset, lastOffset, timestamp }
 }
 
 /** Told once everything before it is durable: what it was judged by is in there. */
-export function heldBefore({ baseOffset }: AppendPlace, refusal: Refusal): GateVerdict {
+function heldBefore({ baseOffset }: AppendPlace, refusal: Refusal): GateVerdict {
   return { kind: 'held', refusal, lastOffset: baseOffset - 1 }
 }
 

@@ -3,6 +3,7 @@
 
 import { ignoringDisk } from '../log/checkpointer.ts'
 import type { LogHost } from '../log/group-commit.ts'
+import { AtMost } from './at-most.ts'
 import { INDEX_FOLDER, IndexFiles, removeIndexes } from './index-files.ts'
 import { StorePartition } from './store-partition.ts'
 
@@ -26,7 +27,14 @@ export interface ReplayFacts {
   readonly fromCheckpoint: boolean
 }
 
+/**
+ * Partitions that learn their index at once. Each gives way after some milliseconds, and as many as this
+ * may have their turn before the event loop has gone round.
+ */
+const LEARNING_AT_ONCE = 4
+
 export class Stores {
+  readonly #learning = new AtMost(LEARNING_AT_ONCE)
   readonly #options: StoresOptions
   readonly #partitions = new Map<string, StorePartition>()
 
@@ -49,6 +57,7 @@ export class Stores {
     const { topicId, partition, partitionCount } = place
     const opened = new StorePartition({
       partitionCount,
+      learning: this.#learning,
       files: new IndexFiles({ host, topicId, partition }),
       onFailed: (reason) => onFailed(place, reason),
       onReplayed: (facts) => onReplayed(place, facts),
