@@ -16,6 +16,39 @@ export function hashBytes(bytes: Uint8Array, start: number, end: number, seed: n
     hash ^= hash >>> 15
   }
   for (; at < end; at++) hash = Math.imul(hash ^ bytes[at]!, PRIME_B)
+  return finish(hash)
+}
+
+/** `hashBytes` with two seeds, in one pass. @param into gets both */
+export function hashTwice(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  firstSeed: number,
+  secondSeed: number,
+  into: Uint32Array,
+): void {
+  let one = firstSeed ^ (end - start)
+  let two = secondSeed ^ (end - start)
+  let at = start
+  for (; at + 4 <= end; at += 4) {
+    const word =
+      bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)
+    one = Math.imul(one ^ word, PRIME_A)
+    one ^= one >>> 15
+    two = Math.imul(two ^ word, PRIME_A)
+    two ^= two >>> 15
+  }
+  for (; at < end; at++) {
+    one = Math.imul(one ^ bytes[at]!, PRIME_B)
+    two = Math.imul(two ^ bytes[at]!, PRIME_B)
+  }
+  into[0] = finish(one)
+  into[1] = finish(two)
+}
+
+function finish(unfinished: number): number {
+  let hash = unfinished
   hash ^= hash >>> 16
   hash = Math.imul(hash, PRIME_B)
   hash ^= hash >>> 13

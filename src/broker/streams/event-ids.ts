@@ -3,19 +3,20 @@
 // Grows bucket by bucket. Offsets are kept relative to a base, in 32 bits.
 
 import type { EventLinks } from './event-links.ts'
+import { mostOf } from './stream-table.ts'
 
-const BUCKETS = 256
+export const ID_BUCKETS = 256
 const FIRST_BUCKET_SIZE = 16
 
 export class EventIds {
   readonly #links: EventLinks
   readonly #buckets: Uint32Array[] = []
-  readonly #counts = new Int32Array(BUCKETS)
+  readonly #counts = new Int32Array(ID_BUCKETS)
   #baseOffset = -1
 
   constructor(links: EventLinks) {
     this.#links = links
-    for (let i = 0; i < BUCKETS; i++) this.#buckets.push(new Uint32Array(FIRST_BUCKET_SIZE))
+    for (let i = 0; i < ID_BUCKETS; i++) this.#buckets.push(new Uint32Array(FIRST_BUCKET_SIZE))
   }
 
   get sizeBytes(): number {
@@ -33,7 +34,8 @@ export class EventIds {
     const low = this.#links.idLowOf(offset)
     const number = low >>> 24
     const count = ++this.#counts[number]!
-    if (count * 4 > this.#buckets[number]!.length * 3) this.#grow(number)
+    const bucket = this.#buckets[number]!
+    if (count > mostOf(bucket.length, number)) this.#grow(number)
     place(this.#buckets[number]!, relative, low)
   }
 
@@ -51,24 +53,28 @@ export class EventIds {
     return newest
   }
 
-  /** A copy of all that changes, for a checkpoint. */
-  copyBuckets(): Buffer[] {
-    return this.#buckets.map((bucket) => Buffer.from(new Uint32Array(bucket).buffer))
-  }
-
-  counts(): number[] {
-    return [...this.#counts]
+  /**
+   * For a checkpoint, to be copied later: entries may come until then, which do no harm. A bucket that
+   * has to grow is replaced, and stays here as it was.
+   */
+  bucketsNow(): Buffer[] {
+    return this.#buckets.map(({ buffer, byteOffset, byteLength }) => {
+      return Buffer.from(buffer, byteOffset, byteLength)
+    })
   }
 
   get baseOffset(): number {
     return this.#baseOffset
   }
 
-  load(baseOffset: number, counts: readonly number[], buckets: readonly Buffer[]): void {
+  load(baseOffset: number, buckets: readonly Buffer[]): void {
     this.#baseOffset = baseOffset
-    this.#counts.set(counts)
     for (const [i, { buffer, byteOffset, length }] of buckets.entries()) {
-      this.#buckets[i] = new Uint32Array(buffer, byteOffset, length / 4)
+      const bucket = new Uint32Array(buffer, byteOffset, length / 4)
+      let count = 0
+      for (const entry of bucket) if (entry > 0) count += 1
+      this.#buckets[i] = bucket
+      this.#counts[i] = count
     }
   }
 

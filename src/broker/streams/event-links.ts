@@ -10,6 +10,7 @@ export const LINK_PAGE_BYTES = LINKS_PER_PAGE * 16
 const MAX_DISTANCE = 0xffff_ffff
 
 interface Page {
+  readonly firstOffset: number
   readonly bytes: Buffer
   readonly previous: Uint32Array
   readonly shortcuts: Uint32Array
@@ -19,8 +20,8 @@ interface Page {
 
 export class EventLinks {
   readonly #pages = new Map<number, Page>()
-  #lastNumber = -1
-  #last: Page | undefined
+  /** The one that was used last. */
+  #last = NO_PAGE
 
   get sizeBytes(): number {
     return this.#pages.size * LINK_PAGE_BYTES
@@ -31,45 +32,44 @@ export class EventLinks {
     offset: number,
     version: number,
     previousOffset: number,
-    id: { readonly high: number; readonly low: number } | undefined,
+    idHigh: number,
+    idLow: number,
   ): void {
     const page = this.#pageToWrite(offset)
-    const index = offset % LINKS_PER_PAGE
+    const index = offset - page.firstOffset
     page.previous[index] = distance(offset, previousOffset)
     const olderOffset = (version & 1) === 1 ? previousOffset : this.#older(version, previousOffset)
     page.shortcuts[index] = distance(offset, olderOffset)
-    page.idsHigh[index] = id?.high ?? 0
-    page.idsLow[index] = id?.low ?? 0
+    page.idsHigh[index] = idHigh
+    page.idsLow[index] = idLow
   }
 
   /** -1 when there is none. */
   previousOf(offset: number): number {
     const page = this.#pageOf(offset)
-    const back = page?.previous[offset % LINKS_PER_PAGE] ?? 0
+    if (page === undefined) return -1
+    const back = page.previous[offset - page.firstOffset]!
     return back === 0 ? -1 : offset - back
   }
 
   hasId(offset: number, idHigh: number, idLow: number): boolean {
     const page = this.#pageOf(offset)
     if (page === undefined) return false
-    const index = offset % LINKS_PER_PAGE
+    const index = offset - page.firstOffset
     return page.idsLow[index] === idLow && page.idsHigh[index] === idHigh
   }
 
   idLowOf(offset: number): number {
-    return this.#pageOf(offset)?.idsLow[offset % LINKS_PER_PAGE] ?? 0
-  }
-
-  idHighOf(offset: number): number {
-    return this.#pageOf(offset)?.idsHigh[offset % LINKS_PER_PAGE] ?? 0
+    const page = this.#pageOf(offset)
+    return page?.idsLow[offset - page.firstOffset] ?? 0
   }
 
   /** The event did not happen: its id is unknown. */
   forgetId(offset: number): void {
     const page = this.#pageOf(offset)
     if (page === undefined) return
-    page.idsHigh[offset % LINKS_PER_PAGE] = 0
-    page.idsLow[offset % LINKS_PER_PAGE] = 0
+    page.idsHigh[offset - page.firstOffset] = 0
+    page.idsLow[offset - page.firstOffset] = 0
   }
 
   /** Where an older version stands, from a newer one on. @returns -1 when it cannot be reached */
@@ -116,15 +116,14 @@ export class EventLinks {
   }
 
   loadPage(number: number, bytes: Buffer): void {
-    this.#pages.set(number, pageOver(bytes))
+    this.#pages.set(number, pageOver(number, bytes))
   }
 
   /** Pages that hold nothing from an offset on are let go. */
   dropBefore(offset: number): void {
     const first = Math.floor(offset / LINKS_PER_PAGE)
     for (const number of this.#pages.keys()) if (number < first) this.#pages.delete(number)
-    this.#lastNumber = -1
-    this.#last = undefined
+    this.#last = NO_PAGE
   }
 
   #older(version: number, previousOffset: number): number {
@@ -133,25 +132,26 @@ export class EventLinks {
   }
 
   #shortcutOf(offset: number): number {
-    const back = this.#pageOf(offset)?.shortcuts[offset % LINKS_PER_PAGE] ?? 0
+    const page = this.#pageOf(offset)
+    if (page === undefined) return -1
+    const back = page.shortcuts[offset - page.firstOffset]!
     return back === 0 ? -1 : offset - back
   }
 
   #pageOf(offset: number): Page | undefined {
-    const number = Math.floor(offset / LINKS_PER_PAGE)
-    if (number === this.#lastNumber) return this.#last
-    const page = this.#pages.get(number)
-    if (page === undefined) return undefined
-    this.#lastNumber = number
-    this.#last = page
+    const index = offset - this.#last.firstOffset
+    if (index >= 0 && index < LINKS_PER_PAGE) return this.#last
+    const page = this.#pages.get(Math.floor(offset / LINKS_PER_PAGE))
+    if (page !== undefined) this.#last = page
     return page
   }
 
   #pageToWrite(offset: number): Page {
     const known = this.#pageOf(offset)
     if (known !== undefined) return known
-    const page = pageOver(Buffer.from(new ArrayBuffer(LINK_PAGE_BYTES)))
-    this.#pages.set(Math.floor(offset / LINKS_PER_PAGE), page)
+    const number = Math.floor(offset / LINKS_PER_PAGE)
+    const page = pageOver(number, Buffer.from(new ArrayBuffer(LINK_PAGE_BYTES)))
+    this.#pages.set(number, page)
     return page
   }
 }
@@ -167,14 +167,25 @@ function distance(offset: number, olderOffset: number): number {
   return back > MAX_DISTANCE ? 0 : back
 }
 
-function pageOver(bytes: Buffer): Page {
+function pageOver(number: number, bytes: Buffer): Page {
   const { buffer, byteOffset: start } = bytes
   const n = LINKS_PER_PAGE
   return {
+    firstOffset: number * LINKS_PER_PAGE,
     bytes,
     previous: new Uint32Array(buffer, start, n),
     shortcuts: new Uint32Array(buffer, start + n * 4, n),
     idsHigh: new Uint32Array(buffer, start + n * 8, n),
     idsLow: new Uint32Array(buffer, start + n * 12, n),
   }
+}
+
+/** Holds no offset. */
+const NO_PAGE: Page = {
+  firstOffset: -2 * LINKS_PER_PAGE,
+  bytes: Buffer.alloc(0),
+  previous: new Uint32Array(0),
+  shortcuts: new Uint32Array(0),
+  idsHigh: new Uint32Array(0),
+  idsLow: new Uint32Array(0),
 }

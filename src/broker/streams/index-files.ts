@@ -4,29 +4,34 @@
 //   <topic id>-<partition>.index   a header and, one after the other, what it lists; replaced as a whole
 //
 // header: "MRSI", format (4 bytes), length of what follows (4), JSON, CRC-32C of the JSON (4).
+// Each of the others: its bytes, CRC-32C of them (4).
+// Written while appends go on, and read, some milliseconds at a time.
 // Invariant: never needed. What is missing, torn, of another log or ahead of it is not believed, and the
 // index is learnt from the log again.
 
 import type { Disk, DiskFile } from '../../host/disk.ts'
 import { crc32c } from '../bytes/crc32c.ts'
+import { eachLimited } from '../log/checkpointer.ts'
 import type { LogHost } from '../log/group-commit.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
 import { TimeSlice } from '../log/time-slice.ts'
+import { ID_BUCKETS } from './event-ids.ts'
 import { LINK_PAGE_BYTES, LINKS_PER_PAGE } from './event-links.ts'
 import { type Seeds, StreamIndex } from './stream-index.ts'
-import { NAME_CHUNK_BYTES, STREAMS_PER_PAGE } from './stream-table.ts'
+import { NAME_CHUNK_BYTES, STREAM_PAGE_BYTES, STREAMS_PER_PAGE } from './stream-table.ts'
 
 export const INDEX_FOLDER = 'index/streams'
 const MAGIC = Buffer.from('MRSI')
-const FORMAT = 1
+const FORMAT = 2
 const PREFIX_BYTES = 12
 const MAX_HEADER_BYTES = 64 * 1024 * 1024
-const STREAMS_PER_TURN = 20_000
-
-interface Section {
-  readonly sizeBytes: number
-  readonly crc: number
-}
+const CRC_BYTES = 4
+/** Between two looks at the time. */
+const STREAMS_PER_LOOK = 2000
+/** Reads that are under way at once: the next ones are there when one has been looked at. */
+const PARALLEL_READS = 4
+/** Small parts are written together. */
+const WRITE_BYTES = 1024 * 1024
 
 interface Header {
   readonly topicId: string
@@ -40,13 +45,13 @@ interface Header {
   readonly namesEnd: number
   readonly minutes: readonly { startMs: number; offset: number }[]
   readonly idsBaseOffset: number
-  readonly idCounts: readonly number[]
   /** Pages in the links file, from page `firstPage` on; undefined where there is none. */
   readonly firstPage: number
   readonly links: readonly (number | null)[]
   /** Numbers of pages of links that follow here, behind all the others. */
   readonly tailPages: readonly number[]
-  readonly sections: readonly Section[]
+  /** Sizes of what follows: pages of streams, names, buckets of ids, pages of links. */
+  readonly sections: readonly number[]
 }
 
 export interface IndexFilesOptions {
@@ -107,39 +112,46 @@ export class IndexFiles {
    */
   async save(index: StreamIndex, log: PartitionLog, endOffset: number): Promise<void> {
     const tail = Math.floor(endOffset / LINKS_PER_PAGE)
+    const { streams, ids } = index
     index.links.dropBefore(log.logStartOffset)
-    // Everything that goes on changing is copied now; the rest stays as it is.
-    const pages = index.copyBelow(endOffset).bytes
-    const { chunks, namesEnd } = namesNow(index)
-    const buckets = index.ids.copyBuckets()
+    // All of this is of one moment. What goes on changing is small and copied, or kept as it is now.
+    const chunks = namesNow(index)
     const linkPages = index.links.pageNumbers().sort((a, b) => a - b)
     const tailPages = linkPages.filter((number) => number >= tail)
     const tails = tailPages.map((number) => Buffer.from(index.links.pageBytes(number)!))
+    const buckets = ids.bucketsNow()
     const known = {
       topicId: this.#topicId,
       partition: this.#partition,
       endOffset,
       leaderEpoch: log.epochOf(endOffset - 1) ?? -1,
       seeds: index.seeds,
-      streamCount: index.streams.count,
-      namesEnd,
+      streamCount: streams.count,
+      namesEnd: streams.nameBytes,
       minutes: [...index.minutes],
-      idsBaseOffset: index.ids.baseOffset,
-      idCounts: index.ids.counts(),
+      idsBaseOffset: ids.baseOffset,
       tailPages,
     }
-    await this.#disk.makeFolder(INDEX_FOLDER)
-    const slice = new TimeSlice(this.host)
-    const stable = linkPages.filter((number) => number < tail)
-    const links = await this.#saveLinks(index, stable, slice)
-    const sections: Section[] = []
-    const all = [...pages, ...chunks, ...buckets, ...tails]
-    for (const bytes of all) {
-      sections.push({ sizeBytes: bytes.length, crc: crc32c(bytes) })
-      await slice.pause()
+    const pages = Array.from({ length: streams.pageCount }, () => STREAM_PAGE_BYTES)
+    streams.beginSnapshot(index.fieldsBefore(endOffset))
+    try {
+      await this.#disk.makeFolder(INDEX_FOLDER)
+      const slice = new TimeSlice(this.host)
+      const stable = linkPages.filter((number) => number < tail)
+      const links = await this.#saveLinks(index, stable, slice)
+      const lengths = [...buckets, ...chunks, ...tails].map(({ length }) => length)
+      const sections = [...pages, ...lengths]
+      const header: Header = { ...known, firstPage: this.#firstPage, links, sections }
+      await this.#replaceIndex(async (file) => {
+        const writer = new SectionWriter(file, slice, headerBytes(header))
+        for (const number of pages.keys()) await writer.add(streams.takePage(number))
+        for (const bucket of buckets) await writer.add(Buffer.from(bucket))
+        for (const bytes of [...chunks, ...tails]) await writer.add(bytes)
+        await writer.end()
+      })
+    } finally {
+      streams.endSnapshot()
     }
-    const header: Header = { ...known, firstPage: this.#firstPage, links, sections }
-    await this.#replaceIndex([headerBytes(header), ...all])
   }
 
   async #saveLinks(
@@ -170,16 +182,12 @@ export class IndexFiles {
     return Array.from({ length: count }, (_, i) => this.#written.get(this.#firstPage + i) ?? null)
   }
 
-  async #replaceIndex(parts: readonly Buffer[]): Promise<void> {
+  async #replaceIndex(write: (file: DiskFile) => Promise<void>): Promise<void> {
     const path = `${this.#path}.index`
     const file = await this.#disk.open(`${path}.new`, { create: true })
     try {
       await file.truncate(0)
-      let at = 0
-      for (const part of parts) {
-        if (part.length > 0) await file.write([part], at)
-        at += part.length
-      }
+      await write(file)
       await file.sync()
     } finally {
       await file.close()
@@ -197,29 +205,44 @@ export class IndexFiles {
     if (read === undefined || !this.#isOf(read.header, log)) return undefined
     const { header } = read
     const index = new StreamIndex(header.seeds)
-    const sections = await readSections(file, read.end, header.sections)
+    const slice = new TimeSlice(this.host)
+    const sections = await readSections(file, read.end, header.sections, slice)
     if (sections === undefined) return undefined
     const pages = sections.splice(0, Math.ceil(header.streamCount / STREAMS_PER_PAGE))
-    const chunkCount = Math.ceil(header.namesEnd / NAME_CHUNK_BYTES)
-    const chunks = sections.splice(0, chunkCount)
-    const buckets = sections.splice(0, header.idCounts.length)
+    const buckets = sections.splice(0, ID_BUCKETS)
+    const chunks = sections.splice(0, Math.ceil(header.namesEnd / NAME_CHUNK_BYTES))
     index.streams.load({ pages, chunks, namesEnd: header.namesEnd, count: header.streamCount })
     for (const [i, number] of header.tailPages.entries()) index.links.loadPage(number, sections[i]!)
-    for (const [i, crc] of header.links.entries()) {
-      if (crc === null) continue
-      const bytes = await readExactly(linksFile, i * LINK_PAGE_BYTES, LINK_PAGE_BYTES)
-      if (bytes === undefined || crc32c(bytes) !== crc) return undefined
-      index.links.loadPage(header.firstPage + i, bytes)
-      this.#written.set(header.firstPage + i, crc)
-    }
+    if (!(await this.#loadLinks(index, linksFile, header, slice))) return undefined
     this.#firstPage = header.firstPage
-    index.ids.load(header.idsBaseOffset, header.idCounts, buckets)
+    index.ids.load(header.idsBaseOffset, buckets)
     for (const { startMs, offset } of header.minutes) index.noteTime(startMs, offset)
-    for (let from = 0; from < header.streamCount; from += STREAMS_PER_TURN) {
-      index.streams.enterRange(from, Math.min(header.streamCount, from + STREAMS_PER_TURN))
-      await this.host.timers.yield()
+    for (let from = 0; from < header.streamCount; from += STREAMS_PER_LOOK) {
+      index.streams.enterRange(from, Math.min(header.streamCount, from + STREAMS_PER_LOOK))
+      await slice.pause()
     }
     return { index, endOffset: header.endOffset }
+  }
+
+  /** @returns false when some of it cannot be believed */
+  async #loadLinks(
+    index: StreamIndex,
+    file: DiskFile,
+    { links, firstPage }: Header,
+    slice: TimeSlice,
+  ): Promise<boolean> {
+    let isWhole = true
+    await eachLimited([...links.entries()], PARALLEL_READS, async ([i, crc]) => {
+      if (crc === null || !isWhole) return
+      const bytes = await readExactly(file, i * LINK_PAGE_BYTES, LINK_PAGE_BYTES)
+      await slice.pause()
+      if (bytes === undefined || crc32c(bytes) !== crc) isWhole = false
+      else {
+        index.links.loadPage(firstPage + i, bytes)
+        this.#written.set(firstPage + i, crc)
+      }
+    })
+    return isWhole
   }
 
   #isOf(header: Header, log: PartitionLog): boolean {
@@ -244,11 +267,45 @@ export async function removeIndexes(
 const TOPIC_ID_CHARACTERS = 22
 
 /** The names as they are now: what comes behind them in the last chunk is not meant. */
-function namesNow(index: StreamIndex): { chunks: Buffer[]; namesEnd: number } {
+function namesNow(index: StreamIndex): Buffer[] {
   const chunks = [...index.streams.nameChunks()]
   const last = chunks.pop()
   if (last !== undefined) chunks.push(Buffer.from(last))
-  return { chunks, namesEnd: index.streams.nameBytes }
+  return chunks
+}
+
+/** Writes one part after the other, each with its CRC. */
+class SectionWriter {
+  readonly #file: DiskFile
+  readonly #slice: TimeSlice
+  #parts: Buffer[]
+  #bytes: number
+  #position = 0
+
+  constructor(file: DiskFile, slice: TimeSlice, header: Buffer) {
+    this.#file = file
+    this.#slice = slice
+    this.#parts = [header]
+    this.#bytes = header.length
+  }
+
+  async add(part: Buffer): Promise<void> {
+    const crc = Buffer.alloc(CRC_BYTES)
+    crc.writeUInt32BE(crc32c(part))
+    this.#parts.push(part, crc)
+    this.#bytes += part.length + CRC_BYTES
+    if (this.#bytes >= WRITE_BYTES) await this.end()
+    await this.#slice.pause()
+  }
+
+  async end(): Promise<void> {
+    const parts = this.#parts
+    const position = this.#position
+    this.#position += this.#bytes
+    this.#parts = []
+    this.#bytes = 0
+    await this.#file.write(parts, position)
+  }
 }
 
 function headerBytes(header: Header): Buffer {
@@ -278,17 +335,27 @@ async function readHeader(file: DiskFile): Promise<{ header: Header; end: number
 async function readSections(
   file: DiskFile,
   start: number,
-  sections: readonly Section[],
+  sizes: readonly number[],
+  slice: TimeSlice,
 ): Promise<Buffer[] | undefined> {
-  const read: Buffer[] = []
-  let at = start
-  for (const { sizeBytes, crc } of sections) {
-    const bytes = await readExactly(file, at, sizeBytes)
-    if (bytes === undefined || crc32c(bytes) !== crc) return undefined
-    read.push(bytes)
-    at += sizeBytes
+  const places: { position: number; size: number }[] = []
+  let position = start
+  for (const size of sizes) {
+    places.push({ position, size })
+    position += size + CRC_BYTES
   }
-  return read
+  const sections: Buffer[] = []
+  let isWhole = true
+  await eachLimited([...places.entries()], PARALLEL_READS, async ([i, place]) => {
+    if (!isWhole) return
+    const bytes = await readExactly(file, place.position, place.size + CRC_BYTES)
+    await slice.pause()
+    const section = bytes?.subarray(0, place.size)
+    if (section === undefined || bytes?.readUInt32BE(place.size) !== crc32c(section))
+      isWhole = false
+    else sections[i] = section
+  })
+  return isWhole ? sections : undefined
 }
 
 /** In memory of its own, so that typed arrays can begin at its first byte. */
@@ -297,6 +364,6 @@ async function readExactly(
   position: number,
   length: number,
 ): Promise<Buffer | undefined> {
-  const bytes = Buffer.from(new ArrayBuffer(length))
+  const bytes = Buffer.allocUnsafeSlow(length)
   return (await file.read(bytes, position)) === length ? bytes : undefined
 }

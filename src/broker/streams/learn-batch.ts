@@ -52,16 +52,30 @@ export class BatchLearner {
     }
     index.noteTime(readMaxTimestamp(bytes, at), baseOffset)
     const { streams } = index
+    let slot = -1
+    let keyAt = 0
+    let keyEnd = 0
     while (scan.next()) {
       // Only a folder from elsewhere has records without key in a store: they are nobody's.
       if (scan.keyLength <= 0) continue
-      const slot = streams.ensure(records, scan.keyAt, scan.keyAt + scan.keyLength)
+      // Events that were appended together are mostly of one stream.
+      const end = scan.keyAt + scan.keyLength
+      if (slot < 0 || !isSame(records, keyAt, keyEnd, scan.keyAt, end)) {
+        slot = streams.ensure(records, scan.keyAt, end)
+        keyAt = scan.keyAt
+        keyEnd = end
+      }
+      const offset = baseOffset + scan.offsetDelta
+      const idEnd = scan.idAt + Math.max(0, scan.idLength)
       const kind = scan.kind
+      if (kind === 'event' && isKept && producerId < 0) {
+        index.learn(slot, offset, scan.version ?? -1, records, scan.idAt, idEnd)
+        continue
+      }
       const hasId = scan.idLength > 0
-      const idEnd = scan.idAt + scan.idLength
       index.apply({
         slot,
-        offset: baseOffset + scan.offsetDelta,
+        offset,
         kind,
         version: kind === 'event' ? scan.version : undefined,
         id: hasId ? index.idOf(streams.hashOf(slot), records, scan.idAt, idEnd) : undefined,
@@ -72,4 +86,18 @@ export class BatchLearner {
     }
     return recordCount
   }
+}
+
+function isSame(
+  bytes: Buffer,
+  start: number,
+  end: number,
+  otherStart: number,
+  otherEnd: number,
+): boolean {
+  const length = end - start
+  if (otherEnd - otherStart !== length) return false
+  // Names differ at their ends, if anywhere.
+  for (let i = length - 1; i >= 0; i--) if (bytes[start + i] !== bytes[otherStart + i]) return false
+  return true
 }

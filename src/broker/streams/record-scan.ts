@@ -213,19 +213,26 @@ export class RecordScan {
     return at
   }
 
+  /** Nearly all have one byte. */
   #varint(): number {
-    const { bytes } = this
-    let byte = bytes[this.#at++]
-    if (byte === undefined) throw new DecodeError('the batch ends within a record', this.#at)
-    let raw = byte & 0x7f
-    for (let shift = 7; byte >= 0x80; shift += 7) {
-      byte = bytes[this.#at++]
-      if (byte === undefined || shift > MAX_VARINT_SHIFT) {
-        throw new DecodeError('bad varint', this.#at)
-      }
-      raw |= (byte & 0x7f) << shift
+    const byte = this.bytes[this.#at]!
+    if (byte < 0x80) {
+      this.#at += 1
+      return (byte >>> 1) ^ -(byte & 1)
     }
-    return (raw >>> 1) ^ -(raw & 1)
+    return this.#longVarint()
+  }
+
+  #longVarint(): number {
+    const { bytes } = this
+    let raw = 0
+    for (let shift = 0; ; shift += 7) {
+      const byte = bytes[this.#at++]
+      if (byte === undefined) throw new DecodeError('the batch ends within a record', this.#at)
+      if (shift > MAX_VARINT_SHIFT) throw new DecodeError('bad varint', this.#at)
+      raw |= (byte & 0x7f) << shift
+      if (byte < 0x80) return (raw >>> 1) ^ -(raw & 1)
+    }
   }
 
   #varlong(): number {

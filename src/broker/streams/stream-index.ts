@@ -4,7 +4,7 @@
 // Invariant: a stream with records of an open transaction is written by that producer alone, so an abort
 // puts it back to where the transaction found it.
 
-import { hashBytes } from './byte-hash.ts'
+import { hashTwice } from './byte-hash.ts'
 import { EventIds } from './event-ids.ts'
 import { EventLinks } from './event-links.ts'
 import type { StreamHead, StreamLife } from './expected-version.ts'
@@ -71,6 +71,8 @@ export class StreamIndex {
   readonly #open = new Map(NO_OPEN)
   /** Slot to producer id. */
   readonly #busy = new Map<number, number>()
+  /** Of the id that was hashed last. */
+  readonly #hashes = new Uint32Array(2)
   #eventCount = 0
 
   constructor(seeds: Seeds) {
@@ -93,9 +95,17 @@ export class StreamIndex {
 
   /** An event's id as the index knows it: of its stream alone. */
   idOf(streamHash: number, bytes: Uint8Array, start: number, end: number): EventId {
-    const high = hashBytes(bytes, start, end, this.seeds.idHigh ^ streamHash)
-    const low = hashBytes(bytes, start, end, (this.seeds.idLow + streamHash) | 0)
-    return { high, low: low === 0 && high === 0 ? 1 : low }
+    this.#hashId(streamHash, bytes, start, end)
+    return { high: this.#hashes[0]!, low: this.#hashes[1]! }
+  }
+
+  /** Leaves its halves in `#hashes`. */
+  #hashId(streamHash: number, bytes: Uint8Array, start: number, end: number): void {
+    const { idHigh, idLow } = this.seeds
+    const hashes = this.#hashes
+    hashTwice(bytes, start, end, idHigh ^ streamHash, (idLow + streamHash) | 0, hashes)
+    // 0, 0 is none.
+    if (hashes[0] === 0 && hashes[1] === 0) hashes[1] = 1
   }
 
   /** The producer whose open transaction has written to the stream; -1 when none has. */
@@ -190,27 +200,49 @@ export class StreamIndex {
 
   /** @returns the version that the record has: its own, or for a record about its stream the head's */
   apply(change: Change): number {
-    const { slot, offset, kind, producerId } = change
+    const { slot, offset, kind, producerId, id } = change
+    const before = this.streams.fields(slot)
+    if (change.isKept !== true) this.#undo.push(undoOf(slot, offset, before))
+    if (producerId >= 0) this.#joinTransaction(producerId, slot, offset, before)
+    if (kind === 'event') {
+      const version = change.version ?? before.headVersion + 1
+      this.#add(slot, offset, version, id?.high ?? 0, id?.low ?? 0)
+      return version
+    }
     this.#eventCount += 1
     this.ids.begin(offset)
-    const isPlain = change.isKept === true && producerId < 0
-    if (!isPlain || kind !== 'event') {
-      const before = this.streams.fields(slot)
-      if (change.isKept !== true) this.#undo.push({ slot, offset, ...before })
-      if (producerId >= 0) this.#joinTransaction(producerId, slot, offset, before)
-      if (kind !== 'event') {
-        this.streams.set(slot, afterNotice(before, kind, change.beforeVersion ?? 0))
-        return before.headVersion
-      }
-    }
-    const headVersion = this.streams.headVersion(slot)
-    const version = change.version ?? headVersion + 1
-    const isNext = version === headVersion + 1
+    this.streams.set(slot, afterNotice(before, kind, change.beforeVersion ?? 0))
+    return before.headVersion
+  }
+
+  /**
+   * Learns an event that is in the log for ever, outside of transactions: `apply` for who has millions.
+   * @param version -1 counts on
+   * @param bytes where its id stands, from `idStart` to `idEnd`; none when they are the same
+   */
+  learn(
+    slot: number,
+    offset: number,
+    version: number,
+    bytes: Uint8Array,
+    idStart: number,
+    idEnd: number,
+  ): void {
+    const hashes = this.#hashes
+    if (idEnd > idStart) this.#hashId(this.streams.hashOf(slot), bytes, idStart, idEnd)
+    else hashes.fill(0)
+    const own = version < 0 ? this.streams.headVersion(slot) + 1 : version
+    this.#add(slot, offset, own, hashes[0]!, hashes[1]!)
+  }
+
+  #add(slot: number, offset: number, version: number, idHigh: number, idLow: number): void {
+    this.#eventCount += 1
+    this.ids.begin(offset)
+    const isNext = version === this.streams.headVersion(slot) + 1
     const previousOffset = isNext ? this.streams.headOffset(slot) : -1
-    this.links.add(offset, version, previousOffset, change.id)
+    this.links.add(offset, version, previousOffset, idHigh, idLow)
     if (version >= WALKED_EVENTS && isNext) this.#enterId(version, offset)
     this.streams.advance(slot, version, offset)
-    return version
   }
 
   /** The transaction of a producer is over. */
@@ -250,15 +282,15 @@ export class StreamIndex {
     return this.#undo.length
   }
 
-  /** The streams as they were at an offset that nothing durable lies behind, and no transaction is open. */
-  copyBelow(endOffset: number) {
-    const pages = this.streams.copyPages()
+  /** What streams were at an offset that nothing durable lies behind, where they are something else now. */
+  fieldsBefore(endOffset: number): ReadonlyMap<number, StreamFields> {
+    const before = new Map<number, StreamFields>()
     for (let i = this.#undo.length - 1; i >= 0; i--) {
       const undo = this.#undo[i]!
       if (undo.offset < endOffset) break
-      pages.set(undo.slot, undo)
+      before.set(undo.slot, undo)
     }
-    return pages
+    return before
   }
 
   #joinTransaction(producerId: number, slot: number, offset: number, before: StreamFields): void {
@@ -302,6 +334,11 @@ const NO_STREAM = {
   headOffset: -1,
   firstVersion: 0,
   life: 'live' as StreamLife,
+}
+
+function undoOf(slot: number, offset: number, before: StreamFields): Undo {
+  const { headVersion, headOffset, firstVersion, bornVersion, life } = before
+  return { slot, offset, headVersion, headOffset, firstVersion, bornVersion, life }
 }
 
 function afterNotice(

@@ -15,7 +15,7 @@ const BUCKET_SHIFT = 24
 const FIRST_BUCKET_SIZE = 64
 const LIVES: readonly StreamLife[] = ['live', 'deleted', 'tombstoned']
 /** Bytes of a page: 8 for the offset, five times 4, 2 for the name's length, 1 for the life. */
-const STREAM_PAGE_BYTES = STREAMS_PER_PAGE * 31
+export const STREAM_PAGE_BYTES = STREAMS_PER_PAGE * 31
 
 /** All that an append changes. Versions are kept plus 1, so that 0 is none. */
 export interface StreamFields {
@@ -41,6 +41,14 @@ interface Page {
   readonly lives: Uint8Array
 }
 
+interface Snapshot {
+  /** Streams that come later are no part of it. */
+  readonly count: number
+  takenPages: number
+  /** For each page that was not taken yet: what its streams were that have changed. */
+  readonly before: (Map<number, StreamFields> | undefined)[]
+}
+
 export class StreamTable {
   readonly seed: number
   readonly #pages: Page[] = []
@@ -49,6 +57,7 @@ export class StreamTable {
   #count = 0
   readonly #buckets: Int32Array[] = []
   readonly #bucketCounts = new Int32Array(BUCKETS)
+  #snapshot: Snapshot | undefined
 
   constructor(seed: number) {
     this.seed = seed
@@ -131,7 +140,7 @@ export class StreamTable {
 
   /** An event was appended: the stream lives. */
   advance(slot: number, version: number, offset: number): void {
-    const page = this.#pages[slot >> PAGE_SHIFT]!
+    const page = this.#toWrite(slot)
     const index = slot & SLOT_MASK
     page.heads[index] = version + 1
     page.headOffsets[index] = offset
@@ -139,19 +148,46 @@ export class StreamTable {
   }
 
   set(slot: number, fields: StreamFields): void {
-    write(this.#pages[slot >> PAGE_SHIFT]!, slot & SLOT_MASK, fields)
+    write(this.#toWrite(slot), slot & SLOT_MASK, fields)
   }
 
-  /** A copy of all that changes, for a checkpoint; names and hashes stay where they are. */
-  copyPages(): StreamPages {
-    return new StreamPages(this.#pages.map(({ bytes }) => Buffer.from(bytes)))
+  get pageCount(): number {
+    return this.#pages.length
+  }
+
+  /**
+   * From now on `takePage` gives pages as they are at this moment, while others go on.
+   * @param before what some streams are taken to be instead
+   */
+  beginSnapshot(before: ReadonlyMap<number, StreamFields>): void {
+    const snapshot: Snapshot = { count: this.#count, takenPages: 0, before: [] }
+    for (const [slot, fields] of before) keep(snapshot, slot, fields)
+    this.#snapshot = snapshot
+  }
+
+  /** Of all pages, in order: a copy. Names and hashes of a slot never change. */
+  takePage(number: number): Buffer {
+    const snapshot = this.#snapshot
+    if (snapshot === undefined) throw new Error('no snapshot has begun')
+    const bytes = newPageBytes()
+    bytes.set(this.#pages[number]!.bytes)
+    const page = pageOver(bytes)
+    for (const [slot, fields] of snapshot.before[number] ?? [])
+      write(page, slot & SLOT_MASK, fields)
+    snapshot.before[number] = undefined
+    snapshot.takenPages = number + 1
+    return bytes
+  }
+
+  endSnapshot(): void {
+    this.#snapshot = undefined
   }
 
   nameChunks(): readonly Buffer[] {
     return this.#chunks
   }
 
-  /** What a checkpoint held takes the place of an empty table; `enterFrom` makes it findable. */
+  /** What a checkpoint held takes the place of an empty table; `enterRange` makes it findable. */
   load(loaded: {
     pages: readonly Buffer[]
     chunks: readonly Buffer[]
@@ -162,11 +198,21 @@ export class StreamTable {
     for (const chunk of loaded.chunks) this.#chunks.push(chunk)
     this.#namesEnd = loaded.namesEnd
     this.#count = loaded.count
+    // Hashes fall evenly: none of these will have to grow soon.
+    let size = FIRST_BUCKET_SIZE
+    while (size * BUCKETS < loaded.count * 2) size *= 2
+    for (let i = 0; i < BUCKETS; i++) this.#buckets[i] = new Int32Array(size)
   }
 
   /** Enters loaded slots into the buckets, from one to another (exclusive). */
   enterRange(from: number, to: number): void {
     for (let slot = from; slot < to; slot++) this.#enter(slot, this.hashOf(slot))
+  }
+
+  #toWrite(slot: number): Page {
+    const snapshot = this.#snapshot
+    if (snapshot !== undefined && !isKept(snapshot, slot)) keep(snapshot, slot, this.fields(slot))
+    return this.#pages[slot >> PAGE_SHIFT]!
   }
 
   #find(hash: number, name: Uint8Array, start: number, end: number): number {
@@ -209,7 +255,7 @@ export class StreamTable {
     const number = hash >>> BUCKET_SHIFT
     const count = ++this.#bucketCounts[number]!
     let bucket = this.#buckets[number]!
-    if (count * 4 > bucket.length * 3) {
+    if (count > mostOf(bucket.length, number)) {
       bucket = this.#grown(bucket)
       this.#buckets[number] = bucket
     }
@@ -223,19 +269,24 @@ export class StreamTable {
   }
 }
 
-/** Pages of a table as they were at one moment. */
-export class StreamPages {
-  readonly bytes: readonly Buffer[]
-  readonly #pages: readonly Page[]
+function isKept({ count, takenPages, before }: Snapshot, slot: number): boolean {
+  const number = slot >> PAGE_SHIFT
+  return slot >= count || number < takenPages || before[number]?.has(slot) === true
+}
 
-  constructor(bytes: readonly Buffer[]) {
-    this.bytes = bytes
-    this.#pages = bytes.map((page) => pageOver(page))
-  }
+function keep({ before }: Snapshot, slot: number, fields: StreamFields): void {
+  const number = slot >> PAGE_SHIFT
+  const page = before[number] ?? new Map<number, StreamFields>()
+  before[number] = page
+  page.set(slot, fields)
+}
 
-  set(slot: number, fields: StreamFields): void {
-    write(this.#pages[slot >> PAGE_SHIFT]!, slot & SLOT_MASK, fields)
-  }
+/**
+ * As many entries as a bucket takes before it grows, 0.59 to 0.83 of its size. Buckets fill evenly: with
+ * one measure for all of them, they would all have to grow within the same few events.
+ */
+export function mostOf(size: number, bucketNumber: number): number {
+  return (size * (150 + ((bucketNumber * 37) & 63))) >> 8
 }
 
 function place(bucket: Int32Array, slot: number, hash: number): void {
