@@ -22,6 +22,7 @@ import type { LogFaults } from './log/faults.ts'
 import { FileCache } from './log/file-cache.ts'
 import { GroupCommit, type GroupCommitConfig } from './log/group-commit.ts'
 import { WorkBudget } from './log/work-budget.ts'
+import { AppendTransactions } from './server/append-transactions.ts'
 import { BufferPool } from './server/buffer-pool.ts'
 import { markCleanStop, takeCleanStop } from './server/clean-stop.ts'
 import type { CoordinatorFaults } from './server/coordinator-faults.ts'
@@ -50,6 +51,7 @@ import { Users } from './server/security/users.ts'
 import type { BrokerServices } from './server/services.ts'
 import { TransactionRuntime } from './server/transaction-runtime.ts'
 import type { EventStore } from './streams/event-store.ts'
+import { SnapshotFile } from './streams/snapshot-file.ts'
 import { Stores } from './streams/stores.ts'
 
 export interface BrokerOptions {
@@ -165,7 +167,7 @@ const NOTHING_FALLS_DUE = {
 export function startBrokerWith(
   options: BrokerOptions,
   internals: BrokerInternals,
-): Promise<Broker> {
+): Promise<LocalBroker> {
   return opened(options, internals, start)
 }
 
@@ -182,7 +184,8 @@ async function opened<T>(
   try {
     const health = new Health(log)
     const isInMemory = options.memory !== undefined && options.host === undefined
-    const opening = { host, isInMemory, settings, internals, log, health, closing: rooms }
+    const { folder } = options
+    const opening = { host, folder, isInMemory, settings, internals, log, health, closing: rooms }
     return await open(options, opening)
   } catch (error) {
     // What cannot be closed after a failed start is news for the log; the caller needs the reason.
@@ -195,6 +198,8 @@ async function opened<T>(
 
 interface Opening {
   readonly host: Host
+  /** undefined where there are no real files. */
+  readonly folder: string | undefined
   readonly isInMemory: boolean
   readonly settings: StaticSettings
   readonly internals: BrokerInternals
@@ -210,6 +215,7 @@ async function start(options: BrokerOptions, opening: Opening): Promise<LocalBro
   const inspect = new Inspect(services, listeners)
   writeMetrics(services, inspect, closing)
   health.isStarted = true
+  void services.eventStores.settled()
   return new RunningBroker({ services, listeners, inspect, health, rooms: closing })
 }
 
@@ -308,6 +314,7 @@ class RunningBroker implements LocalBroker {
 
 async function openRooms({
   host: outside,
+  folder,
   isInMemory,
   settings,
   internals,
@@ -408,6 +415,20 @@ async function openRooms({
     faults: internals.coordinatorFaults,
   })
   later(() => transactions.close())
+  const appendTransactions = new AppendTransactions({
+    timers: host.timers,
+    transactions,
+    maxTimeoutMs: catalog.config.transactionMaxTimeoutMs,
+  })
+  const snapshots = new SnapshotFile({
+    ...{ disk, folder },
+    isKept: (topicId) => catalog.topicById(topicId) !== undefined,
+    onDropped: (reason) => log.warn('snapshots-dropped', { reason: describeError(reason) }),
+  })
+  later(() => snapshots.close())
+  catalog.onChange((change) => {
+    if (change.kind === 'topic-deleted') snapshots.forgetTopic(change.topic.id)
+  })
   const housekeeping = new Housekeeping({ host, catalog, partitions, log })
   later(() => housekeeping.close())
   const rules = authorizerSettings(catalog.settings)
@@ -426,7 +447,10 @@ async function openRooms({
     catalog,
     authorizer,
     partitions,
-    eventStores: new EventStores({ host, catalog, stores }),
+    eventStores: new EventStores({
+      ...{ host, catalog, stores, snapshots },
+      transactions: appendTransactions,
+    }),
     groups,
     transactions,
     servedApis,

@@ -8,6 +8,7 @@ export type { Acceptable } from '../sdk/app/requirements.ts'
 export type {
   Appended,
   AppendOptions,
+  FoldOptions,
   StreamEvents,
   StreamStore,
 } from '../sdk/app/stream-store.ts'
@@ -63,6 +64,8 @@ export {
 } from '../sdk/messaging/parking/errors.ts'
 export type { FlushResult, Published } from '../sdk/messaging/publishing/publisher.ts'
 export type { ConsumerStatus } from '../sdk/messaging/running/consumer-run.ts'
+export type { Folded } from '../sdk/sourcing/fold-stream.ts'
+export type { SnapshotPolicy } from '../sdk/sourcing/snapshot-definition.ts'
 export type { Administration } from '../sdk/transport/administration.ts'
 export type { Capabilities, Capability } from '../sdk/transport/capabilities.ts'
 export {
@@ -74,6 +77,7 @@ export {
   OutcomeUnknownError,
   ProducerFencedError,
   SendError,
+  SnapshotNotKeptError,
   SqlError,
   StreamBusyError,
   StreamDeletedError,

@@ -35,6 +35,11 @@ export class Probe {
     this.#address = address
   }
 
+  get address(): { readonly host: string; readonly port: number } {
+    const { hostname, port } = new URL(`kafka://${this.#address}`)
+    return { host: hostname, port: Number(port) }
+  }
+
   /** Creates a topic and waits until every partition has a leader that serves it. */
   async createTopic(
     topic: string,

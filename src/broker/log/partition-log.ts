@@ -523,7 +523,8 @@ export class PartitionLog {
       this.#gate?.refusedFrom(baseOffset)
       return Promise.resolve(misfit)
     }
-    return this.#accept(bytes, header, request, sent?.producerBefore)
+    const producerBefore = sent?.producerBefore ?? this.#producers?.get(header.producerId)
+    return this.#accept(bytes, header, request, producerBefore)
   }
 
   #accept(

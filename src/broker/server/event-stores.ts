@@ -7,7 +7,9 @@ import type { Topic } from '../catalog/catalog-state.ts'
 import { isStore, STORE_KEY } from '../catalog/store-topics.ts'
 import type { EventStore } from '../streams/event-store.ts'
 import { RunningStore } from '../streams/running-store.ts'
+import type { SnapshotFile } from '../streams/snapshot-file.ts'
 import type { StorePartition } from '../streams/store-partition.ts'
+import type { StoreTransactions } from '../streams/store-transactions.ts'
 import type { Stores } from '../streams/stores.ts'
 
 export const DEFAULT_STORE = 'streams'
@@ -16,6 +18,8 @@ export interface EventStoresOptions {
   readonly host: Host
   readonly catalog: Catalog
   readonly stores: Stores
+  readonly transactions: StoreTransactions
+  readonly snapshots: SnapshotFile
 }
 
 /** The topic is there and is no event store. */
@@ -48,6 +52,11 @@ export class EventStores {
     return store
   }
 
+  /** Ends what an earlier life left open in streams: until then nobody else can write to those. */
+  settled(): Promise<void> {
+    return this.#options.transactions.settled()
+  }
+
   /** @returns undefined when there is no such topic @throws NoStoreError */
   partitionsOf(name: string): readonly StorePartition[] | undefined {
     const topic = this.#options.catalog.topic(name)
@@ -55,7 +64,7 @@ export class EventStores {
   }
 
   #make(name: string): EventStore {
-    const { host, catalog } = this.#options
+    const { host, catalog, transactions, snapshots } = this.#options
     let known: Topic | undefined
     let partitions: readonly StorePartition[] | undefined
     const find = () => {
@@ -70,6 +79,7 @@ export class EventStores {
       topic: name,
       clock: host.clock,
       timers: host.timers,
+      ...{ transactions, snapshots },
       find,
       make: async () => {
         const configs = [{ name: STORE_KEY, value: 'true' }]

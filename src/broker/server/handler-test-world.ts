@@ -14,8 +14,10 @@ import { GroupCommit } from '../log/group-commit.ts'
 import { WorkBudget } from '../log/work-budget.ts'
 import type { Api } from '../protocol/api.ts'
 import { decodeRequestHeader, decodeResponse, encodeRequest } from '../protocol/frames.ts'
+import { SnapshotFile } from '../streams/snapshot-file.ts'
 import { Stores } from '../streams/stores.ts'
 import type { Fields, Infer, InferInput } from '../wire/field.ts'
+import { AppendTransactions } from './append-transactions.ts'
 import { BufferPool } from './buffer-pool.ts'
 import { CoordinatorRuntime } from './coordinator-runtime.ts'
 import { DelayedFetches } from './delayed-fetch.ts'
@@ -43,6 +45,7 @@ export interface HandlerWorld extends AsyncDisposable {
   readonly partitions: Partitions
   readonly groups: CoordinatorRuntime
   readonly transactions: TransactionRuntime
+  readonly eventStores: EventStores
   readonly waitingFetchCount: number
   /** What the broker said of itself: event names with their fields. */
   readonly logged: readonly { event: string; fields: LogFields }[]
@@ -128,7 +131,6 @@ export async function openHandlerWorld(
   const opening = { host, catalog, commit, files, work, log, wasCleanStop }
   const stores = new Stores({ host, onFailed: () => undefined, onReplayed: () => undefined })
   const partitions = await Partitions.open({ ...opening, stores })
-  const eventStores = new EventStores({ host, catalog, stores })
   const { config } = catalog
   const groups = new CoordinatorRuntime({ host, config, catalog, partitions, log })
   const producerIds = new ProducerIds(() => catalog.takeProducerIdBlock())
@@ -141,6 +143,18 @@ export async function openHandlerWorld(
     producerIds,
     log,
   })
+  const appends = new AppendTransactions({
+    timers: host.timers,
+    transactions,
+    maxTimeoutMs: config.transactionMaxTimeoutMs,
+  })
+  const snapshots = new SnapshotFile({
+    ...{ disk, folder: undefined },
+    isKept: () => true,
+    onDropped: throwIt,
+  })
+  const rooms = { stores, transactions: appends, snapshots }
+  const eventStores = new EventStores({ host, catalog, ...rooms })
   const quotas = new ClientQuotas({ clock: host.clock, config, catalog })
   const rules = authorizerSettings(catalog.settings)
   const { clock } = host
@@ -185,6 +199,7 @@ export async function openHandlerWorld(
     partitions,
     groups,
     transactions,
+    eventStores,
     logged,
 
     get waitingFetchCount() {

@@ -54,8 +54,6 @@ export type StoreOutcome =
 
 export type StoreRefusal =
   | StreamRefusal
-  /** One append, streams of several partitions. */
-  | { readonly kind: 'across-partitions' }
   | { readonly kind: 'invalid' }
   | { readonly kind: 'log'; readonly errorCode: number }
 
@@ -93,9 +91,21 @@ export type Subscribed =
   | { readonly kind: 'event'; readonly record: StoredRecord }
   | { readonly kind: 'caught-up'; readonly next: readonly Position[] }
 
+export type SnapshotOutcome =
+  | { readonly kind: 'saved' }
+  /** What was saved before is there all the same. */
+  | {
+      readonly kind: 'refused'
+      readonly reason: 'too-large' | 'not-kept'
+      readonly message: string
+    }
+
 export interface EventStore {
   readonly topic: string
-  /** All of it or nothing; answered when it is durable. The topic is made when it is missing. */
+  /**
+   * All of it or nothing, streams of several partitions too; answered when it is durable. The topic is
+   * made when it is missing.
+   */
   append(appends: readonly StreamAppend[]): Promise<StoreOutcome>
   head(stream: string): Promise<StreamHead>
   /** Looks at the stream when it is called; the records are read as they are taken. */
@@ -112,4 +122,8 @@ export interface EventStore {
   tombstoneStream(stream: string, expectedVersion: ExpectedVersion): Promise<StoreOutcome>
   /** Events below `firstVersion` are gone for readers. */
   truncateStream(stream: string, firstVersion: number): Promise<StoreOutcome>
+  /** What was saved last of the stream under that name; undefined also when it is lost. */
+  loadSnapshot(stream: string, name: string): Promise<Buffer | undefined>
+  /** Takes the place of the one before; a power cut may take it. At most 1 MiB. */
+  saveSnapshot(stream: string, name: string, state: Uint8Array): Promise<SnapshotOutcome>
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
 import { makeTopic, startTestBroker, until } from '../../../test/support/test-broker.ts'
+import { ErrorCode } from '../wire/error-codes.ts'
 import type { EventStore, NewEvent, StoredRecord, StoreOutcome } from './event-store.ts'
 import type { ExpectedVersion } from './expected-version.ts'
 
@@ -278,28 +279,61 @@ describe('an event store in process', () => {
     assert.ok(conflicts > 0)
   })
 
-  it('refuses an append across partitions, and keeps each stream in its own', async (t) => {
+  it('appends over partitions in one transaction, which names what stands against it', async (t) => {
     const { broker, connect } = await startTestBroker(t)
     await makeTopic(await connect(), 'wide', {
       partitions: 4,
       configs: { 'millrace.store': 'true' },
     })
     const store = broker.eventStore('wide')
+    const names = ['a', 'b', 'c', 'd', 'e']
+    const toAll = (expectedVersion: ExpectedVersion) =>
+      store.append(names.map((stream) => ({ stream, expectedVersion, events: [event(stream)] })))
+    await append(store, 'd', 'none', ['before'])
 
-    const across = await store.append(
-      ['a', 'b', 'c', 'd', 'e'].map((stream) => ({
-        stream,
-        expectedVersion: 'none' as const,
-        events: [event(stream)],
-      })),
-    )
-    for (const stream of ['a', 'b', 'c', 'd', 'e']) await append(store, stream, 'none', [stream])
+    const refused = await toAll('none')
+    const appended = await toAll('any')
 
-    assert.equal(across.kind === 'refused' && across.reason.kind, 'across-partitions')
-    assert.equal((await taken(store.readAll())).length, 5)
+    assert.deepEqual(refused.kind === 'refused' && refused.reason, {
+      kind: 'wrong-version',
+      index: 3,
+      stream: 'd',
+      expected: 'none',
+      actual: 0,
+      life: 'live',
+    })
+    assert.equal(appended.kind, 'appended')
+    assert.equal((await taken(store.readAll())).length, 6)
     for (const stream of ['a', 'e']) {
       assert.deepEqual(await taken(store.readStream(stream)), [`${stream}:0="${stream}"`])
     }
+  })
+
+  it('refuses an event over the size limit as that, alone and over partitions', async (t) => {
+    const { broker, connect } = await startTestBroker(t)
+    const configs = { 'millrace.store': 'true', 'max.message.bytes': '10000' }
+    await makeTopic(await connect(), 'wide', { partitions: 4, configs })
+    const store = broker.eventStore('wide')
+    const large = { value: Buffer.alloc(10_001), headers: event('large').headers }
+    const names = ['a', 'b', 'c', 'd', 'e']
+
+    const outcomes = [
+      await store.append([{ stream: 'a', expectedVersion: 'none', events: [large] }]),
+      await store.append(
+        names.map((stream) => {
+          return { stream, expectedVersion: 'none', events: [stream === 'c' ? large : event('1')] }
+        }),
+      ),
+    ]
+
+    for (const outcome of outcomes) {
+      const { MESSAGE_TOO_LARGE } = ErrorCode
+      const reason = { kind: 'log', errorCode: MESSAGE_TOO_LARGE }
+      assert.deepEqual(outcome.kind === 'refused' && outcome.reason, reason)
+    }
+    assert.deepEqual(await taken(store.readAll()), [])
+    for (const name of names) await append(store, name, 'none', ['2'])
+    assert.equal((await taken(store.readAll())).length, 5)
   })
 
   it('lists its streams', async (t) => {

@@ -4,13 +4,16 @@
 import type { Clock, Timers } from '../../host/clock.ts'
 import { partitionOfKey } from '../batch/murmur2.ts'
 import { ErrorCode } from '../wire/error-codes.ts'
+import { answerTogether, partsOf } from './append-across.ts'
 import { explainInvalid } from './check-append.ts'
 import type {
   EventStore,
   ReadAllOptions,
   ReadStreamOptions,
+  SnapshotOutcome,
   StoredRecord,
   StoreOutcome,
+  StoreRefusal,
   StreamAppend,
   StreamInfo,
   StreamRead,
@@ -19,14 +22,25 @@ import type {
 import type { ExpectedVersion, StreamHead } from './expected-version.ts'
 import { readAll, subscribe } from './read-all.ts'
 import { readStream } from './read-stream.ts'
+import { MAX_SNAPSHOT_BYTES, type SnapshotFile } from './snapshot-file.ts'
 import { refused, StoreAppend } from './store-append.ts'
 import { DELETED_TYPE, TOMBSTONED_TYPE, TRUNCATED_TYPE, TYPE_HEADER } from './store-names.ts'
 import type { StorePartition } from './store-partition.ts'
+import {
+  type StoreTransaction,
+  type StoreTransactions,
+  transactionFailed,
+} from './store-transactions.ts'
+import { StreamTurns } from './stream-turns.ts'
+import { TransactionPart } from './transaction-part.ts'
 
 export interface StoreSource {
   readonly topic: string
   readonly clock: Clock
   readonly timers: Timers
+  /** For appends over several partitions. */
+  readonly transactions: StoreTransactions
+  readonly snapshots: SnapshotFile
   /** undefined while the topic is not there. @throws when it is no store */
   find(): readonly StorePartition[] | undefined
   /** Makes the topic. @throws when it cannot be */
@@ -41,6 +55,8 @@ const NO_PARTITIONS: readonly StorePartition[] = []
 export class RunningStore implements EventStore {
   readonly topic: string
   readonly #source: StoreSource
+  readonly #turns = new StreamTurns()
+  #hasSettled = false
 
   constructor(source: StoreSource) {
     this.topic = source.topic
@@ -52,13 +68,71 @@ export class RunningStore implements EventStore {
     if (wrong !== undefined) return refused({ kind: 'invalid' }, wrong)
     const partitions = this.#source.find() ?? (await this.#source.make())
     const number = this.#partitionOf(appends, partitions.length)
-    if (number === undefined) return refused({ kind: 'across-partitions' }, ACROSS)
+    if (number === undefined) return this.#appendAcross(appends, partitions)
     const partition = partitions[number]!
     if (!partition.isReady) await partition.ready()
-    if (partition.failure !== undefined) {
-      return refused({ kind: 'log', errorCode: ErrorCode.KAFKA_STORAGE_ERROR }, partition.unlearnt)
+    if (partition.failure !== undefined) return refusedUnlearnt(partition)
+    for (;;) {
+      const append = new StoreAppend({ topic: this.topic, partition: number }, appends)
+      const outcome = await partition.append(append)
+      const freed = outcome.kind === 'refused' ? this.#whenFree(outcome.reason) : undefined
+      if (freed === undefined) return outcome
+      await freed
     }
-    return partition.append(new StoreAppend({ topic: this.topic, partition: number }, appends))
+  }
+
+  /** One transaction: the streams are its own from their checks to its end, written or not. */
+  async #appendAcross(
+    appends: readonly StreamAppend[],
+    partitions: readonly StorePartition[],
+  ): Promise<StoreOutcome> {
+    const { topic } = this
+    const parts = partsOf(appends, partitions.length)
+    const involved = parts.map(({ partition }) => partitions[partition]!)
+    await Promise.all(involved.map((partition) => partition.ready()))
+    const unlearnt = involved.find(({ failure }) => failure !== undefined)
+    if (unlearnt !== undefined) return refusedUnlearnt(unlearnt)
+    const endTurn = await this.#turns.take(appends.map(({ stream }) => stream))
+    let transaction: StoreTransaction | undefined
+    try {
+      const numbers = parts.map(({ partition }) => partition)
+      const begun = await this.#source.transactions.begin(topic, numbers)
+      if (typeof begun === 'number') return refusedTransaction(begun)
+      transaction = begun
+      const own = parts.map((part, i) => {
+        const append = new StoreAppend({ topic, partition: part.partition }, part.appends)
+        return new TransactionPart(involved[i]!, append, begun)
+      })
+      const outcomes = await Promise.all(own.map((part) => part.run()))
+      const headOf = (stream: string) => {
+        const part = parts.findIndex((one) =>
+          one.appends.some((append) => append.stream === stream),
+        )
+        return involved[part]!.headOf(stream).headVersion
+      }
+      const answer = answerTogether(appends, parts, outcomes, { topic, headOf })
+      if (answer.kind === 'refused' || answer.deduplicated) return answer
+      // An index that was learnt anew meanwhile knows nothing of streams that were only checked.
+      if (!own.every((part) => part.isHolding)) {
+        return refusedTransaction(ErrorCode.COORDINATOR_NOT_AVAILABLE)
+      }
+      const committing = begun.commit()
+      transaction = undefined
+      const errorCode = await committing
+      return errorCode === ErrorCode.NONE ? answer : refusedTransaction(errorCode)
+    } finally {
+      await transaction?.abort()
+      endTurn()
+    }
+  }
+
+  /** @returns undefined when the stream is held by somebody of whom nothing is known here */
+  #whenFree(reason: StoreRefusal): Promise<void> | undefined {
+    if (reason.kind !== 'busy') return undefined
+    const turn = this.#turns.ofStream(reason.stream)
+    if (turn !== undefined || this.#hasSettled) return turn
+    this.#hasSettled = true
+    return this.#source.transactions.settled()
   }
 
   async head(stream: string): Promise<StreamHead> {
@@ -94,17 +168,48 @@ export class RunningStore implements EventStore {
     }
   }
 
-  deleteStream(stream: string, expectedVersion: ExpectedVersion): Promise<StoreOutcome> {
-    return this.#notice(stream, expectedVersion, DELETED_TYPE, null)
+  async deleteStream(stream: string, expectedVersion: ExpectedVersion): Promise<StoreOutcome> {
+    const outcome = await this.#notice(stream, expectedVersion, DELETED_TYPE, null)
+    if (outcome.kind === 'appended') await this.#forgetSnapshots(stream)
+    return outcome
   }
 
-  tombstoneStream(stream: string, expectedVersion: ExpectedVersion): Promise<StoreOutcome> {
-    return this.#notice(stream, expectedVersion, TOMBSTONED_TYPE, null)
+  async tombstoneStream(stream: string, expectedVersion: ExpectedVersion): Promise<StoreOutcome> {
+    const outcome = await this.#notice(stream, expectedVersion, TOMBSTONED_TYPE, null)
+    if (outcome.kind === 'appended') await this.#forgetSnapshots(stream)
+    return outcome
   }
 
   truncateStream(stream: string, firstVersion: number): Promise<StoreOutcome> {
     const value = Buffer.from(JSON.stringify({ firstVersion }))
     return this.#notice(stream, 'any', TRUNCATED_TYPE, value)
+  }
+
+  async loadSnapshot(stream: string, name: string): Promise<Buffer | undefined> {
+    const topicId = this.#topicId
+    if (topicId === undefined) return undefined
+    return await this.#source.snapshots.load({ topicId, stream, name })
+  }
+
+  async saveSnapshot(stream: string, name: string, state: Uint8Array): Promise<SnapshotOutcome> {
+    if (state.length > MAX_SNAPSHOT_BYTES) {
+      const message = `Snapshot ${name} of stream ${stream} has ${state.length} bytes, and ${MAX_SNAPSHOT_BYTES} are allowed.`
+      return { kind: 'refused', reason: 'too-large', message }
+    }
+    const topicId = this.#topicId
+    const isSaved = topicId && (await this.#source.snapshots.save({ topicId, stream, name }, state))
+    if (isSaved === true) return { kind: 'saved' }
+    const message = `Snapshot ${name} of stream ${stream} was not kept: there is no space, or no store ${this.topic}.`
+    return { kind: 'refused', reason: 'not-kept', message }
+  }
+
+  get #topicId(): string | undefined {
+    return this.#source.find()?.[0]?.log.topicId
+  }
+
+  async #forgetSnapshots(stream: string): Promise<void> {
+    const topicId = this.#topicId
+    if (topicId !== undefined) await this.#source.snapshots.forgetStream({ topicId, stream })
   }
 
   #notice(
@@ -137,5 +242,10 @@ export class RunningStore implements EventStore {
   }
 }
 
-const ACROSS =
-  'These streams are in different partitions of the store, and one append stays within one: use a store with one partition, or append to each by itself.'
+function refusedUnlearnt({ unlearnt }: StorePartition): StoreOutcome {
+  return refused({ kind: 'log', errorCode: ErrorCode.KAFKA_STORAGE_ERROR }, unlearnt)
+}
+
+function refusedTransaction(errorCode: ErrorCode): StoreOutcome {
+  return refused({ kind: 'log', errorCode }, transactionFailed(errorCode))
+}

@@ -8,6 +8,8 @@ import {
   produceTo,
   startTestBroker,
 } from '../../../test/support/test-broker.ts'
+import { memoryDisk } from '../../host/memory-disk.ts'
+import { nodeHost } from '../../host/node-host.ts'
 import { buildBatch, type NewBatch } from '../batch/builder.ts'
 import { readBatchHeader } from '../batch/header.ts'
 import { type BatchRecord, readRecords } from '../batch/records.ts'
@@ -175,6 +177,59 @@ describe('Produce to an event store', () => {
     assert.equal(again.errorCode, ErrorCode.NONE)
     assert.equal(again.baseOffset, first.baseOffset)
     assert.deepEqual(await versions(), ['z:0', 'a:0', 'a:1', 'a:2'])
+  })
+
+  it('answers them so after a restart as well, whoever sends them then', async (t) => {
+    const host = nodeHost({ disk: memoryDisk({ maxBytes: 64 * 1024 * 1024 }) })
+    const events = [
+      { key: 'a', expect: 'none', id: '1' },
+      { key: 'a', id: '2' },
+    ]
+    const answers = []
+    for (const producerId of [7, 7, 8]) {
+      const { broker, connect } = await startTestBroker(t, { host })
+      const client = await connect()
+      if (answers.length === 0) {
+        await makeTopic(client, 'orders', { configs: { 'millrace.store': 'true' } })
+      }
+      const sent = batch(events, { producerId, producerEpoch: 0, baseSequence: 0 })
+      const { errorCode, baseOffset } = await produceTo(client, 'orders', sent)
+      answers.push([
+        errorCode,
+        baseOffset,
+        (await broker.eventStore('orders').head('a')).headVersion,
+      ])
+      await broker.close()
+    }
+
+    assert.deepEqual(answers, [
+      [ErrorCode.NONE, 0, 1],
+      [ErrorCode.NONE, 0, 1],
+      [ErrorCode.NONE, 0, 1],
+    ])
+  })
+
+  it('loses nothing and doubles nothing when a hundred writers want one stream', async (t) => {
+    const { send, versions } = await store(t)
+    let conflicts = 0
+    const write = async (writer: number) => {
+      for (let expected = -1; ; ) {
+        const expect = expected < 0 ? 'none' : `${expected}`
+        const answer = await send([{ key: 'a', expect, id: `w${writer}` }])
+        if (answer.errorCode === ErrorCode.NONE) return
+        assert.equal(answer.errorCode, ErrorCode.INVALID_RECORD)
+        expected = Number(/is at version (\d+)/.exec(answer.errorMessage ?? '')?.[1])
+        conflicts++
+      }
+    }
+
+    await Promise.all(Array.from({ length: 100 }, (_, writer) => write(writer)))
+
+    assert.deepEqual(
+      await versions(),
+      Array.from({ length: 100 }, (_, version) => `a:${version}`),
+    )
+    assert.ok(conflicts > 0)
   })
 
   it('refuses a batch of which only some events are there', async (t) => {

@@ -245,6 +245,13 @@ export class StreamIndex {
     this.streams.advance(slot, version, offset)
   }
 
+  /** Nobody else writes to the stream until that producer's transaction has ended. */
+  hold(slot: number, producerId: number): void {
+    const { before } = this.#openOf(producerId)
+    if (!before.has(slot)) before.set(slot, this.streams.fields(slot))
+    this.#busy.set(slot, producerId)
+  }
+
   /** The transaction of a producer is over. */
   end(producerId: number, isAbort: boolean): void {
     const transaction = this.#open.get(producerId)
@@ -294,14 +301,19 @@ export class StreamIndex {
   }
 
   #joinTransaction(producerId: number, slot: number, offset: number, before: StreamFields): void {
+    const transaction = this.#openOf(producerId)
+    if (!transaction.before.has(slot)) transaction.before.set(slot, before)
+    transaction.offsets.push(offset)
+    this.#busy.set(slot, producerId)
+  }
+
+  #openOf(producerId: number): OpenTransaction {
     let transaction = this.#open.get(producerId)
     if (transaction === undefined) {
       transaction = { before: new Map(), offsets: [] }
       this.#open.set(producerId, transaction)
     }
-    if (!transaction.before.has(slot)) transaction.before.set(slot, before)
-    transaction.offsets.push(offset)
-    this.#busy.set(slot, producerId)
+    return transaction
   }
 
   /** Its first record in the stream was taken back: the stream is free again. */

@@ -10,6 +10,7 @@ import { type Duration, durationMs } from '../messaging/duration.ts'
 import type { Outgoing } from '../messaging/outgoing.ts'
 import type { FlushResult, Published, Publisher } from '../messaging/publishing/publisher.ts'
 import type { ConsumerRun, ConsumerStatus } from '../messaging/running/consumer-run.ts'
+import type { SnapshotNotKeptError } from '../transport/errors.ts'
 import type { Transport, World } from '../transport/transport.ts'
 import { StreamStore } from './stream-store.ts'
 
@@ -54,6 +55,8 @@ export interface AppParts {
   readonly publisher: Publisher
   readonly outgoing: Outgoing
   readonly consumers: readonly ConsumerRun[]
+  /** Of what goes wrong without stopping anything. */
+  readonly warn: (message: string, cause: unknown) => void
   /** In the order in which they were opened; closed last first, when nothing runs any more. */
   readonly closing: AsyncDisposableStack
 }
@@ -68,6 +71,7 @@ export class RunningApp implements App {
   readonly #parts: AppParts
   #state: AppStatus['state'] = 'running'
   #closing: Promise<FlushResult> | undefined
+  readonly #warned = new Set<string>()
 
   constructor(parts: AppParts) {
     this.service = parts.service
@@ -92,7 +96,8 @@ export class RunningApp implements App {
 
   store<E extends Events>(topic: Topic<E>): StreamStore<E> {
     const { transport, outgoing } = this.#parts
-    return new StreamStore(topic, transport.eventStore(topic.name), outgoing)
+    const onNotKept = (error: SnapshotNotKeptError) => this.#warnOfSnapshot(topic.name, error)
+    return new StreamStore(topic, transport.eventStore(topic.name), { outgoing, onNotKept })
   }
 
   status(): AppStatus {
@@ -113,6 +118,14 @@ export class RunningApp implements App {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
+  }
+
+  /** Once for each name: it is so with every state that is as large. */
+  #warnOfSnapshot(store: string, error: SnapshotNotKeptError): void {
+    const what = JSON.stringify([store, error.snapshot, error.reason])
+    if (this.#warned.has(what)) return
+    this.#warned.add(what)
+    this.#parts.warn(error.message, error)
   }
 
   async #close(drainMs: number): Promise<FlushResult> {

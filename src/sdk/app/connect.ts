@@ -71,10 +71,8 @@ export async function connect(options: ConnectOptions): Promise<App> {
   await using opening = new AsyncDisposableStack()
   // Timers do not keep a process, and an engine in the process has nothing else.
   opening.defer(keepProcessAlive())
-  const transport = await broker.open({
-    service,
-    onWarning: (message, cause) => notify({ kind: 'warning', message, cause }),
-  })
+  const warn = (message: string, cause: unknown) => notify({ kind: 'warning', message, cause })
+  const transport = await broker.open({ service, onWarning: warn })
   opening.defer(() => transport.close())
   await ensureTopics(transport.administration, definitions.topics)
   await declare(transport, declarationsOf(service, definitions))
@@ -89,7 +87,7 @@ export async function connect(options: ConnectOptions): Promise<App> {
     throw error
   }
   const closing = opening.move()
-  const app = new RunningApp({ service, transport, ...sending, consumers, closing })
+  const app = new RunningApp({ service, transport, ...sending, consumers, warn, closing })
   if (options.signals) closing.defer(takeSignals(app, options.signals))
   return app
 }

@@ -4,18 +4,22 @@ import { z } from 'zod'
 import { DefinitionError, MillraceError } from '../events/errors.ts'
 import { event } from '../events/event.ts'
 import { topic } from '../events/topic.ts'
+import { versions } from '../events/versions.ts'
 import { memory } from '../testing/memory/memory.ts'
-import { WrongExpectedVersionError } from '../transport/errors.ts'
+import { SnapshotNotKeptError, WrongExpectedVersionError } from '../transport/errors.ts'
 import { connect } from './connect.ts'
 import { StreamKeyError } from './errors.ts'
+import type { AppNotification } from './notifications.ts'
 import type { Appended } from './stream-store.ts'
 
 const Deposited = event('bank.Deposited', z.object({ account: z.string(), amount: z.number() }))
+const key = (message: { data: { account: string } }) => message.data.account
 const accounts = topic('accounts', {
   events: { Deposited },
-  key: (message) => message.data.account,
+  key,
   store: true,
 })
+const silent = { info: () => undefined, warn: () => undefined, error: () => undefined }
 
 async function openStore(t: TestContext) {
   const app = await connect({ service: 'bank', broker: memory(), topics: [accounts] })
@@ -93,6 +97,113 @@ describe('the streams of an application', () => {
 
     await assert.rejects(wrong, StreamKeyError)
     assert.throws(() => app.store(plain), DefinitionError)
+  })
+
+  describe('folded into a state', () => {
+    const total = {
+      initialState: 0,
+      evolve: (sum: number, event: { data: { amount: number } }) => sum + event.data.amount,
+    }
+
+    it('say what to append with, and are read from their snapshot on', async (t) => {
+      const { store, evolved, fold } = await openFold(t)
+
+      const empty = await fold()
+      await store.append('a-1', [deposit(1), deposit(2)], empty)
+      const first = await fold()
+      await store.append('a-1', deposit(3), first)
+      const second = await fold()
+
+      assert.deepEqual(empty, { state: 0, version: -1, expectedVersion: 'none' })
+      assert.deepEqual(second, { state: 6, version: 2, expectedVersion: 2 })
+      assert.equal(evolved(), 3)
+    })
+
+    it('are read anew when a schema, an upcast or the version of the snapshot changes', async () => {
+      const broker = memory()
+      const folded = async (definition: typeof Deposited, version: number) => {
+        const own = topic('accounts', { events: { Deposited: definition }, key, store: true })
+        await using app = await connect({ service: 'bank', broker, topics: [own] })
+        const store = app.store(own)
+        await store.append('a-1', deposit(1), { expectedVersion: 'any', idempotencyKey: 'once' })
+        let count = 0
+        const { initialState } = total
+        await store.fold('a-1', {
+          initialState,
+          evolve: (sum) => sum + ++count,
+          snapshot: { name: 'count', every: 1, version },
+        })
+        return count
+      }
+      const data = z.object({ account: z.string(), amount: z.number() })
+      const upcast = (cents: boolean) =>
+        event(
+          'bank.Deposited',
+          versions(data).next(data, cents ? (old) => ({ ...old, amount: 100 }) : (old) => old),
+        )
+
+      const counts = [
+        await folded(Deposited, 1),
+        await folded(Deposited, 1),
+        await folded(Deposited, 2),
+        await folded(upcast(false), 2),
+        await folded(upcast(false), 2),
+        await folded(upcast(true), 2),
+      ]
+
+      assert.deepEqual(counts, [1, 0, 1, 1, 0, 1])
+    })
+
+    it('have a state also when it cannot be kept, which is told once', async (t) => {
+      const told: AppNotification[] = []
+      const broker = memory()
+      const app = await connect({
+        ...{ service: 'bank', broker, topics: [accounts], log: silent },
+        onNotification: (notification) => told.push(notification),
+      })
+      t.after(() => app.close())
+      const store = app.store(accounts)
+      await store.append('a-1', deposit(1), { expectedVersion: 'none' })
+      const snapshot = { name: 'last', every: 1, version: 1 }
+      const fold = <State>(initialState: State, state: State) =>
+        app.store(accounts).fold('a-1', { initialState, evolve: () => state, snapshot })
+
+      const dated = await fold(new Date(0), new Date(7))
+      const again = await fold(new Date(0), new Date(8))
+      const long = await fold('', 'x'.repeat(2 * 1024 * 1024))
+
+      assert.deepEqual([dated.state, again.state], [new Date(7), new Date(8)])
+      assert.equal(long.state.length, 2 * 1024 * 1024)
+      const reasons = told.map((one) => {
+        const cause = one.kind === 'warning' ? one.cause : undefined
+        return cause instanceof SnapshotNotKeptError && cause.reason
+      })
+      assert.deepEqual(reasons, ['not-json', 'too-large'])
+    })
+
+    it('take only snapshots that say what they are', async (t) => {
+      const { store } = await openStore(t)
+
+      for (const wrong of [{ every: 0 }, { every: 1.5 }, { version: -1 }, { name: '' }]) {
+        const snapshot = { name: 'sum', every: 1, version: 1, ...wrong }
+        await assert.rejects(store.fold('a-1', { ...total, snapshot }), DefinitionError)
+      }
+    })
+
+    async function openFold(t: TestContext) {
+      const { store } = await openStore(t)
+      let count = 0
+      const fold = () =>
+        store.fold('a-1', {
+          initialState: 0,
+          evolve: (sum, event) => {
+            count++
+            return sum + event.data.amount
+          },
+          snapshot: { name: 'sum', every: 2, version: 1 },
+        })
+      return { store, evolved: () => count, fold }
+    }
   })
 })
 

@@ -7,11 +7,15 @@ import { derivedId } from '../events/ids.ts'
 import type { Topic } from '../events/topic.ts'
 import { UnreadableEventError } from '../messaging/errors.ts'
 import type { Outgoing } from '../messaging/outgoing.ts'
+import { type Folded, foldStream } from '../sourcing/fold-stream.ts'
+import { checkPolicy, definitionOf, type SnapshotPolicy } from '../sourcing/snapshot-definition.ts'
+import type { SnapshotNotKeptError } from '../transport/errors.ts'
 import type {
   AppendedStream,
   EventStore,
   ExpectedVersion,
   ReadStreamOptions,
+  StoredRecord,
   StreamHead,
 } from '../transport/event-store.ts'
 import { StreamKeyError } from './errors.ts'
@@ -39,15 +43,34 @@ export interface StreamEvents<E extends Events> extends AsyncIterable<StreamEven
   readonly head: Promise<StreamHead>
 }
 
+export interface FoldOptions<E extends Events, State> {
+  readonly initialState: State
+  /** Pure: the state after an event. */
+  readonly evolve: (state: State, event: StoredEventOf<E[keyof E]>) => State
+  /** Of long streams: a state that is kept, so that only what came after it is read. It must be plain JSON. */
+  readonly snapshot?: SnapshotPolicy
+}
+
 /** The streams of a topic that is declared with `store: true`. */
 export class StreamStore<E extends Events> {
   readonly #topic: Topic<E>
   readonly #store: EventStore
   readonly #outgoing: Outgoing
   readonly #decoder: EventDecoder<E>
+  readonly #onNotKept: (error: SnapshotNotKeptError) => void
 
   /** @internal @throws DefinitionError */
-  constructor(topic: Topic<E>, store: EventStore, outgoing: Outgoing) {
+  constructor(
+    topic: Topic<E>,
+    store: EventStore,
+    {
+      outgoing,
+      onNotKept,
+    }: {
+      readonly outgoing: Outgoing
+      readonly onNotKept: (error: SnapshotNotKeptError) => void
+    },
+  ) {
     if (!topic.store) {
       throw new DefinitionError(
         `Topic ${topic.name} is no event store: declare it with \`store: true\`.`,
@@ -57,6 +80,7 @@ export class StreamStore<E extends Events> {
     this.#store = store
     this.#outgoing = outgoing
     this.#decoder = new EventDecoder(topic)
+    this.#onNotKept = onNotKept
   }
 
   /**
@@ -88,25 +112,54 @@ export class StreamStore<E extends Events> {
 
   read(stream: string, options?: ReadStreamOptions): StreamEvents<E> {
     const read = this.#store.readStream(stream, options)
-    const decoder = this.#decoder
+    const decode = (record: StoredRecord) => this.#decode(record)
     return {
       get head() {
         return read.head
       },
       async *[Symbol.asyncIterator]() {
         for await (const record of read) {
-          const { version } = record
-          const decoded = decoder.decode({ ...record, key: Buffer.from(stream) })
-          if (decoded.kind === 'internal') continue
-          if (decoded.kind !== 'event') {
-            const kind = decoded.kind === 'unknown-type' ? 'unknown' : decoded.kind
-            const message = `Version ${version} of stream ${stream}: ${decoded.reason}.`
-            throw new UnreadableEventError(kind, message, decoded.cause)
-          }
-          yield { version, event: decoded.event }
+          const event = decode(record)
+          if (event !== undefined) yield { version: record.version, event }
         }
       },
     }
+  }
+
+  /**
+   * The state that the stream's events make. With `snapshot` only those are read that came after the last
+   * one; a snapshot that does not fit its stream any more is not looked at, so that the state is the same.
+   * @throws DefinitionError when the snapshot is none
+   * @throws UnreadableEventError where a record is no event of the topic
+   */
+  async fold<State>(
+    stream: string,
+    { initialState, evolve, snapshot }: FoldOptions<E, State>,
+  ): Promise<Folded<State>> {
+    if (snapshot !== undefined) checkPolicy(snapshot)
+    return await foldStream(this.#store, stream, {
+      initialState,
+      evolve: (state, record) => {
+        const event = this.#decode(record)
+        return event === undefined ? state : evolve(state, event)
+      },
+      snapshot: snapshot && {
+        ...snapshot,
+        definition: definitionOf(this.#topic, snapshot.version),
+      },
+      onNotKept: this.#onNotKept,
+    })
+  }
+
+  /** @returns undefined for the store's own records @throws UnreadableEventError */
+  #decode(record: StoredRecord): StoredEventOf<E[keyof E]> | undefined {
+    const { stream, version } = record
+    const decoded = this.#decoder.decode({ ...record, key: Buffer.from(stream) })
+    if (decoded.kind === 'event') return decoded.event
+    if (decoded.kind === 'internal') return undefined
+    const kind = decoded.kind === 'unknown-type' ? 'unknown' : decoded.kind
+    const message = `Version ${version} of stream ${stream}: ${decoded.reason}.`
+    throw new UnreadableEventError(kind, message, decoded.cause)
   }
 }
 

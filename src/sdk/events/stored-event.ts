@@ -148,7 +148,7 @@ export class ReadEvent implements StoredEvent {
   }
 }
 
-export function eventIdOf(record: IncomingRecord): string {
+export function eventIdOf(record: Position & Pick<IncomingRecord, 'headers'>): string {
   return (
     headerTextOf(record.headers, HEADER.id) ??
     `${record.topic}/${record.partition}/${record.offset}`

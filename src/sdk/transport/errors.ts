@@ -150,7 +150,7 @@ export class DuplicateEventError extends MillraceError {
   }
 }
 
-/** It makes no sense whatever stands in the store: a name that cannot be, streams of two partitions. */
+/** It makes no sense whatever stands in the store: a name that cannot be, a stream named twice. */
 export class InvalidAppendError extends MillraceError {
   readonly code = 'invalid-append'
   readonly retriable = false
@@ -170,6 +170,29 @@ export class StreamBusyError extends MillraceError {
   constructor(store: string, stream: string) {
     super(`An open transaction writes to stream ${stream} of store ${store}: try again.`)
     this.stream = stream
+  }
+}
+
+/** Nothing is lost by it: the state is made of the events again. */
+export class SnapshotNotKeptError extends MillraceError {
+  readonly code = 'snapshot-not-kept'
+  readonly retriable: boolean
+  readonly stream: string
+  readonly snapshot: string
+  readonly reason: 'too-large' | 'no-room' | 'not-json'
+
+  constructor(fields: {
+    message: string
+    stream: string
+    snapshot: string
+    reason: SnapshotNotKeptError['reason']
+    cause?: unknown
+  }) {
+    super(fields.message, { cause: fields.cause })
+    this.stream = fields.stream
+    this.snapshot = fields.snapshot
+    this.reason = fields.reason
+    this.retriable = fields.reason === 'no-room'
   }
 }
 

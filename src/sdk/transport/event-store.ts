@@ -73,13 +73,31 @@ export type Subscribed =
   | { readonly kind: 'event'; readonly record: StoredRecord }
   | { readonly kind: 'caught-up'; readonly next: readonly Position[] }
 
+export const MAX_SNAPSHOT_BYTES = 1024 * 1024
+
+/**
+ * Of each stream and name the newest that was saved, so that its events need not be read again. Any of
+ * them can be lost at any time, and none need fit its stream any more: whoever loads one looks.
+ */
+export interface Snapshots {
+  load(stream: string, name: string): Promise<Uint8Array | undefined>
+  /**
+   * Takes the place of the one before, which stays when it is refused.
+   * @throws SnapshotNotKeptError it is larger than MAX_SNAPSHOT_BYTES, or there is no room
+   */
+  save(stream: string, name: string, bytes: Uint8Array): Promise<void>
+}
+
 export interface EventStore {
   readonly topic: string
+  /** Those of a stream go when it is deleted or tombstoned. */
+  readonly snapshots: Snapshots
   /**
-   * All of it or nothing. A store that does not exist is made.
+   * All of it or nothing, also where the streams are in different partitions: versions that are only
+   * checked hold until all of it is written. A store that does not exist is made.
    * @throws WrongExpectedVersionError, StreamDeletedError, DuplicateEventError (some of the ids stand
    * in the stream already, not all), StreamBusyError (an open transaction writes to it; retriable),
-   * InvalidAppendError (a stream named twice, or more than one partition)
+   * InvalidAppendError (a stream named twice, a name that cannot be)
    */
   append(appends: readonly StreamAppend[]): Promise<AppendResult>
   readStream(stream: string, options?: ReadStreamOptions): StreamRead

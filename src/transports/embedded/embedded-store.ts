@@ -5,6 +5,7 @@ import { refusal } from '../../broker/local/local-refusal.ts'
 import {
   DuplicateEventError,
   InvalidAppendError,
+  SnapshotNotKeptError,
   StreamBusyError,
   StreamDeletedError,
   WrongExpectedVersionError,
@@ -16,6 +17,7 @@ import type {
   ExpectedVersion,
   ReadAllOptions,
   ReadStreamOptions,
+  Snapshots,
   StoredRecord,
   StreamAppend,
   StreamHead,
@@ -33,6 +35,16 @@ type LocalHead = Awaited<ReturnType<LocalStore['head']>>
 
 export class EmbeddedStore implements EventStore {
   readonly topic: string
+  readonly snapshots: Snapshots = {
+    load: (stream, name) => this.#store.loadSnapshot(stream, name),
+    save: async (stream, name, bytes) => {
+      const outcome = await this.#store.saveSnapshot(stream, name, bytes)
+      if (outcome.kind === 'saved') return
+      const reason = outcome.reason === 'too-large' ? 'too-large' : 'no-room'
+      const { message } = outcome
+      throw new SnapshotNotKeptError({ message, stream, snapshot: name, reason })
+    },
+  }
   readonly #lease: Lease
 
   constructor(lease: Lease, topic: string) {

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
 import type { StreamAppend } from '../../sdk/transport/event-store.ts'
+import { BrokerRefusedError } from './broker-refused.ts'
 import { embedded } from './embedded.ts'
 
 async function openStore(t: TestContext) {
@@ -30,5 +31,20 @@ describe('the event store of an embedded broker', () => {
     }
 
     assert.deepEqual(told, ['o-1', 'caught-up', 'o-2'])
+  })
+
+  it('says of an event over the size limit that it is too large, for good', async (t) => {
+    const { store } = await openStore(t)
+    const value = Buffer.alloc(2 * 1024 * 1024)
+    const records = [{ value, headers: [] }]
+
+    const refused = store.append([{ stream: 'o-1', expectedVersion: 'any', records }])
+
+    await assert.rejects(refused, (error) => {
+      assert.ok(error instanceof BrokerRefusedError)
+      assert.deepEqual([error.reason, error.retriable], ['MESSAGE_TOO_LARGE', false])
+      return true
+    })
+    assert.equal((await store.head('o-1')).version, -1)
   })
 })

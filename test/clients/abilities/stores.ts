@@ -1,9 +1,17 @@
 // An event store, written to and read by clients that know nothing of it: a header on an ordinary record
 // says which version its stream must be at. What a client shows its user of a refusal is in `refusals`.
 import assert from 'node:assert/strict'
+import { buildBatch } from '../../../src/broker/batch/builder.ts'
+import { produce as produceApi } from '../../../src/broker/protocol/00-produce.ts'
+import { KafkaClient } from '../../support/kafka-client.ts'
+import { produceRequest } from '../../support/test-broker.ts'
+import { TransactionalProducer } from '../../support/transactional-producer.ts'
+import { until } from '../../support/until.ts'
 import type { Ability, Bench } from '../ability.ts'
 
 const READ_TIMEOUT_MS = 20_000
+/** Of Produce: it begins the transaction by itself. */
+const FIRST_OF_TRANSACTIONS_V2 = 12
 const STREAM = 'account-7'
 const EXPECTED_VERSION = 'millrace-expected-version'
 const VERSION = 'millrace-version'
@@ -134,8 +142,53 @@ const refused: Ability = {
   },
 }
 
+const waits: Ability = {
+  name: "event store: waits for another's open transaction, and gets in behind it",
+  step: 'first',
+  onlyOn: 'millrace',
+  attempt: async (bench) => {
+    const topic = await newStore(bench, 'busy')
+    await using other = await KafkaClient.connect(bench.probe.address)
+    const transaction = new TransactionalProducer(other, { transactionalId: bench.name('other') })
+    await transaction.init()
+    await begin(other, transaction, topic)
+    const sent = () => bench.link.produced(bench.name('writer'))
+    const before = sent()
+
+    const writing = produce(bench, topic)
+    await until(() => sent() - before > 1, { what: 'a second try' })
+    assert.equal(await transaction.end(true), 0)
+    await writing
+
+    const { records } = await bench.driver.call('read', {
+      topic,
+      partitions: [0],
+      count: 2,
+      timeoutMs: READ_TIMEOUT_MS,
+    })
+    assert.deepEqual(
+      records.map(({ headers }) => headers),
+      [0, 1].map((version) => [[VERSION, base64(`${version}`)]]),
+    )
+  },
+}
+
+async function begin(
+  client: KafkaClient,
+  { transactionalId, producerId, producerEpoch }: TransactionalProducer,
+  topic: string,
+): Promise<void> {
+  const records = buildBatch({
+    records: [{ timestamp: Date.now(), key: Buffer.from(STREAM), value: Buffer.from('{}') }],
+    ...{ producerId, producerEpoch, baseSequence: 0, isTransactional: true },
+  })
+  const request = { ...produceRequest(topic, records), transactionalId }
+  const { responses } = await client.send(produceApi, FIRST_OF_TRANSACTIONS_V2, request)
+  assert.equal(responses[0]?.partitionResponses[0]?.errorCode, 0)
+}
+
 function base64(text: string): string {
   return Buffer.from(text).toString('base64')
 }
 
-export const storeAbilities: readonly Ability[] = [appends, refused]
+export const storeAbilities: readonly Ability[] = [appends, refused, waits]

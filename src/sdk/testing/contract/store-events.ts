@@ -21,6 +21,15 @@ export async function openStore(run: ContractRun): Promise<Opened> {
   return { transport, store: transport.eventStore(run.uniqueName()) }
 }
 
+/** As above, with several partitions. */
+export async function openWideStore(run: ContractRun): Promise<Opened> {
+  const opened = await openStore(run)
+  const { transport, store } = opened
+  const config = { 'millrace.store': 'true' }
+  await transport.administration.ensureTopics([{ name: store.topic, partitions: 3, config }])
+  return opened
+}
+
 /** An event whose id and value are the same text. */
 export function event(id: string, type = 'Happened'): Omit<OutgoingRecord, 'key'> {
   const headers = [

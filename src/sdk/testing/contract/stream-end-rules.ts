@@ -47,6 +47,33 @@ export const streamEndRules: readonly Rule[] = [
     },
   },
   {
+    id: 'delete-stream-again',
+    title:
+      'an append from before a deletion is answered as it was; what is new must fit the stream as it is',
+    needs,
+    try: async (run) => {
+      const { store } = await openStore(run)
+      const first = await append(store, 'a', 'none', ['1', '2'])
+      const second = await append(store, 'a', 1, ['3'])
+      await store.deleteStream('a', 2)
+
+      const again = await append(store, 'a', 'none', ['1', '2'])
+      const later = await append(store, 'a', 1, ['3'])
+      for (const wrong of [0, 1, 3] as const) {
+        await assert.rejects(
+          append(store, 'a', wrong, ['new']),
+          (error) => error instanceof WrongExpectedVersionError && error.actualVersion === 2,
+          `${wrong}`,
+        )
+      }
+
+      assert.deepEqual(versionsOf(again), versionsOf(first))
+      assert.deepEqual(versionsOf(later), versionsOf(second))
+      assert.deepEqual([again.deduplicated, later.deduplicated], [true, true])
+      assert.deepEqual(await taken(store.readStream('a')), [])
+    },
+  },
+  {
     id: 'tombstone-stream',
     title: 'a tombstoned stream takes nothing any more; a check finds it without events',
     needs,

@@ -1,19 +1,21 @@
 // The event store of a memory engine: the port over the streams of a topic. A store that nobody made
 // yet is made by its first append, with one partition; reading it before gives nothing.
 
-import { InvalidAppendError } from '../../transport/errors.ts'
-import type {
-  AppendedStream,
-  AppendResult,
-  EventStore,
-  ExpectedVersion,
-  ReadAllOptions,
-  ReadStreamOptions,
-  StoredRecord,
-  StreamAppend,
-  StreamHead,
-  StreamRead,
-  Subscribed,
+import { SnapshotNotKeptError } from '../../transport/errors.ts'
+import {
+  type AppendedStream,
+  type AppendResult,
+  type EventStore,
+  type ExpectedVersion,
+  MAX_SNAPSHOT_BYTES,
+  type ReadAllOptions,
+  type ReadStreamOptions,
+  type Snapshots,
+  type StoredRecord,
+  type StreamAppend,
+  type StreamHead,
+  type StreamRead,
+  type Subscribed,
 } from '../../transport/event-store.ts'
 import { type Connection, NoAnswerError } from './connection.ts'
 import { appendToStreams, type StorePartition } from './store-append.ts'
@@ -24,6 +26,15 @@ const NO_STREAM: StreamHead = { version: -1, firstVersion: 0, state: 'live' }
 
 export class MemoryEventStore implements EventStore {
   readonly topic: string
+  readonly snapshots: Snapshots = {
+    load: (stream, name) => this.#connection.request(() => this.#kept.get(stream)?.get(name)),
+    save: (stream, name, bytes) =>
+      this.#connection.request(() => {
+        checkSnapshot(stream, name, bytes)
+        const kept = this.#kept.get(stream) ?? new Map<string, Uint8Array>()
+        this.#kept.set(stream, kept.set(name, Buffer.from(bytes)))
+      }),
+  }
   readonly #connection: Connection
 
   constructor(topic: string, connection: Connection) {
@@ -37,15 +48,10 @@ export class MemoryEventStore implements EventStore {
     return this.#connection.request(
       () => {
         const partitions = broker.topics.ensureStore(this.topic)
-        const places = new Set(appends.map(({ stream }) => placeOf(partitions, stream)))
-        if (places.size > 1) {
-          throw new InvalidAppendError(
-            this.topic,
-            'Its streams are in different partitions, and one append stays within one.',
-          )
-        }
-        const nowMs = broker.world.clock.nowMs()
-        return appendToStreams([...places][0] ?? partitions[0]!, appends, nowMs)
+        return appendToStreams(this.topic, appends, {
+          placeOf: (stream) => placeOf(partitions, stream),
+          nowMs: broker.world.clock.nowMs(),
+        })
       },
       { lost },
     )
@@ -94,6 +100,10 @@ export class MemoryEventStore implements EventStore {
     return this.#notice('truncated', { stream, expectedVersion: 'any', value })
   }
 
+  get #kept(): Map<string, Map<string, Uint8Array>> {
+    return this.#connection.broker.topics.snapshotsOf(this.topic)
+  }
+
   async #notice(
     kind: NoticeKind,
     about: { stream: string; expectedVersion: ExpectedVersion; value?: Buffer },
@@ -101,6 +111,7 @@ export class MemoryEventStore implements EventStore {
     const { stream, expectedVersion, value = null } = about
     const headers = [[TYPE_HEADER, Buffer.from(typeOfNotice(kind))]] as const
     const result = await this.append([{ stream, expectedVersion, records: [{ value, headers }] }])
+    if (kind !== 'truncated') this.#kept.delete(stream)
     return result.streams[0]!
   }
 
@@ -123,6 +134,13 @@ function wantedVersions(head: StreamHead, { from, direction, limit }: ReadStream
 }
 
 /** A stream stays in its partition: the sum of its bytes says in which. */
+/** @throws SnapshotNotKeptError */
+function checkSnapshot(stream: string, snapshot: string, { length }: Uint8Array): void {
+  if (length <= MAX_SNAPSHOT_BYTES) return
+  const message = `Snapshot ${snapshot} of stream ${stream} has ${length} bytes, and ${MAX_SNAPSHOT_BYTES} are allowed.`
+  throw new SnapshotNotKeptError({ message, stream, snapshot, reason: 'too-large' })
+}
+
 function placeOf(partitions: readonly StorePartition[], stream: string): StorePartition {
   const sum = Buffer.from(stream).reduce((total, byte) => total + byte, 0)
   return partitions[sum % partitions.length]!

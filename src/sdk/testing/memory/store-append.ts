@@ -22,6 +22,7 @@ import {
   wantedOf,
 } from './store-records.ts'
 import type { AppendContext, Check, Decision, Refusal, Streams, Wanted } from './streams.ts'
+import { OpenTransaction } from './transactions.ts'
 
 /** A partition of a store: its records, and what is known of their streams. */
 export interface StorePartition {
@@ -29,27 +30,83 @@ export interface StorePartition {
   readonly streams: Streams
 }
 
-/** @throws as `EventStore.append` */
+/** What an append has for one partition. */
+interface Part {
+  readonly place: StorePartition
+  readonly wanted: Wanted[]
+  readonly checks: Check[]
+  readonly records: OutgoingRecord[]
+}
+
+interface DecidedPart extends Part {
+  readonly context: AppendContext
+  readonly decision: Decision
+}
+
+/** @param placeOf the partition of a stream @throws as `EventStore.append` */
 export function appendToStreams(
-  { log, streams }: StorePartition,
+  topic: string,
   appends: readonly StreamAppend[],
-  nowMs: number,
+  { placeOf, nowMs }: { placeOf: (stream: string) => StorePartition; nowMs: number },
 ): AppendResult {
-  checkAppends(log.topic, appends)
-  const wanted: Wanted[] = []
-  const checks: Check[] = []
-  const records: OutgoingRecord[] = []
+  checkAppends(topic, appends)
+  const parts = partsOf(appends, placeOf)
+  // Over several partitions it is one transaction, whose markers readers step over.
+  const transaction = parts.length > 1 ? new OpenTransaction() : undefined
+  const decided = parts.map((part): DecidedPart => {
+    const context = { nowMs, baseOffset: part.place.log.endOffset, transaction }
+    return {
+      ...part,
+      context,
+      decision: part.place.streams.decide(part.wanted, part.checks, context),
+    }
+  })
+  const refused = whyNone(topic, decided)
+  const isKnown = decided.some(({ decision }) => decision.kind === 'duplicate')
+  if (refused !== undefined || isKnown) transaction?.end('aborted')
+  if (refused !== undefined) throw refused
+  if (!isKnown) {
+    for (const { place, records, decision, context } of decided) {
+      if (decision.kind !== 'append' || records.length === 0) continue
+      write(place.log, records, decision.versions, context)
+    }
+    transaction?.end('committed')
+  }
+  return resultOf(appends, decided, { placeOf, deduplicated: isKnown })
+}
+
+function partsOf(
+  appends: readonly StreamAppend[],
+  placeOf: (stream: string) => StorePartition,
+): readonly Part[] {
+  const parts = new Map<PartitionLog, Part>()
   for (const { stream, expectedVersion, records: events } of appends) {
-    if (events.length === 0) checks.push({ stream, expected: expectedVersion })
+    const place = placeOf(stream)
+    const part = parts.get(place.log) ?? { place, wanted: [], checks: [], records: [] }
+    parts.set(place.log, part)
+    if (events.length === 0) part.checks.push({ stream, expected: expectedVersion })
     for (const [i, event] of events.entries()) {
-      wanted.push(wantedOf(stream, i === 0 ? expectedVersion : undefined, event))
-      records.push({ ...event, key: Buffer.from(stream) })
+      part.wanted.push(wantedOf(stream, i === 0 ? expectedVersion : undefined, event))
+      part.records.push({ ...event, key: Buffer.from(stream) })
     }
   }
-  const context = { nowMs, baseOffset: log.endOffset, transaction: undefined }
-  const decision = accepted(log.topic, streams.decide(wanted, checks, context))
-  if (decision.kind === 'append') write(log, records, decision.versions, context)
-  return resultOf(appends, decision, log, streams, context.baseOffset)
+  return [...parts.values()]
+}
+
+/** Ids come before everything else: what is there as a whole is no conflict, in whatever partitions. */
+function whyNone(topic: string, parts: readonly DecidedPart[]): Error | undefined {
+  const writing = parts.filter(({ wanted }) => wanted.length > 0)
+  const known = writing.filter(({ decision }) => decision.kind === 'duplicate')
+  if (known.length > 0 && known.length === writing.length) return undefined
+  for (const { decision, wanted } of known) {
+    if (decision.kind !== 'duplicate') continue
+    const { version } = decision.events[0]!
+    return errorOf(topic, wanted[0]!.stream, { kind: 'partly-there', version })
+  }
+  for (const { decision } of parts) {
+    if (decision.kind === 'refused') return errorOf(topic, decision.stream, decision.refusal)
+  }
+  return undefined
 }
 
 /**
@@ -91,25 +148,26 @@ function write(
 
 function resultOf(
   appends: readonly StreamAppend[],
-  decision: Exclude<Decision, { kind: 'refused' }>,
-  { topic, partition }: PartitionLog,
-  streams: Streams,
-  baseOffset: number,
+  parts: readonly DecidedPart[],
+  how: { placeOf: (stream: string) => StorePartition; deduplicated: boolean },
 ): AppendResult {
-  let last = -1
-  return {
-    deduplicated: decision.kind === 'duplicate',
-    streams: appends.map(({ stream, records }) => {
-      if (records.length === 0) {
-        return { stream, version: streams.head(stream).version, position: undefined }
-      }
-      last += records.length
-      const known = decision.kind === 'duplicate' ? decision.events[last]! : undefined
-      const version = decision.kind === 'append' ? decision.versions[last]! : known!.version
-      const offset = known?.offset ?? baseOffset + last
-      return { stream, version, position: { topic, partition, offset } }
-    }),
-  }
+  const taken = new Map<PartitionLog, number>()
+  const streams = appends.map(({ stream, records }) => {
+    const place = how.placeOf(stream)
+    if (records.length === 0) {
+      return { stream, version: place.streams.head(stream).version, position: undefined }
+    }
+    const { log } = place
+    const last = (taken.get(log) ?? -1) + records.length
+    taken.set(log, last)
+    const { decision, context } = parts.find((part) => part.place.log === log)!
+    const known = decision.kind === 'duplicate' ? decision.events[last]! : undefined
+    const version = decision.kind === 'append' ? decision.versions[last]! : known!.version
+    const offset = known?.offset ?? context.baseOffset + last
+    const { topic, partition } = log
+    return { stream, version, position: { topic, partition, offset } }
+  })
+  return { streams, deduplicated: how.deduplicated }
 }
 
 /** @throws what the refusal is called in the SDK */

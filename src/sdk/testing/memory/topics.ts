@@ -18,6 +18,8 @@ export class Topics {
   readonly #defaultPartitions: number
   readonly #topics = new Map<string, readonly Partition[]>()
   readonly #watchers = new Set<() => void>()
+  /** By store, stream and name. */
+  readonly #snapshots = new Map<string, Map<string, Map<string, Uint8Array>>>()
 
   constructor(defaultPartitions: number) {
     this.#defaultPartitions = defaultPartitions
@@ -54,6 +56,12 @@ export class Topics {
         'The topic is no event store: make it with millrace.store=true.',
       )
     })
+  }
+
+  snapshotsOf(store: string): Map<string, Map<string, Uint8Array>> {
+    const kept = this.#snapshots.get(store) ?? new Map<string, Map<string, Uint8Array>>()
+    this.#snapshots.set(store, kept)
+    return kept
   }
 
   describe(names: readonly string[]): readonly TopicDescription[] {

@@ -1,0 +1,89 @@
+// What an append over several partitions is made of, and what its parts' answers mean together. Pure.
+// Every part is judged in its own partition, at its turn; all of them are kept, or none.
+
+import { partitionOfKey } from '../batch/murmur2.ts'
+import type { AppendedStream, StoreOutcome, StoreRefusal, StreamAppend } from './event-store.ts'
+import { explainStreamRefusal, type StreamRefusal } from './stream-refusal.ts'
+
+export interface AppendPart {
+  readonly partition: number
+  readonly appends: StreamAppend[]
+  /** Of each of its records: its place among all records of the append. */
+  readonly places: number[]
+}
+
+/** In the order in which their first streams are named. */
+export function partsOf(
+  appends: readonly StreamAppend[],
+  partitionCount: number,
+): readonly AppendPart[] {
+  const parts = new Map<number, AppendPart>()
+  let place = 0
+  for (const append of appends) {
+    const partition = partitionOfKey(Buffer.from(append.stream), partitionCount)
+    let part = parts.get(partition)
+    if (part === undefined) {
+      part = { partition, appends: [], places: [] }
+      parts.set(partition, part)
+    }
+    part.appends.push(append)
+    for (const _ of append.events) part.places.push(place++)
+  }
+  return [...parts.values()]
+}
+
+type Appended = Extract<StoreOutcome, { kind: 'appended' }>
+
+/**
+ * Event ids come first, as within one partition: what is there already is answered as it was then.
+ * @param outcomes of each part
+ * @param headOf the version at which a stream stands that was only checked
+ */
+export function answerTogether(
+  appends: readonly StreamAppend[],
+  parts: readonly AppendPart[],
+  outcomes: readonly StoreOutcome[],
+  { topic, headOf }: { readonly topic: string; readonly headOf: (stream: string) => number },
+): StoreOutcome {
+  const writing = parts.flatMap((part, i) => (part.places.length > 0 ? [i] : []))
+  const known = writing.filter((i) => isKnown(outcomes[i]!))
+  const isAllKnown = known.length > 0 && known.length === writing.length
+  if (known.length > 0 && !isAllKnown) return partlyThere(parts[known[0]!]!, outcomes[known[0]!]!)
+  for (const [i, outcome] of outcomes.entries()) {
+    if (outcome.kind === 'refused' && !isAllKnown) return refusedAs(outcome, parts[i]!)
+  }
+  const byStream = new Map<string, AppendedStream>()
+  for (const outcome of outcomes) {
+    if (outcome.kind !== 'appended') continue
+    for (const appended of outcome.streams) byStream.set(appended.stream, appended)
+  }
+  const streams = appends.map(({ stream }) => {
+    return byStream.get(stream) ?? { stream, version: headOf(stream), position: undefined }
+  })
+  return { kind: 'appended', streams, deduplicated: isAllKnown }
+
+  function partlyThere({ appends: own, places }: AppendPart, outcome: StoreOutcome): StoreOutcome {
+    const { stream } = own.find(({ events }) => events.length > 0)!
+    const version = (outcome as Appended).streams.find((one) => one.stream === stream)!.version
+    const reason: StreamRefusal = { kind: 'partly-there', index: places[0]!, stream, version }
+    return { kind: 'refused', reason, message: explainStreamRefusal(reason, topic) }
+  }
+}
+
+function isKnown(outcome: StoreOutcome): boolean {
+  return outcome.kind === 'appended' && outcome.deduplicated
+}
+
+/** A part counts its own records. */
+function refusedAs(
+  outcome: Extract<StoreOutcome, { kind: 'refused' }>,
+  { places }: AppendPart,
+): StoreOutcome {
+  const { reason } = outcome
+  if (!hasIndex(reason) || reason.index < 0) return outcome
+  return { ...outcome, reason: { ...reason, index: places[reason.index]! } }
+}
+
+function hasIndex(reason: StoreRefusal): reason is StreamRefusal {
+  return 'index' in reason
+}
