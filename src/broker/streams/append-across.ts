@@ -32,12 +32,10 @@ export function partsOf(
   return [...parts.values()]
 }
 
-type Appended = Extract<StoreOutcome, { kind: 'appended' }>
-
 /**
  * Event ids come first, as within one partition: what is there already is answered as it was then.
  * @param outcomes of each part
- * @param headOf the version at which a stream stands that was only checked
+ * @param headOf the version at which a stream stands
  */
 export function answerTogether(
   appends: readonly StreamAppend[],
@@ -45,33 +43,34 @@ export function answerTogether(
   outcomes: readonly StoreOutcome[],
   { topic, headOf }: { readonly topic: string; readonly headOf: (stream: string) => number },
 ): StoreOutcome {
-  const writing = parts.flatMap((part, i) => (part.places.length > 0 ? [i] : []))
-  const known = writing.filter((i) => isKnown(outcomes[i]!))
-  const isAllKnown = known.length > 0 && known.length === writing.length
-  if (known.length > 0 && !isAllKnown) return partlyThere(parts[known[0]!]!, outcomes[known[0]!]!)
-  for (const [i, outcome] of outcomes.entries()) {
-    if (outcome.kind === 'refused' && !isAllKnown) return refusedAs(outcome, parts[i]!)
+  const writing = outcomes.filter((_, i) => parts[i]!.places.length > 0)
+  const isAllKnown = writing.length > 0 && writing.every(isKnown)
+  if (!isAllKnown) {
+    for (const [i, outcome] of outcomes.entries()) {
+      if (isKnown(outcome)) return partlyThere(outcome, parts[i]!, topic)
+    }
+    for (const [i, outcome] of outcomes.entries()) {
+      if (outcome.kind === 'refused') return refusedAs(outcome, parts[i]!)
+    }
   }
-  const byStream = new Map<string, AppendedStream>()
-  for (const outcome of outcomes) {
-    if (outcome.kind !== 'appended') continue
-    for (const appended of outcome.streams) byStream.set(appended.stream, appended)
-  }
-  const streams = appends.map(({ stream }) => {
+  const all = outcomes.flatMap((outcome) => (outcome.kind === 'appended' ? outcome.streams : []))
+  const byStream = new Map(all.map((appended) => [appended.stream, appended]))
+  const streams = appends.map(({ stream }): AppendedStream => {
     return byStream.get(stream) ?? { stream, version: headOf(stream), position: undefined }
   })
   return { kind: 'appended', streams, deduplicated: isAllKnown }
-
-  function partlyThere({ appends: own, places }: AppendPart, outcome: StoreOutcome): StoreOutcome {
-    const { stream } = own.find(({ events }) => events.length > 0)!
-    const version = (outcome as Appended).streams.find((one) => one.stream === stream)!.version
-    const reason: StreamRefusal = { kind: 'partly-there', index: places[0]!, stream, version }
-    return { kind: 'refused', reason, message: explainStreamRefusal(reason, topic) }
-  }
 }
 
-function isKnown(outcome: StoreOutcome): boolean {
+type Appended = Extract<StoreOutcome, { kind: 'appended' }>
+
+function isKnown(outcome: StoreOutcome): outcome is Appended {
   return outcome.kind === 'appended' && outcome.deduplicated
+}
+
+function partlyThere({ streams }: Appended, { places }: AppendPart, topic: string): StoreOutcome {
+  const { stream, version } = streams.find(({ position }) => position !== undefined)!
+  const reason: StreamRefusal = { kind: 'partly-there', index: places[0]!, stream, version }
+  return { kind: 'refused', reason, message: explainStreamRefusal(reason, topic) }
 }
 
 /** A part counts its own records. */

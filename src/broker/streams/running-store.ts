@@ -93,35 +93,22 @@ export class RunningStore implements EventStore {
     const unlearnt = involved.find(({ failure }) => failure !== undefined)
     if (unlearnt !== undefined) return refusedUnlearnt(unlearnt)
     const endTurn = await this.#turns.take(appends.map(({ stream }) => stream))
-    let transaction: StoreTransaction | undefined
     try {
       const numbers = parts.map(({ partition }) => partition)
-      const begun = await this.#source.transactions.begin(topic, numbers)
-      if (typeof begun === 'number') return refusedTransaction(begun)
-      transaction = begun
-      const own = parts.map((part, i) => {
-        const append = new StoreAppend({ topic, partition: part.partition }, part.appends)
-        return new TransactionPart(involved[i]!, append, begun)
+      const transaction = await this.#source.transactions.begin(topic, numbers)
+      if (typeof transaction === 'number') return refusedTransaction(transaction)
+      const own = parts.map(({ partition, appends: some }, i) => {
+        const append = new StoreAppend({ topic, partition }, some)
+        return new TransactionPart(involved[i]!, append, transaction)
       })
-      const outcomes = await Promise.all(own.map((part) => part.run()))
       const headOf = (stream: string) => {
-        const part = parts.findIndex((one) =>
-          one.appends.some((append) => append.stream === stream),
-        )
-        return involved[part]!.headOf(stream).headVersion
+        const number = partitionOfKey(Buffer.from(stream), partitions.length)
+        return partitions[number]!.headOf(stream).headVersion
       }
-      const answer = answerTogether(appends, parts, outcomes, { topic, headOf })
-      if (answer.kind === 'refused' || answer.deduplicated) return answer
-      // An index that was learnt anew meanwhile knows nothing of streams that were only checked.
-      if (!own.every((part) => part.isHolding)) {
-        return refusedTransaction(ErrorCode.COORDINATOR_NOT_AVAILABLE)
-      }
-      const committing = begun.commit()
-      transaction = undefined
-      const errorCode = await committing
-      return errorCode === ErrorCode.NONE ? answer : refusedTransaction(errorCode)
+      return await endTogether(transaction, own, (outcomes) =>
+        answerTogether(appends, parts, outcomes, { topic, headOf }),
+      )
     } finally {
-      await transaction?.abort()
       endTurn()
     }
   }
@@ -244,6 +231,28 @@ export class RunningStore implements EventStore {
 
 function refusedUnlearnt({ unlearnt }: StorePartition): StoreOutcome {
   return refused({ kind: 'log', errorCode: ErrorCode.KAFKA_STORAGE_ERROR }, unlearnt)
+}
+
+/** Commits when every part says yes and holds what it was judged by; else nothing of it is kept. */
+async function endTogether(
+  transaction: StoreTransaction,
+  parts: readonly TransactionPart[],
+  answerOf: (outcomes: readonly StoreOutcome[]) => StoreOutcome,
+): Promise<StoreOutcome> {
+  let isCommitting = false
+  try {
+    const answer = answerOf(await Promise.all(parts.map((part) => part.run())))
+    if (answer.kind === 'refused' || answer.deduplicated) return answer
+    // An index that was learnt anew meanwhile knows nothing of streams that were only checked.
+    if (!parts.every((part) => part.isHolding)) {
+      return refusedTransaction(ErrorCode.COORDINATOR_NOT_AVAILABLE)
+    }
+    isCommitting = true
+    const errorCode = await transaction.commit()
+    return errorCode === ErrorCode.NONE ? answer : refusedTransaction(errorCode)
+  } finally {
+    if (!isCommitting) await transaction.abort()
+  }
 }
 
 function refusedTransaction(errorCode: ErrorCode): StoreOutcome {
