@@ -146,6 +146,29 @@ describe('when a batch is in the journal already and its own file has no space',
   })
 })
 
+describe('when what is journaled finds no space in its own file', () => {
+  for (const bytes of [10, 700_000]) {
+    it(`the partition takes appends again once there is space, though nobody else writes (${bytes} bytes)`, async (t) => {
+      const { client, disk } = await startWithTopic(t)
+      const topics = ['orders', 'payments', 'refunds']
+      for (const topic of topics.slice(1)) await makeTopic(client, topic)
+      const full = disk.inject({ on: 'write', path: /^topics\/.*\.log$/, fails: 'no-space' })
+      await produceEach(client, topics, 'x'.repeat(bytes))
+      await until(() => full.hits >= topics.length)
+      // Long after the last append, so that nothing is under way.
+      await new Promise((resolve) => setTimeout(resolve, 500))
+      full.heal()
+
+      for (const topic of topics) {
+        await until(async () => {
+          const { errorCode } = await produceTo(client, topic, batchOf(['again']))
+          return errorCode === ErrorCode.NONE
+        })
+      }
+    })
+  }
+})
+
 describe('when the journal has no space in what it has reserved, as where writing copies', () => {
   for (const afterBytes of [0, 100, 300]) {
     it(`the files are synced instead, and nothing of it counts after ${afterBytes} bytes`, async (t) => {

@@ -429,6 +429,7 @@ export class GroupCommit {
 
   async #write(group: readonly LogWriter[]): Promise<void> {
     await this.#groupWriter.write(group, { scope: 'taken', totalBytes: this.#takenBytes })
+    this.#journal.retryStalled(group)
   }
 
   /** While a sync runs: what waits is handed on, so that the next sync covers it. */

@@ -61,8 +61,14 @@ export class SharedJournal {
     this.#options = options
   }
 
+  /** Something is in the journal only, or is being written and may turn out to find no space. */
   get hasBehind(): boolean {
-    return this.#behind.size > 0
+    return this.#behind.size > 0 || this.#flushing !== undefined
+  }
+
+  /** What could not be written of them is tried again, though nobody appends to them any more. */
+  retryStalled(writers: readonly LogWriter[]): void {
+    for (const writer of writers) if (writer.isStalled) this.#behind.add(writer)
   }
 
   /**
@@ -165,7 +171,7 @@ export class SharedJournal {
       await groupWriter.write(some, { scope: 'journaled', totalBytes: 0 })
       await timers.yield()
     }
-    for (const writer of writers) if (writer.isStalled) this.#behind.add(writer)
+    this.retryStalled(writers)
   }
 
   /**
