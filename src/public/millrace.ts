@@ -43,11 +43,13 @@ export {
 } from '../sdk/messaging/consumer.ts'
 export type { HandlerContext, Middleware, PublishOptions } from '../sdk/messaging/context.ts'
 export type { Dedupe } from '../sdk/messaging/dedupe.ts'
+export type { DelayedStatus, DelayNotice } from '../sdk/messaging/delaying/delayed-delivery.ts'
 export { type Duration, DurationError } from '../sdk/messaging/duration.ts'
 export {
   ConsumerStoppedError,
   HandlerTimeoutError,
   HandlingRevokedError,
+  InvalidDelayError,
   NotPublishedError,
   ProcessCrashError,
   PublishAfterEndError,

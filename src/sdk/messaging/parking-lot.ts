@@ -67,6 +67,17 @@ export interface Redriving {
   committedBelow(): number
 }
 
+/** What the consumer offers besides to a lot that writes on its own account. */
+export interface PartitionOwner extends Redriving {
+  /**
+   * Together, where the engine has transactions; refused then once the partition is somebody else's.
+   * Waits until the partition is worked on.
+   * @throws FencedMemberError, and what the engine says. After OutcomeUnknownError it is decided
+   * whether they stand, and can be read.
+   */
+  send(requests: readonly SendRequest[]): Promise<void>
+}
+
 /** One assigned partition's part of the lot. One owner at a time: the group's generation sees to it. */
 export interface ParkedPartition {
   /**
@@ -102,5 +113,5 @@ export interface ParkingLot {
    * Called at assignment, before the partition's first event is handled: reads which keys are parked.
    * @throws when that cannot be read: the consumer then does not begin with the partition, and asks again
    */
-  open(partition: TopicPartition, redriving: Redriving): Promise<ParkedPartition>
+  open(partition: TopicPartition, owner: PartitionOwner): Promise<ParkedPartition>
 }

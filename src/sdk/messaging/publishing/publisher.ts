@@ -20,6 +20,7 @@ import { isRefused } from './refused.ts'
 export interface Published {
   /** Of the event: publishing it again under this id is publishing the same event. */
   readonly id: string
+  /** Of a delayed event: where it waits, in `__millrace_timers`. */
   readonly position: Position
 }
 
@@ -92,7 +93,8 @@ export class Publisher {
 
   /**
    * Resolves once the event is as durable as the engine makes it.
-   * @throws InvalidEventError, InvalidKeyError, UnknownEventTypeError: nothing was accepted
+   * @throws InvalidEventError, InvalidKeyError, UnknownEventTypeError, InvalidDelayError,
+   * DurationError: nothing was accepted
    * @throws NotPublishedError says whether the event may be there all the same; publish again under its id
    */
   publish(message: Message, options?: PublishOptions): Promise<Published>
@@ -191,7 +193,7 @@ export class Publisher {
   }
 
   #route(pending: Pending): void {
-    const topic = pending.event.topic.name
+    const topic = destinationOf(pending.event)
     const partitions = this.#destinations.partitionsOf(topic)
     const unrouted = this.#unrouted.get(topic)
     if (unrouted !== undefined) unrouted.push(pending)
@@ -214,8 +216,8 @@ export class Publisher {
 
   #enqueue(pending: Pending, partitions: number): void {
     if (pending.isSettled) return
-    const topic = pending.event.topic.name
-    const partition = this.#destinations.choose(pending.event.record.key, partitions)
+    const topic = destinationOf(pending.event)
+    const partition = this.#destinations.choose(topic, pending.event.record, partitions)
     const id = `${topic}/${partition}`
     let queue = this.#queues.get(id)
     if (queue === undefined) {
@@ -305,6 +307,10 @@ export class Publisher {
     }
     this.#flushers = this.#flushers.filter(({ left }) => left.size > 0)
   }
+}
+
+function destinationOf({ via, topic }: EncodedEvent): string {
+  return via ?? topic.name
 }
 
 function bytesOf({ key, value, headers }: OutgoingRecord): number {
