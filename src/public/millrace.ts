@@ -76,6 +76,7 @@ export {
   FencedMemberError,
   InvalidAppendError,
   OffsetMetadataTooLargeError,
+  OlderEpochError,
   OutcomeUnknownError,
   ProducerFencedError,
   SendError,
@@ -83,7 +84,10 @@ export {
   SqlError,
   StreamBusyError,
   StreamDeletedError,
+  TokenFormatError,
+  TokenSizeError,
   TransportClosedError,
+  UnknownLogError,
   UnknownTopicError,
   WrongExpectedVersionError,
 } from '../sdk/transport/errors.ts'
@@ -91,6 +95,7 @@ export type { EventStore } from '../sdk/transport/event-store.ts'
 export type { GroupMember, JoinOptions } from '../sdk/transport/group-member.ts'
 export type { Producer, Transaction, TransactionalProducer } from '../sdk/transport/producer.ts'
 export type { SqlTransaction, Tables } from '../sdk/transport/tables.ts'
+export { mergeTokens } from '../sdk/transport/token.ts'
 export type { TopicReader } from '../sdk/transport/topic-reader.ts'
 export type { Engine, OpenOptions, Transport, World } from '../sdk/transport/transport.ts'
 export { AddressInUseError } from '../transports/embedded/address-in-use.ts'

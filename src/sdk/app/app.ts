@@ -103,7 +103,8 @@ export class RunningApp implements App {
   store<E extends Events>(topic: Topic<E>): StreamStore<E> {
     const { transport, outgoing } = this.#parts
     const onNotKept = (error: SnapshotNotKeptError) => this.#warnOfSnapshot(topic.name, error)
-    return new StreamStore(topic, transport.eventStore(topic.name), { outgoing, onNotKept })
+    const { logId } = transport
+    return new StreamStore(topic, transport.eventStore(topic.name), { outgoing, logId, onNotKept })
   }
 
   status(): AppStatus {

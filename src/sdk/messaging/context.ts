@@ -25,7 +25,8 @@ export interface HandlerContext {
   /**
    * Kept until the handler is done, and then sent with the group's progress: in one transaction where
    * the engine has them, else before the progress is committed, so that at worst it is sent again
-   * under the same id. A handler that fails has published nothing.
+   * under the same id. A handler that fails has published nothing. There is no token of it: where it
+   * stands is known after the handler.
    * @throws InvalidEventError, UnknownEventTypeError, PublishAfterEndError, DurationError,
    * InvalidDelayError
    */

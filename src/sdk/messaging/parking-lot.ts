@@ -1,5 +1,6 @@
 // The port by which consumers give up an event without losing it: the lot keeps the exact bytes, and
 // the events of the same key that come after it, in order, until a redrive hands them back.
+// A lot whose entries stand in the partition itself only notes them: see delaying/.
 // Invariant: what `park` has resolved is durable; only then may the group's offset pass the event.
 
 import type { IncomingRecord } from '../events/record.ts'
