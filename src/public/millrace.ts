@@ -43,11 +43,13 @@ export {
 } from '../sdk/messaging/consumer.ts'
 export type { HandlerContext, Middleware, PublishOptions } from '../sdk/messaging/context.ts'
 export type { Dedupe } from '../sdk/messaging/dedupe.ts'
+export type { DelayedStatus, DelayNotice } from '../sdk/messaging/delaying/delayed-delivery.ts'
 export { type Duration, DurationError } from '../sdk/messaging/duration.ts'
 export {
   ConsumerStoppedError,
   HandlerTimeoutError,
   HandlingRevokedError,
+  InvalidDelayError,
   NotPublishedError,
   ProcessCrashError,
   PublishAfterEndError,
@@ -74,6 +76,7 @@ export {
   FencedMemberError,
   InvalidAppendError,
   OffsetMetadataTooLargeError,
+  OlderEpochError,
   OutcomeUnknownError,
   ProducerFencedError,
   SendError,
@@ -81,7 +84,10 @@ export {
   SqlError,
   StreamBusyError,
   StreamDeletedError,
+  TokenFormatError,
+  TokenSizeError,
   TransportClosedError,
+  UnknownLogError,
   UnknownTopicError,
   WrongExpectedVersionError,
 } from '../sdk/transport/errors.ts'
@@ -89,6 +95,7 @@ export type { EventStore } from '../sdk/transport/event-store.ts'
 export type { GroupMember, JoinOptions } from '../sdk/transport/group-member.ts'
 export type { Producer, Transaction, TransactionalProducer } from '../sdk/transport/producer.ts'
 export type { SqlTransaction, Tables } from '../sdk/transport/tables.ts'
+export { mergeTokens } from '../sdk/transport/token.ts'
 export type { TopicReader } from '../sdk/transport/topic-reader.ts'
 export type { Engine, OpenOptions, Transport, World } from '../sdk/transport/transport.ts'
 export { AddressInUseError } from '../transports/embedded/address-in-use.ts'

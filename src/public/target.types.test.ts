@@ -18,6 +18,7 @@ import {
   event,
   exponential,
   inbox,
+  mergeTokens,
   type Published,
   sqlite,
   type Tables,
@@ -161,6 +162,32 @@ describe('an application', () => {
       ['failed 1 1000 is too much', 'follows undefined undefined'],
     )
     assert.deepEqual(await app.close({ drain: '20s' }), { unsent: [] })
+  })
+
+  it('publishes later, and says how far to read to see what it wrote', async () => {
+    const paid: string[] = []
+    const mails = consumer('mails', {
+      ...{ from: orders, startAt: 'earliest', otherwise: 'skip' },
+      on: { OrderPaid: (e) => void paid.push(e.id) },
+    })
+    const broker = embedded({ memory: true, listen: false })
+    const app = await connect({ service: 'shop', broker, run: [mails] })
+    const event = OrderPaid({ orderId: '42', paymentId: 'p1' })
+
+    const { token } = await app.publish(event, { id: 'paid-42', delay: '50ms' })
+    const now = await app.publish(event, { id: 'paid-41' })
+    await until(() => paid.length === 2, 'both have come')
+
+    assert.deepEqual(paid.toSorted(), ['paid-41', 'paid-42'])
+    assert.match(mergeTokens(token, now.token), /^m1\./)
+    const wrong = () => {
+      // @ts-expect-error no duration
+      void app.publish(event, { delay: 'soon' })
+      // @ts-expect-error a moment is a Date
+      void app.publish(event, { at: '2026-01-01' })
+    }
+    assert.equal(typeof wrong, 'function')
+    await app.close()
   })
 
   it('is refused by the compiler where it is wrong, and at run time all the same', async () => {

@@ -1,13 +1,15 @@
-// The contract of transports against a real Apache Kafka, by both group protocols: one that is named
-// in MILLRACE_TEST_KAFKA and was started with kafka.properties of this folder, else the pinned one,
-// which `scripts/services` installs with Maven. Run by `npm run test:transports`.
+// The contract of transports, and delayed events, against a real Apache Kafka, by both group protocols:
+// one that is named in MILLRACE_TEST_KAFKA and was started with kafka.properties of this folder, else
+// the pinned one, which `scripts/services` installs with Maven. Run by `npm run test:transports`.
 
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after } from 'node:test'
+import { kafka } from '../../src/transports/kafka/kafka.ts'
 import { pinned } from '../contract/pinned.ts'
+import { delayedSuite } from '../support/delayed-suite.ts'
 import { kafkaContract } from '../support/kafka-contract.ts'
 
 const SERVICES = join(import.meta.dirname, '../../scripts/services')
@@ -38,5 +40,9 @@ for (const [cluster, groupProtocol] of [
     ...cluster,
     options: () => ({ brokers: address, groupProtocol }),
     timing: { sessionTimeoutMs: SESSION_TIMEOUT_MS, rebalanceTimeoutMs: 1500, deadlineMs: 40_000 },
+  })
+  delayedSuite({
+    name: cluster.name,
+    engine: async () => kafka({ brokers: address, groupProtocol }),
   })
 }

@@ -13,6 +13,8 @@ import { LocalTopics } from './local-topics.ts'
 export interface LocalClient {
   /** The broker's own time and randomness. */
   readonly world: Pick<Host, 'clock' | 'timers' | 'random'>
+  /** The broker's cluster id. */
+  readonly logId: string
   readonly topics: LocalTopics
   readonly producing: LocalProducing
   readonly reading: LocalReading
@@ -26,6 +28,7 @@ export function createLocalClient(services: BrokerServices): LocalClient {
   const { clock, timers, random } = services.host
   return {
     world: { clock, timers, random },
+    logId: services.catalog.clusterId,
     topics: new LocalTopics(services),
     producing: new LocalProducing(services),
     reading: new LocalReading(services),

@@ -44,6 +44,7 @@ export interface LocalBatch {
 export interface WrittenBatch {
   readonly kind: 'written'
   readonly baseOffset: number
+  readonly leaderEpoch: number
 }
 
 type Services = Pick<
@@ -90,7 +91,7 @@ export class LocalProducing {
     const outcome = await appendProduced(request, this.#broker)
     if (outcome.kind === 'refused') return refusal(outcome.errorCode, outcome.message)
     if (outcome.kind === 'appended') this.#broker.metrics.appended(topic, records.length)
-    return { kind: 'written', baseOffset: outcome.baseOffset }
+    return { kind: 'written', baseOffset: outcome.baseOffset, leaderEpoch: log.leaderEpoch }
   }
 
   /** Takes the id over: whoever had it is fenced. 51 (retriable) while what it left open is aborted. */

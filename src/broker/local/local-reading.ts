@@ -68,6 +68,11 @@ export class LocalReading {
     this.#broker = broker
   }
 
+  /** -1: there is no such partition. */
+  leaderEpochOf(topic: string, partition: number): number {
+    return this.#broker.partitions.get(topic, partition)?.leaderEpoch ?? NO_EPOCH
+  }
+
   /** Waits until there is something to give, or an error. @returns one for each, in their order */
   async fetch(request: LocalFetch): Promise<LocalAnswer[]> {
     const { partitions, interrupt } = request

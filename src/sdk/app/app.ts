@@ -6,6 +6,7 @@ import { type EventContext, withContext } from '../events/context.ts'
 import type { Events, Message } from '../events/event.ts'
 import type { Topic } from '../events/topic.ts'
 import type { PublishOptions } from '../messaging/context.ts'
+import type { DelayedDelivery, DelayedStatus } from '../messaging/delaying/delayed-delivery.ts'
 import { type Duration, durationMs } from '../messaging/duration.ts'
 import type { Outgoing } from '../messaging/outgoing.ts'
 import type { FlushResult, Published, Publisher } from '../messaging/publishing/publisher.ts'
@@ -20,13 +21,17 @@ export interface AppStatus {
   readonly engine: string
   readonly state: 'running' | 'closing' | 'closed'
   readonly consumers: readonly ConsumerStatus[]
+  /** Delayed events, as far as this application delivers them. */
+  readonly delayed: DelayedStatus
 }
 
 export interface App extends AsyncDisposable {
   readonly service: string
   /**
-   * To the topic that the event's type belongs to. Resolves once it is as durable as the engine makes it.
-   * @throws InvalidEventError, InvalidKeyError, UnknownEventTypeError: nothing was accepted
+   * To the topic that the event's type belongs to, now or when it is due (`delay`, `at`). Resolves once
+   * it, or its waiting, is as durable as the engine makes it.
+   * @throws InvalidEventError, InvalidKeyError, UnknownEventTypeError, InvalidDelayError,
+   * DurationError: nothing was accepted
    * @throws NotPublishedError says whether the event may be there all the same
    */
   publish(message: Message, options?: PublishOptions): Promise<Published>
@@ -55,6 +60,7 @@ export interface AppParts {
   readonly publisher: Publisher
   readonly outgoing: Outgoing
   readonly consumers: readonly ConsumerRun[]
+  readonly delayed: DelayedDelivery
   /** Of what goes wrong without stopping anything. */
   readonly warn: (message: string, cause: unknown) => void
   /** In the order in which they were opened; closed last first, when nothing runs any more. */
@@ -97,14 +103,16 @@ export class RunningApp implements App {
   store<E extends Events>(topic: Topic<E>): StreamStore<E> {
     const { transport, outgoing } = this.#parts
     const onNotKept = (error: SnapshotNotKeptError) => this.#warnOfSnapshot(topic.name, error)
-    return new StreamStore(topic, transport.eventStore(topic.name), { outgoing, onNotKept })
+    const { logId } = transport
+    return new StreamStore(topic, transport.eventStore(topic.name), { outgoing, logId, onNotKept })
   }
 
   status(): AppStatus {
-    const { service, transport, consumers } = this.#parts
+    const { service, transport, consumers, delayed } = this.#parts
     const state = this.#state
     const statuses = consumers.map((run) => run.status())
-    return { service, engine: transport.name, state, consumers: statuses }
+    const waiting = delayed.status()
+    return { service, engine: transport.name, state, consumers: statuses, delayed: waiting }
   }
 
   flush(): Promise<FlushResult> {
@@ -130,8 +138,8 @@ export class RunningApp implements App {
 
   async #close(drainMs: number): Promise<FlushResult> {
     this.#state = 'closing'
-    const { consumers, publisher, transport, closing } = this.#parts
-    await Promise.all(consumers.map((run) => run.close({ drainMs })))
+    const { consumers, delayed, publisher, transport, closing } = this.#parts
+    await Promise.all([...consumers.map((run) => run.close({ drainMs })), delayed.close()])
     const result = await publisher.close({ timeoutMs: STEP_MS })
     await atMost(transport.world, STEP_MS, closing.disposeAsync())
     this.#state = 'closed'

@@ -13,6 +13,7 @@ import type { AnyTopic } from '../events/topic.ts'
 import { loadTracing } from '../events/tracing.ts'
 import type { Consumer } from '../messaging/consumer.ts'
 import type { Middleware } from '../messaging/context.ts'
+import { DelayedDelivery } from '../messaging/delaying/delayed-delivery.ts'
 import type { Duration } from '../messaging/duration.ts'
 import { Outgoing } from '../messaging/outgoing.ts'
 import { TopicParkingLot } from '../messaging/parking/topic-parking-lot.ts'
@@ -28,7 +29,7 @@ import {
   logNotification,
   standardErrorLog,
 } from './notifications.ts'
-import { type Acceptable, checkCapabilities, needsOf } from './requirements.ts'
+import { type Acceptable, checkCapabilities, needsOf, whyNoDelay } from './requirements.ts'
 import { ensureTopics } from './topics.ts'
 
 /** What `connect({ run })` takes. */
@@ -48,6 +49,11 @@ export interface ConnectOptions {
   readonly use?: readonly Middleware[]
   /** What the engine cannot do and this application does without. */
   readonly accept?: readonly Acceptable[]
+  /**
+   * False: delayed events, its own and those of others, are delivered by other applications of the
+   * engine. For one that may not write the topics of others. Default: true.
+   */
+  readonly deliverDelayed?: boolean
   /** Kept with what is parked: a commit, a release. */
   readonly codeVersion?: string
   /** Told everything; besides, what is bad is logged. */
@@ -77,17 +83,22 @@ export async function connect(options: ConnectOptions): Promise<App> {
   await ensureTopics(transport.administration, definitions.topics)
   await declare(transport, declarationsOf(service, definitions))
   const sending = await sendingOf(transport, owners, options)
+  const takesPart = (options.deliverDelayed ?? true) && whyNoDelay(transport) === undefined
+  const around = { transport, notify, onWarning: warn }
+  const delayed = new DelayedDelivery({ ...around, ...sending, takesPart })
   const consumers: ConsumerRun[] = []
   try {
+    await delayed.start()
     for (const consumer of definitions.consumers) {
       consumers.push(await start(consumer, { transport, ...sending, options, notify, opening }))
     }
   } catch (error) {
-    await Promise.all(consumers.map((run) => run.close({ drainMs: 0 })))
+    await Promise.all([...consumers.map((run) => run.close({ drainMs: 0 })), delayed.close()])
     throw error
   }
   const closing = opening.move()
-  const app = new RunningApp({ service, transport, ...sending, consumers, warn, closing })
+  const running = { consumers, delayed, warn, closing }
+  const app = new RunningApp({ service, transport, ...sending, ...running })
   if (options.signals) closing.defer(takeSignals(app, options.signals))
   return app
 }
@@ -133,7 +144,7 @@ async function sendingOf(
   // What is embedded is reached by Kafka's clients, too: one system, whoever asks.
   const system = transport.name === 'embedded' ? 'kafka' : transport.name
   const tracing = await loadTracing({ system, optIn })
-  const outgoing = new Outgoing(encoder, owners, tracing)
+  const outgoing = new Outgoing(encoder, owners, tracing, whyNoDelay(transport))
   const destinations = new Destinations(transport.administration)
   const publisher = new Publisher({ transport, destinations, outgoing })
   return { outgoing, destinations, publisher }

@@ -3,12 +3,14 @@
 // on standard error, because a consumer that stopped must not be silent.
 
 import { writeErrorLine } from '../../host/standard-error.ts'
+import type { DelayNotice } from '../messaging/delaying/delayed-delivery.ts'
 import type { ConsumerNotification } from '../messaging/notifications.ts'
 import type { ParkingNotice } from '../messaging/parking/open-partition.ts'
 
 export type AppNotification =
   | ConsumerNotification
   | ParkingNotice
+  | DelayNotice
   | { readonly kind: 'warning'; readonly message: string; readonly cause: unknown }
 
 type Level = 'info' | 'warn' | 'error'
@@ -38,6 +40,7 @@ const LEVELS: Readonly<Record<AppNotification['kind'], Level>> = {
   redriven: 'info',
   'redrive-failed': 'warn',
   discarded: 'info',
+  'delivery-refused': 'error',
   warning: 'warn',
 }
 

@@ -87,6 +87,23 @@ export function checkCapabilities(
   throw new CapabilityMissingError(unmet.map((need) => sentence(engine.name, need)).join('\n'))
 }
 
+/**
+ * Delayed events wait in a compacted topic, which their deliverer reads from the beginning, in order.
+ * @internal @returns undefined where the engine has all of it
+ */
+export function whyNoDelay({
+  name,
+  capabilities,
+}: {
+  readonly name: string
+  readonly capabilities: Capabilities
+}): string | undefined {
+  const needed: readonly Capability[] = ['replay', 'compaction', 'partition-order']
+  const missing = needed.find((capability) => !has(capabilities, capability))
+  if (missing === undefined) return undefined
+  return `Events cannot be delayed on ${name}: ${LACKS[missing].cannot}.`
+}
+
 function sentence(engine: string, { capability, because }: Need): string {
   const { cannot, accept } = LACKS[capability]
   const way =

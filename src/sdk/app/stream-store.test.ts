@@ -7,6 +7,7 @@ import { topic } from '../events/topic.ts'
 import { versions } from '../events/versions.ts'
 import { memory } from '../testing/memory/memory.ts'
 import { SnapshotNotKeptError, WrongExpectedVersionError } from '../transport/errors.ts'
+import { mergeTokens, parseToken } from '../transport/token.ts'
 import { connect } from './connect.ts'
 import { StreamKeyError } from './errors.ts'
 import type { AppNotification } from './notifications.ts'
@@ -87,6 +88,22 @@ describe('the streams of an application', () => {
     const amounts: number[] = []
     for await (const { event } of store.read('a-1')) amounts.push(event.data.amount)
     assert.deepEqual(amounts, numbers)
+  })
+
+  it('answer with a token for whoever has to see the append', async (t) => {
+    const { app, store } = await openStore(t)
+
+    const { token } = await store.append('a-1', [deposit(1), deposit(2)], {
+      expectedVersion: 'none',
+    })
+    const published = await app.publish(deposit(3))
+    const checked = await store.append('a-1', [], { expectedVersion: 2 })
+
+    const [position] = parseToken(token).positions
+    assert.deepEqual(position, { topic: 'accounts', partition: 0, leaderEpoch: 0, nextOffset: 2 })
+    assert.equal(mergeTokens(token, published.token), published.token)
+    assert.deepEqual(parseToken(checked.token).positions, [], 'nothing was written')
+    assert.equal(mergeTokens(checked.token, token), token)
   })
 
   it('take only events whose key names them, of a topic that is a store', async (t) => {

@@ -18,6 +18,7 @@ import type {
   StoredRecord,
   StreamHead,
 } from '../transport/event-store.ts'
+import { formatToken } from '../transport/token.ts'
 import { StreamKeyError } from './errors.ts'
 
 export interface AppendOptions {
@@ -30,6 +31,8 @@ export interface AppendOptions {
 export interface Appended extends AppendedStream {
   /** The events were here already: this is what the first append was answered. */
   readonly deduplicated: boolean
+  /** What has read up to it has read these events: for `mergeTokens`, a header, a cookie. */
+  readonly token: string
 }
 
 export interface StreamEvent<E extends Events> {
@@ -56,6 +59,7 @@ export class StreamStore<E extends Events> {
   readonly #topic: Topic<E>
   readonly #store: EventStore
   readonly #outgoing: Outgoing
+  readonly #logId: string
   readonly #decoder: EventDecoder<E>
   readonly #onNotKept: (error: SnapshotNotKeptError) => void
 
@@ -65,9 +69,11 @@ export class StreamStore<E extends Events> {
     store: EventStore,
     {
       outgoing,
+      logId,
       onNotKept,
     }: {
       readonly outgoing: Outgoing
+      readonly logId: string
       readonly onNotKept: (error: SnapshotNotKeptError) => void
     },
   ) {
@@ -79,6 +85,7 @@ export class StreamStore<E extends Events> {
     this.#topic = topic
     this.#store = store
     this.#outgoing = outgoing
+    this.#logId = logId
     this.#decoder = new EventDecoder(topic)
     this.#onNotKept = onNotKept
   }
@@ -107,7 +114,17 @@ export class StreamStore<E extends Events> {
     const { streams, deduplicated } = await this.#store.append([
       { stream, expectedVersion, records },
     ])
-    return { ...streams[0]!, deduplicated }
+    const appended = streams[0]!
+    return { ...appended, deduplicated, token: this.#tokenOf(appended) }
+  }
+
+  /** Of nothing, where only a version was checked. */
+  #tokenOf({ position, leaderEpoch }: AppendedStream): string {
+    const logId = this.#logId
+    if (position === undefined) return formatToken({ logId, positions: [] })
+    const { topic, partition, offset } = position
+    const positions = [{ topic, partition, leaderEpoch, nextOffset: offset + 1 }]
+    return formatToken({ logId, positions })
   }
 
   read(stream: string, options?: ReadStreamOptions): StreamEvents<E> {

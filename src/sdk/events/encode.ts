@@ -40,6 +40,8 @@ export interface EncodedEvent {
   readonly key: string
   readonly correlationId: string
   readonly record: OutgoingRecord
+  /** The topic in which it waits until it is due; undefined: it goes to its own at once. */
+  readonly via?: string
 }
 
 /** The same for every event of a definition. */
@@ -55,7 +57,7 @@ const NO_CONTEXT: EventContext = {}
 const NO_DATA = Buffer.from('{}')
 
 export class EventEncoder {
-  readonly #clock: Clock
+  readonly clock: Clock
   readonly #ids: EventIds
   readonly #source: Header
   readonly #metadata: Metadata
@@ -71,7 +73,7 @@ export class EventEncoder {
     const { service, metadata = {} } = options
     checkService(service)
     checkMetadata(metadata)
-    this.#clock = options.clock
+    this.clock = options.clock
     this.#ids = options.ids
     this.#source = [HEADER.source, Buffer.from(service)]
     this.#metadata = metadata
@@ -88,7 +90,7 @@ export class EventEncoder {
     const id = idOf(options) ?? this.#ids.next()
     const context = options.context ?? currentContext() ?? NO_CONTEXT
     const correlationId = context.correlationId ?? id
-    const timeMs = options.timeMs ?? this.#clock.nowMs()
+    const timeMs = options.timeMs ?? this.clock.nowMs()
     const headers = this.#headersOf(event, { id, correlationId, timeMs, context, options })
     const record = { key: Buffer.from(key), value, headers, timestampMs: timeMs }
     return { id, type: event.type, topic, key, correlationId, record }

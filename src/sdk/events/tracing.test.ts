@@ -10,7 +10,7 @@ import { loadTracing, type TracingOptions } from './tracing.ts'
 const traceId = '0af7651916cd43dd8448eb211c80319c'
 const spanId = 'b7ad6b7169203331'
 const traceparent = `00-${traceId}-${spanId}-01`
-const where = { partition: 3, offset: 17 }
+const where = { topic: 'orders', partition: 3, offset: 17 }
 const to = { topic: 'orders', type: 'shop.OrderPaid' }
 const sentEvent = { id: 'e1', key: 'k' } as never
 
@@ -164,6 +164,6 @@ async function tracingWith({ optIn }: Partial<TracingOptions> = {}) {
 
 function eventFrom(sender: string): ReadEvent {
   const headers = [['traceparent', Buffer.from(sender)] as const]
-  const record = { topic: 'orders', ...where, key: Buffer.from('k'), value: null, headers }
+  const record = { ...where, key: Buffer.from('k'), value: null, headers }
   return new ReadEvent({ ...record, timestampMs: 0 }, 'shop.OrderPaid', {})
 }

@@ -9,6 +9,7 @@ import type { Attributes, Context, Link, Span, SpanContext, Tracer } from '@open
 import type { EventContext } from './context.ts'
 import type { EncodedEvent, EncodeOptions } from './encode.ts'
 import { MillraceError } from './errors.ts'
+import type { Position } from './record.ts'
 import type { Envelope } from './stored-event.ts'
 import { formatTraceparent, parseTraceparent } from './traceparent.ts'
 
@@ -44,7 +45,7 @@ interface Destination {
 export interface SendSpan {
   /** For the event's headers; undefined when no tracer is registered. */
   readonly trace: EncodeOptions['trace']
-  sent(event: EncodedEvent, where: { partition: number; offset: number }): void
+  sent(event: EncodedEvent, where: Position): void
   failed(error: unknown): void
 }
 
@@ -68,9 +69,10 @@ export class Tracing {
     const { span, trace } = this.#startProducing('send', to, cause)
     return {
       trace,
-      sent: (event, { partition, offset }) => {
+      sent: (event, { topic, partition, offset }) => {
         span.setAttributes(this.#names.message(event.id, event.key))
-        span.setAttributes(this.#names.place(partition, offset))
+        // What is delayed has no place there yet.
+        if (topic === to.topic) span.setAttributes(this.#names.place(partition, offset))
         span.end()
       },
       failed: (error) => {

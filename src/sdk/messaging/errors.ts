@@ -129,6 +129,12 @@ export class NotPublishedError extends MillraceError {
   }
 }
 
+/** When the event is to be published is not said, or lies too far ahead. Nothing was accepted. */
+export class InvalidDelayError extends MillraceError {
+  readonly code = 'invalid-delay'
+  readonly retriable = false
+}
+
 export class PublisherClosedError extends MillraceError {
   readonly code = 'publisher-closed'
   readonly retriable = false

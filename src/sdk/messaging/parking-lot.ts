@@ -1,5 +1,6 @@
 // The port by which consumers give up an event without losing it: the lot keeps the exact bytes, and
 // the events of the same key that come after it, in order, until a redrive hands them back.
+// A lot whose entries stand in the partition itself only notes them: see delaying/.
 // Invariant: what `park` has resolved is durable; only then may the group's offset pass the event.
 
 import type { IncomingRecord } from '../events/record.ts'
@@ -67,6 +68,17 @@ export interface Redriving {
   committedBelow(): number
 }
 
+/** What the consumer offers besides to a lot that writes on its own account. */
+export interface PartitionOwner extends Redriving {
+  /**
+   * Together, where the engine has transactions; refused then once the partition is somebody else's.
+   * Waits until the partition is worked on.
+   * @throws FencedMemberError, and what the engine says. After OutcomeUnknownError it is decided
+   * whether they stand, and can be read.
+   */
+  send(requests: readonly SendRequest[]): Promise<void>
+}
+
 /** One assigned partition's part of the lot. One owner at a time: the group's generation sees to it. */
 export interface ParkedPartition {
   /**
@@ -102,5 +114,5 @@ export interface ParkingLot {
    * Called at assignment, before the partition's first event is handled: reads which keys are parked.
    * @throws when that cannot be read: the consumer then does not begin with the partition, and asks again
    */
-  open(partition: TopicPartition, redriving: Redriving): Promise<ParkedPartition>
+  open(partition: TopicPartition, owner: PartitionOwner): Promise<ParkedPartition>
 }

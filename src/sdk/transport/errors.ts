@@ -3,6 +3,8 @@
 import { MillraceError } from '../events/errors.ts'
 import type { ExpectedVersion } from './event-store.ts'
 
+const SHOWN_CHARACTERS = 40
+
 /** @param outcome `unknown`: no answer came, and the records may have been written */
 export class SendError extends MillraceError {
   readonly code = 'send-failed'
@@ -95,6 +97,79 @@ export class ProducerFencedError extends MillraceError {
 export class OutcomeUnknownError extends MillraceError {
   readonly code = 'outcome-unknown'
   readonly retriable = false
+}
+
+/** It is no token, or one of a version that this code does not know. */
+export class TokenFormatError extends MillraceError {
+  readonly code = 'token-malformed'
+  readonly retriable = false
+
+  constructor(text: string) {
+    const shown = text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}...` : text
+    super(`${JSON.stringify(shown)} is no consistency token: pass on unchanged what a write gave.`)
+  }
+}
+
+/** It would not fit a header or a cookie. */
+export class TokenSizeError extends MillraceError {
+  readonly code = 'token-too-large'
+  readonly retriable = false
+  readonly characters: number
+
+  constructor(characters: number, maxCharacters: number) {
+    super(
+      `A consistency token of ${characters} characters is more than ${maxCharacters}: it is about ` +
+        'too many partitions. Wait for some of the writes apart.',
+    )
+    this.characters = characters
+  }
+}
+
+/** A token is about another log, or about a partition that this one has not. Nothing can be waited for. */
+export class UnknownLogError extends MillraceError {
+  readonly code = 'token-unknown-log'
+  readonly retriable = false
+  readonly logId: string
+  readonly expectedLogId: string
+
+  constructor(
+    logId: string,
+    expectedLogId: string,
+    place?: { readonly topic: string; readonly partition: number },
+  ) {
+    super(
+      place === undefined
+        ? `The token is of log ${logId}, not of ${expectedLogId}: offsets of one mean nothing in the other.`
+        : `The token is about partition ${place.partition} of ${place.topic}, which log ${expectedLogId} has not.`,
+    )
+    this.logId = logId
+    this.expectedLogId = expectedLogId
+  }
+}
+
+/** The partition went on under a later leader epoch than the token's: it may not have the write. */
+export class OlderEpochError extends MillraceError {
+  readonly code = 'token-older-epoch'
+  readonly retriable = false
+  readonly topic: string
+  readonly partition: number
+  readonly leaderEpoch: number
+  readonly currentEpoch: number
+
+  constructor(
+    position: { readonly topic: string; readonly partition: number; readonly leaderEpoch: number },
+    currentEpoch: number,
+  ) {
+    const { topic, partition, leaderEpoch } = position
+    super(
+      `The token is of leader epoch ${leaderEpoch} of ${topic} partition ${partition}, which is in ` +
+        `${currentEpoch} now: read without it, or write again.`,
+    )
+    this.topic = topic
+    this.partition = partition
+    this.leaderEpoch = leaderEpoch
+    this.currentEpoch = currentEpoch
+  }
 }
 
 export class CapabilityMissingError extends MillraceError {

@@ -19,6 +19,8 @@ export interface AppendedStream {
   readonly version: number
   /** Of the last record written; undefined where only a version was checked. */
   readonly position: Position | undefined
+  /** Of its partition; -1: the engine has none, or nothing was written. */
+  readonly leaderEpoch: number
 }
 
 export interface AppendResult {

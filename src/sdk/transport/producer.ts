@@ -14,6 +14,8 @@ export interface SendRequest {
 export interface SentRecords {
   /** Offset of the first record. */
   readonly baseOffset: number
+  /** Of the partition when they were written; it never falls. -1: the engine has none. */
+  readonly leaderEpoch: number
 }
 
 export interface Producer extends AsyncDisposable {

@@ -38,6 +38,8 @@ export interface Transport extends AsyncDisposable {
   readonly name: string
   readonly capabilities: Capabilities
   readonly world: World
+  /** Of the engine's log as a whole, a Kafka cluster's id: positions mean nothing in another one. */
+  readonly logId: string
   readonly administration: Administration
   /** By partition, outside any group: for redrive, parked keys and questions. */
   readonly reader: TopicReader

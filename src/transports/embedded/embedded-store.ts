@@ -2,6 +2,7 @@
 
 import type { LocalClient } from '../../broker/local/local-client.ts'
 import { refusal } from '../../broker/local/local-refusal.ts'
+import type { Position } from '../../sdk/events/record.ts'
 import {
   DuplicateEventError,
   InvalidAppendError,
@@ -32,6 +33,8 @@ type LocalStore = Extract<ReturnType<LocalClient['stores']['find']>, { kind: 'st
 type Outcome = Awaited<ReturnType<LocalStore['append']>>
 type Refused = Extract<Outcome, { kind: 'refused' }>
 type LocalHead = Awaited<ReturnType<LocalStore['head']>>
+
+const NO_EPOCH = -1
 
 export class EmbeddedStore implements EventStore {
   readonly topic: string
@@ -115,8 +118,15 @@ export class EmbeddedStore implements EventStore {
 
   #accepted(outcome: Outcome): AppendResult {
     if (outcome.kind === 'refused') throw this.#errorOf(outcome)
-    const { streams, deduplicated } = outcome
-    return { streams, deduplicated }
+    const streams = outcome.streams.map((appended) => {
+      return { ...appended, leaderEpoch: this.#leaderEpochOf(appended.position) }
+    })
+    return { streams, deduplicated: outcome.deduplicated }
+  }
+
+  #leaderEpochOf(position: Position | undefined): number {
+    if (position === undefined) return NO_EPOCH
+    return this.#lease.client.reading.leaderEpochOf(position.topic, position.partition)
   }
 
   #errorOf({ reason, message }: Refused): Error {

@@ -17,6 +17,7 @@ export class EmbeddedTransport implements Transport {
   readonly name = name
   readonly capabilities = capabilities
   readonly world: World
+  readonly logId: string
   readonly administration: EmbeddedAdministration
   readonly reader: EmbeddedReader
   readonly #lease: Lease
@@ -30,6 +31,7 @@ export class EmbeddedTransport implements Transport {
   constructor(broker: LocalBroker, options: OpenOptions, release: () => Promise<void>) {
     const { local } = broker
     this.world = local.world
+    this.logId = local.logId
     this.#lease = new Lease(local)
     this.administration = new EmbeddedAdministration(this.#lease)
     this.reader = new EmbeddedReader(this.#lease)

@@ -76,7 +76,7 @@ export class OpenTransaction implements Transaction {
       timeoutMs: DELIVERY_TIMEOUT_MS,
     })
     if (isRefusal(outcome)) throw this.#sendError({ topic, partition }, outcome)
-    return { baseOffset: outcome.baseOffset }
+    return { baseOffset: outcome.baseOffset, leaderEpoch: outcome.leaderEpoch }
   }
 
   async #commitOffsets(member: GroupMember, offsets: readonly OffsetCommit[]): Promise<void> {

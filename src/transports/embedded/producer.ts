@@ -53,7 +53,7 @@ export class EmbeddedProducer implements Producer {
       timeoutMs: DELIVERY_TIMEOUT_MS,
     })
     if (isRefusal(outcome)) throw sendError({ topic, partition }, outcome)
-    return { baseOffset: outcome.baseOffset }
+    return { baseOffset: outcome.baseOffset, leaderEpoch: outcome.leaderEpoch }
   }
 
   #laneOf(topicId: string, partition: number): PartitionLane {

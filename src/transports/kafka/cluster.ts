@@ -22,6 +22,8 @@ export interface TopicMetadata {
   readonly topicId: string
   /** Node id by partition; below 0 while there is none. */
   readonly leaders: readonly number[]
+  /** By partition; -1 where the cluster tells none. */
+  readonly leaderEpochs: readonly number[]
 }
 
 export interface ClusterOptions {
@@ -36,6 +38,7 @@ export type CoordinatorKind = 'group' | 'transaction'
 
 const COORDINATOR_TYPE = { group: 0, transaction: 1 } as const
 const NO_LEADER = -1
+export const NO_EPOCH = -1
 const CONNECT_TIMEOUT_MS = 5000
 /** Of a connection; whoever sends bounds what it has under way. */
 const MAX_REQUESTS_IN_FLIGHT = 64
@@ -55,6 +58,7 @@ export class Cluster {
   readonly #lines = new Map<string, Line>()
   #refreshing: { names: Set<string>; done: Promise<void> } | undefined
   #controllerId: number | undefined
+  #clusterId = ''
   #isClosed = false
   #hasNewGroups = false
 
@@ -73,6 +77,11 @@ export class Cluster {
   /** @throws TransportClosedError */
   expectOpen(): void {
     if (this.#isClosed) throw new TransportClosedError()
+  }
+
+  /** Known once it is open. */
+  get clusterId(): string {
+    return this.#clusterId
   }
 
   /** Of the protocol of KIP-848. */
@@ -215,6 +224,7 @@ export class Cluster {
       if (answer.brokers.every(({ nodeId }) => nodeId !== known)) this.#nodes.delete(known)
     }
     this.#controllerId = answer.controllerId
+    this.#clusterId = answer.clusterId ?? ''
     for (const { errorCode, name, topicId, partitions } of answer.topics) {
       if (name === null || name === undefined) continue
       if (errorCode !== Code.NONE) {
@@ -223,12 +233,23 @@ export class Cluster {
         if (errorCode === Code.LEADER_NOT_AVAILABLE) continue
         throw refusal(`Looking for topic ${name}`, errorCode)
       }
+      const known = this.#topics.get(name)
+      const knownEpochs = known?.topicId === topicId ? known.leaderEpochs : []
       const leaders: number[] = []
-      for (const each of partitions) leaders[each.partitionIndex] = each.leaderId
+      const leaderEpochs: number[] = []
+      for (const { partitionIndex, leaderId, leaderEpoch } of partitions) {
+        leaders[partitionIndex] = leaderId
+        // A node that has not heard of an election yet answers with the epoch before it.
+        leaderEpochs[partitionIndex] = Math.max(
+          leaderEpoch,
+          knownEpochs[partitionIndex] ?? NO_EPOCH,
+        )
+      }
       this.#topics.set(name, {
         name,
         topicId,
         leaders: Array.from(leaders, (id) => id ?? NO_LEADER),
+        leaderEpochs: Array.from(leaderEpochs, (epoch) => epoch ?? NO_EPOCH),
       })
     }
   }

@@ -74,6 +74,10 @@ export class KafkaTransport implements Transport {
     this.reader = topicReader(cluster)
   }
 
+  get logId(): string {
+    return this.#cluster.clusterId
+  }
+
   get world(): World {
     return this.#cluster.world
   }

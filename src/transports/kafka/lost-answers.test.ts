@@ -89,7 +89,11 @@ describe('an answer that is lost', () => {
     const next = producer.send({ ...place, records: [textRecord('b')] })
     proxy.mend()
 
-    assert.deepEqual(await Promise.all([sending, next]), [{ baseOffset: 0 }, { baseOffset: 1 }])
+    const sent = await Promise.all([sending, next])
+    assert.deepEqual(
+      sent.map(({ baseOffset }) => baseOffset),
+      [0, 1],
+    )
     assert.deepEqual(await textsIn(transport, place), ['a', 'b'])
   })
 

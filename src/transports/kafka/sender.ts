@@ -4,7 +4,7 @@
 import type { OutgoingRecord } from '../../sdk/events/record.ts'
 import { SendError, UnknownTopicError } from '../../sdk/transport/errors.ts'
 import type { SendRequest, SentRecords } from '../../sdk/transport/producer.ts'
-import type { Cluster } from './cluster.ts'
+import { type Cluster, NO_EPOCH } from './cluster.ts'
 import { Code, isPassing, reasonOf, refusal } from './errors.ts'
 import { nameOf } from './offsets.ts'
 import { Outlet } from './outlet.ts'
@@ -63,7 +63,10 @@ export class Sender {
     this.#bells.get(lane)!.ring()
     if (!this.#driving.has(lane)) this.#driving.set(lane, this.#drive(lane))
     try {
-      return await batch.settle.promise
+      const { baseOffset } = await batch.settle.promise
+      // The answer has none. Whoever took the batch leads by what was heard before it was sent.
+      const leaderEpoch = this.#cluster.topic(topic)?.leaderEpochs[partition] ?? NO_EPOCH
+      return { baseOffset, leaderEpoch }
     } catch (error) {
       const isUnknown = error instanceof SendError && error.cause instanceof UnknownTopicError
       throw isUnknown ? error.cause : error

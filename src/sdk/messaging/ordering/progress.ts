@@ -9,6 +9,7 @@
 //   pairs       unfinished offsets, then finished ones, alternating, from the committed offset on
 // Kafka keeps at most 4096 bytes (offset.metadata.max.bytes).
 
+import { putVarint, takeVarints } from '../../transport/varints.ts'
 import type { DoneSpan } from './offset-tracker.ts'
 
 export interface Progress {
@@ -85,32 +86,4 @@ export function decodeProgress(offset: number, metadata: string): Progress {
     done.push({ start, end: at })
   }
   return { isOpen: state === 1, crashes, suspects, done }
-}
-
-function putVarint(bytes: number[], value: number): void {
-  let rest = value
-  while (rest >= 0x80) {
-    bytes.push((rest % 0x80) | 0x80)
-    rest = Math.floor(rest / 0x80)
-  }
-  bytes.push(rest)
-}
-
-/** @returns undefined when the last number is cut off, or one is too large */
-function takeVarints(bytes: Uint8Array): number[] | undefined {
-  const numbers: number[] = []
-  let value = 0
-  let scale = 1
-  for (const byte of bytes) {
-    value += (byte & 0x7f) * scale
-    if (!Number.isSafeInteger(value)) return undefined
-    if (byte >= 0x80) {
-      scale *= 0x80
-      continue
-    }
-    numbers.push(value)
-    value = 0
-    scale = 1
-  }
-  return scale === 1 ? numbers : undefined
 }

@@ -6,12 +6,12 @@
 import type { IncomingRecord, OutgoingRecord, Position } from '../../events/record.ts'
 import type { TopicPartition } from '../../transport/group-member.ts'
 import type { World } from '../../transport/transport.ts'
+import type { InternalLog } from '../internal-log.ts'
 import type { Failure, ParkEntry, ParkedPartition, ParkOutcome, Redriving } from '../parking-lot.ts'
 import { Changes } from './changes.ts'
 import { ParkedTopicError } from './errors.ts'
 import { keyText, type LotEntry } from './lot-entry.ts'
 import { LotState, type OpenRequest, queueOf } from './lot-state.ts'
-import type { ParkedLog } from './parked-log.ts'
 import {
   leftRecord,
   openedRecord,
@@ -31,7 +31,6 @@ const MAX_BUSY_QUEUES = 8
 const MAX_STARTS = 3
 const FIRST_BACKOFF_MS = 500
 const MAX_BACKOFF_MS = 30_000
-const RESTORE_WAIT_MS = 1000
 /** How soon it is looked again whether what may run has been committed. */
 const TURN_WAIT_MS = 50
 /** So near to the end of a key that runs, its next event waits for that rather than be written. */
@@ -66,9 +65,9 @@ export type ParkingNotice =
 
 export interface OpenPartitionOptions {
   readonly source: TopicPartition
-  readonly log: ParkedLog
+  readonly log: InternalLog
   /** Where events of another source partition lie. */
-  logOf(source: TopicPartition): ParkedLog
+  logOf(source: TopicPartition): InternalLog
   readonly world: World
   readonly redriving: Redriving
   readonly group: string
@@ -114,19 +113,11 @@ export class OpenPartition implements ParkedPartition {
     this.#isRestored = true
   }
 
-  /**
-   * A record of our own marks the end to read up to: whatever is in a transaction that is not decided
-   * yet stands before it, and is waited for.
-   */
   async #readToMark(): Promise<void> {
     const { log, source } = this.#options
-    const { signal } = this.#closing
-    const mark = await log.append([openedRecord(source)])
-    while (this.#nextOffset <= mark) {
-      signal.throwIfAborted()
-      const fetched = await log.read(this.#nextOffset, { waitMs: RESTORE_WAIT_MS, signal })
-      this.#take(fetched.records, fetched.nextOffset)
-    }
+    const next = () => this.#nextOffset
+    const reading = log.upTo(openedRecord(source), next, this.#closing.signal)
+    for await (const { records, nextOffset } of reading) this.#take(records, nextOffset)
   }
 
   /** Begins with what may run. */

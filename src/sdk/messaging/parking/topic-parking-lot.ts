@@ -8,10 +8,10 @@ import type { TopicDescription } from '../../transport/administration.ts'
 import type { TopicPartition } from '../../transport/group-member.ts'
 import type { Producer } from '../../transport/producer.ts'
 import type { Transport } from '../../transport/transport.ts'
+import { InternalLog } from '../internal-log.ts'
 import type { ParkedLimits, ParkedPartition, ParkingLot, Redriving } from '../parking-lot.ts'
 import { ParkedTopicError } from './errors.ts'
 import { OpenPartition, type ParkingLimits, type ParkingNotice } from './open-partition.ts'
-import { ParkedLog } from './parked-log.ts'
 import { layoutRecord, parkedTopic, readLotRecord } from './parked-record.ts'
 
 const LOOK_EVERY_MS = 1000
@@ -58,7 +58,7 @@ export class TopicParkingLot implements ParkingLot, AsyncDisposable {
     const { producer, partitions, limits } = await this.#prepared()
     const logOf = ({ partition }: TopicPartition) => {
       const place = { topic: this.topic, partition: partition % partitions }
-      return new ParkedLog(transport, producer, place)
+      return new InternalLog(transport, producer, place)
     }
     const opened = new OpenPartition({
       source,
@@ -119,7 +119,7 @@ export class TopicParkingLot implements ParkingLot, AsyncDisposable {
     if (described === undefined) throw new ParkedTopicError(this.topic, 'it could not be made.')
     const producer = await this.#options.transport.producer()
     try {
-      const log = new ParkedLog(this.#options.transport, producer, {
+      const log = new InternalLog(this.#options.transport, producer, {
         topic: this.topic,
         partition: 0,
       })
@@ -174,7 +174,7 @@ function limitsOf(
 }
 
 /** It is the first record that was ever written: one read finds it. */
-async function findLayout(log: ParkedLog): Promise<number | undefined> {
+async function findLayout(log: InternalLog): Promise<number | undefined> {
   for await (const { records } of log.all()) {
     for (const record of records) {
       const read = readLotRecord(record)
@@ -184,7 +184,7 @@ async function findLayout(log: ParkedLog): Promise<number | undefined> {
   return undefined
 }
 
-async function writeLayout(log: ParkedLog, partitions: number): Promise<number> {
+async function writeLayout(log: InternalLog, partitions: number): Promise<number> {
   await log.append([layoutRecord(partitions)])
   return partitions
 }

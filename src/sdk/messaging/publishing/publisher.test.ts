@@ -3,6 +3,7 @@ import { describe, it } from 'node:test'
 import { withContext } from '../../events/context.ts'
 import { InvalidEventError, UnknownEventTypeError } from '../../events/errors.ts'
 import { OrderPlaced, orders, Stage } from '../../testing/consumer-stage.ts'
+import { mergeTokens, parseToken } from '../../transport/token.ts'
 import { consumer } from '../consumer.ts'
 import { NotPublishedError, PublisherClosedError } from '../errors.ts'
 import type { PublisherLimits } from './publisher.ts'
@@ -47,11 +48,25 @@ describe('publish', () => {
     await publisher.publish(order(1))
     const published = await publisher.publish(order(2), { id: 'paid-2' })
 
-    assert.deepEqual(published, {
-      id: 'paid-2',
-      position: { topic: 'orders', partition: 0, offset: 1 },
-    })
+    const { id, position } = published
+    assert.equal(id, 'paid-2')
+    assert.deepEqual(position, { topic: 'orders', partition: 0, offset: 1 })
     assert.deepEqual(await stage.numbersIn('orders'), [1, 2])
+  })
+
+  it('answers with a token for whoever has to see the event', async () => {
+    const { publisher, stage } = await watched()
+    const { logId } = await stage.prepare()
+
+    const [first, second] = await publisher.publish([order(1), order(2)])
+
+    const position = { topic: 'orders', partition: 0, leaderEpoch: 0 }
+    assert.deepEqual(parseToken(second!.token), {
+      logId,
+      positions: [{ ...position, nextOffset: 2 }],
+    })
+    assert.equal(mergeTokens(second!.token, first!.token), second!.token)
+    assert.equal(JSON.parse(JSON.stringify(second)).token, second!.token)
   })
 
   it('puts events of a key into one partition, in order', async () => {

@@ -9,6 +9,7 @@ import type { Message } from '../../events/event.ts'
 import type { OutgoingRecord, Position } from '../../events/record.ts'
 import { SendError } from '../../transport/errors.ts'
 import type { Producer } from '../../transport/producer.ts'
+import { formatToken } from '../../transport/token.ts'
 import type { Transport } from '../../transport/transport.ts'
 import type { PublishOptions } from '../context.ts'
 import { NotPublishedError, PublisherClosedError } from '../errors.ts'
@@ -20,7 +21,39 @@ import { isRefused } from './refused.ts'
 export interface Published {
   /** Of the event: publishing it again under this id is publishing the same event. */
   readonly id: string
+  /** Of a delayed event: where it waits, in `__millrace_timers`. */
   readonly position: Position
+  /**
+   * What has read up to it has read the event: for `mergeTokens`, a header, a cookie. Of a delayed
+   * event it says no more than that it waits.
+   */
+  readonly token: string
+}
+
+/** Most are never asked for their token: it is made when they are. */
+class PublishedEvent implements Published {
+  readonly id: string
+  readonly position: Position
+  readonly #logId: string
+  readonly #leaderEpoch: number
+
+  constructor(id: string, position: Position, log: { logId: string; leaderEpoch: number }) {
+    this.id = id
+    this.position = position
+    this.#logId = log.logId
+    this.#leaderEpoch = log.leaderEpoch
+  }
+
+  get token(): string {
+    const { topic, partition, offset } = this.position
+    const place = { topic, partition, leaderEpoch: this.#leaderEpoch, nextOffset: offset + 1 }
+    return formatToken({ logId: this.#logId, positions: [place] })
+  }
+
+  /** A getter of a class would be left out. */
+  toJSON(): Published {
+    return { id: this.id, position: this.position, token: this.token }
+  }
 }
 
 /** What did not get through, of all that was accepted before. */
@@ -92,7 +125,8 @@ export class Publisher {
 
   /**
    * Resolves once the event is as durable as the engine makes it.
-   * @throws InvalidEventError, InvalidKeyError, UnknownEventTypeError: nothing was accepted
+   * @throws InvalidEventError, InvalidKeyError, UnknownEventTypeError, InvalidDelayError,
+   * DurationError: nothing was accepted
    * @throws NotPublishedError says whether the event may be there all the same; publish again under its id
    */
   publish(message: Message, options?: PublishOptions): Promise<Published>
@@ -191,7 +225,7 @@ export class Publisher {
   }
 
   #route(pending: Pending): void {
-    const topic = pending.event.topic.name
+    const topic = destinationOf(pending.event)
     const partitions = this.#destinations.partitionsOf(topic)
     const unrouted = this.#unrouted.get(topic)
     if (unrouted !== undefined) unrouted.push(pending)
@@ -214,8 +248,8 @@ export class Publisher {
 
   #enqueue(pending: Pending, partitions: number): void {
     if (pending.isSettled) return
-    const topic = pending.event.topic.name
-    const partition = this.#destinations.choose(pending.event.record.key, partitions)
+    const topic = destinationOf(pending.event)
+    const partition = this.#destinations.choose(topic, pending.event.record, partitions)
     const id = `${topic}/${partition}`
     let queue = this.#queues.get(id)
     if (queue === undefined) {
@@ -259,10 +293,12 @@ export class Publisher {
       this.#producer ??= this.#transport.producer()
       const producer = await this.#producer
       const records = batch.map(({ event }) => event.record)
-      const { baseOffset } = await producer.send({ topic, partition, records })
+      const { baseOffset, leaderEpoch } = await producer.send({ topic, partition, records })
+      const log = { logId: this.#transport.logId, leaderEpoch }
       for (const [index, pending] of batch.entries()) {
         const position = { topic, partition, offset: baseOffset + index }
-        this.#settle(pending, () => pending.resolve({ id: pending.event.id, position }))
+        const published = new PublishedEvent(pending.event.id, position, log)
+        this.#settle(pending, () => pending.resolve(published))
       }
     } catch (error) {
       if (isRefused(error) && batch.length > 1) return this.#sendHalves(queue, batch)
@@ -305,6 +341,10 @@ export class Publisher {
     }
     this.#flushers = this.#flushers.filter(({ left }) => left.size > 0)
   }
+}
+
+function destinationOf({ via, topic }: EncodedEvent): string {
+  return via ?? topic.name
 }
 
 function bytesOf({ key, value, headers }: OutgoingRecord): number {

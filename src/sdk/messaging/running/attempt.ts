@@ -81,7 +81,8 @@ export class Attempt implements HandlerContext {
       const outputId = options.id ?? derivedId(this.group, source, id, this.#published)
       const encoded = this.#outgoing.encode(message, { ...options, id: outputId }, this.event)
       this.#published++
-      this.#outputs.push({ topic: encoded.topic.name, record: encoded.record })
+      const topic = encoded.via ?? encoded.topic.name
+      this.#outputs.push({ topic, record: encoded.record })
     }
   }
 

@@ -32,6 +32,12 @@ interface CommitterOptions {
   held(): readonly TopicPartition[]
 }
 
+/** What goes out in one transaction, or in this order. */
+export interface Together {
+  readonly outputs: readonly Output[]
+  readonly alongside: readonly SendRequest[]
+}
+
 interface Transactional {
   readonly id: string
   readonly producer: TransactionalProducer
@@ -67,11 +73,7 @@ export class Committer {
    * What a redriven event left behind, and the lot's note of it. The progress that is committed already
    * goes along once more: by that the engine refuses a member that has lost the partition meanwhile.
    */
-  sendTogether(
-    member: GroupMember,
-    run: PartitionRun,
-    records: { readonly outputs: readonly Output[]; readonly alongside: readonly SendRequest[] },
-  ): Promise<void> {
+  sendTogether(member: GroupMember, run: PartitionRun, records: Together): Promise<void> {
     return this.#inTurn(async () => {
       const gathered = await this.#options.destinations.gather(records.outputs)
       const requests = [...gathered, ...records.alongside]

@@ -18,7 +18,7 @@ import type { Outgoing } from '../outgoing.ts'
 import type { ParkingLot } from '../parking-lot.ts'
 import type { Destinations } from '../publishing/destinations.ts'
 import { CommitLoop } from './commit-loop.ts'
-import { Committer } from './committer.ts'
+import { Committer, type Together } from './committer.ts'
 import type { Skipped } from './giving-up.ts'
 import { Handling } from './handling.ts'
 import { PartitionRun, partitionId } from './partition-run.ts'
@@ -103,10 +103,7 @@ export class ConsumerRun {
       notify: (notification) => this.#notify(notification),
       touched: (run) => this.#touched(run),
       commitNow: (run) => this.#commits.untilDone(run),
-      sendTogether: async (run, records) => {
-        if (this.#member === undefined) throw new FencedMemberError(consumer.group)
-        await this.#committer.sendTogether(this.#member, run, records)
-      },
+      sendTogether: (run, records) => this.#sendTogether(run, records),
       stop: (error) => this.#stopFor(error),
     })
     this.#trouble = exponential(`${this.#limits.troubleDelayMs}ms`, {
@@ -230,6 +227,12 @@ export class ConsumerRun {
             return this.#handling.redrive(run, record, alongside)
           },
           committedBelow: () => run.committedOffset,
+          send: async (requests) => {
+            await isOpen
+            // What is given up has nothing by which the engine could refuse it, or soon belongs to others.
+            if (run.state !== 'open') throw new FencedMemberError(this.#consumer.group)
+            await this.#sendTogether(run, { outputs: [], alongside: requests })
+          },
         })
         // It may be gone by now, and then nobody else would close the lot.
         if (run.state === 'opening') run.lot = lot
@@ -244,6 +247,11 @@ export class ConsumerRun {
     opened?.()
     this.#handling.offer(run)
     this.#touched(run)
+  }
+
+  async #sendTogether(run: PartitionRun, records: Together): Promise<void> {
+    if (this.#member === undefined) throw new FencedMemberError(this.#consumer.group)
+    await this.#committer.sendTogether(this.#member, run, records)
   }
 
   async #revoked(partitions: readonly TopicPartition[]): Promise<void> {

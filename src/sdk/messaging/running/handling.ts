@@ -17,6 +17,7 @@ import { Scheduler, type Started } from '../ordering/scheduler.ts'
 import type { Outgoing } from '../outgoing.ts'
 import type { RedriveOutcome } from '../parking-lot.ts'
 import { Attempts } from './attempts.ts'
+import type { Together } from './committer.ts'
 import { GIVEN_UP, GivingUp, noteFailure, type Outcome, type Skipped } from './giving-up.ts'
 import type { Work } from './handler-chain.ts'
 import { type Output, type PartitionRun, recordBytes } from './partition-run.ts'
@@ -35,10 +36,7 @@ export interface HandlingOptions {
   /** Resolves once the partition's progress, as it is now, is durable. */
   commitNow(run: PartitionRun): Promise<void>
   /** Sends what a redriven event left behind, and the lot's own records, together. */
-  sendTogether(
-    run: PartitionRun,
-    records: { readonly outputs: readonly Output[]; readonly alongside: readonly SendRequest[] },
-  ): Promise<void>
+  sendTogether(run: PartitionRun, records: Together): Promise<void>
   /** The definition says to stop, or something went wrong that must not be passed over. */
   stop(error: Error): void
 }

@@ -35,6 +35,28 @@ export const appendRules: readonly Rule[] = [
     },
   },
   {
+    id: 'append-token',
+    title: 'an append says under which leader epoch it stands, as a send to the topic does',
+    needs: [...needs, 'positions'],
+    try: async (run) => {
+      const { store, transport } = await openStore(run)
+
+      const first = await append(store, 'a', 'none', ['1'])
+      const again = await append(store, 'a', 'none', ['1'])
+      const checked = await append(store, 'a', 0, [])
+      const records = [{ key: Buffer.from('b'), ...event('2') }]
+      const place = { topic: store.topic, partition: 0 }
+      const sent = await (await transport.producer()).send({ ...place, records })
+
+      const { leaderEpoch } = first.streams[0]!
+      assert.ok(leaderEpoch >= 0)
+      assert.equal(again.deduplicated, true)
+      assert.equal(again.streams[0]!.leaderEpoch, leaderEpoch)
+      assert.equal(sent.leaderEpoch, leaderEpoch)
+      assert.equal(checked.streams[0]!.leaderEpoch, -1, 'nothing was written')
+    },
+  },
+  {
     id: 'expected-version',
     title: 'an append is refused, with the actual version, when its stream is not as expected',
     needs,

@@ -16,8 +16,12 @@ export interface BrokerLimits {
   readonly transactionTimeoutMs: number
 }
 
+/** Each has a log of its own name. Not a random one: what a seed chooses is the same with and without it. */
+let brokers = 0
+
 export class MemoryBroker {
   readonly world: World
+  readonly logId: string
   readonly limits: BrokerLimits
   readonly topics: Topics
   readonly transactionalIds: TransactionalIds
@@ -25,6 +29,7 @@ export class MemoryBroker {
 
   constructor(world: World, limits: BrokerLimits) {
     this.world = world
+    this.logId = `memory-${++brokers}`
     this.limits = limits
     this.topics = new Topics(limits.defaultPartitions)
     this.transactionalIds = new TransactionalIds(world, limits.transactionTimeoutMs)

@@ -7,6 +7,9 @@
 
 import type { IncomingRecord, OutgoingRecord } from '../../events/record.ts'
 
+/** It never loses anything and goes on: there is only one. */
+export const ONLY_EPOCH = 0
+
 /** Shared by all records that one transaction wrote, in whatever partitions. */
 export interface TransactionState {
   state: 'open' | 'committed' | 'aborted'

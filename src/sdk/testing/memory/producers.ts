@@ -15,7 +15,7 @@ import type {
 import type { MemoryBroker } from './broker.ts'
 import type { Connection } from './connection.ts'
 import { MemoryMember } from './member.ts'
-import { recordBytes } from './partition-log.ts'
+import { ONLY_EPOCH, recordBytes } from './partition-log.ts'
 import { produceToStreams, type StorePartition } from './store-append.ts'
 import type { OpenTransaction, TransactionHandle } from './transactions.ts'
 
@@ -146,7 +146,10 @@ function write(
   if (streams !== undefined) return writeToStore(broker, { log, streams }, request, transaction)
   transaction?.wrote(log)
   const nowMs = broker.world.clock.nowMs()
-  return { baseOffset: log.append(request.records, { nowMs, transaction }) }
+  return {
+    baseOffset: log.append(request.records, { nowMs, transaction }),
+    leaderEpoch: ONLY_EPOCH,
+  }
 }
 
 /** A store that refuses says why; to a producer its records are simply not written. */
@@ -158,7 +161,8 @@ function writeToStore(
 ): SentRecords {
   try {
     const nowMs = broker.world.clock.nowMs()
-    return { baseOffset: produceToStreams(store, records, { nowMs, transaction }) }
+    const baseOffset = produceToStreams(store, records, { nowMs, transaction })
+    return { baseOffset, leaderEpoch: ONLY_EPOCH }
   } catch (cause) {
     if (!(cause instanceof MillraceError)) throw cause
     const { message, retriable } = cause

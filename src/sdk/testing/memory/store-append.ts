@@ -10,7 +10,7 @@ import {
   WrongExpectedVersionError,
 } from '../../transport/errors.ts'
 import type { AppendResult, StreamAppend } from '../../transport/event-store.ts'
-import type { PartitionLog } from './partition-log.ts'
+import { ONLY_EPOCH, type PartitionLog } from './partition-log.ts'
 import {
   EXPECTED_VERSION_HEADER,
   explainExpected,
@@ -23,6 +23,8 @@ import {
 } from './store-records.ts'
 import type { AppendContext, Check, Decision, Refusal, Streams, Wanted } from './streams.ts'
 import { OpenTransaction } from './transactions.ts'
+
+const NO_EPOCH = -1
 
 /** A partition of a store: its records, and what is known of their streams. */
 export interface StorePartition {
@@ -155,7 +157,8 @@ function resultOf(
   const streams = appends.map(({ stream, records }) => {
     const place = how.placeOf(stream)
     if (records.length === 0) {
-      return { stream, version: place.streams.head(stream).version, position: undefined }
+      const { version } = place.streams.head(stream)
+      return { stream, version, position: undefined, leaderEpoch: NO_EPOCH }
     }
     const { log } = place
     const last = (taken.get(log) ?? -1) + records.length
@@ -165,7 +168,8 @@ function resultOf(
     const version = decision.kind === 'append' ? decision.versions[last]! : known!.version
     const offset = known?.offset ?? context.baseOffset + last
     const { topic, partition } = log
-    return { stream, version, position: { topic, partition, offset } }
+    const position = { topic, partition, offset }
+    return { stream, version, position, leaderEpoch: ONLY_EPOCH }
   })
   return { streams, deduplicated: how.deduplicated }
 }

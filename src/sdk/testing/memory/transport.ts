@@ -16,6 +16,7 @@ export class MemoryTransport implements Transport {
   readonly name = 'memory'
   readonly capabilities: Capabilities
   readonly world: World
+  readonly logId: string
   readonly administration: Administration
   readonly reader: TopicReader
   readonly #connection: Connection
@@ -27,6 +28,7 @@ export class MemoryTransport implements Transport {
     this.#connection = connection
     this.capabilities = capabilities
     this.world = connection.broker.world
+    this.logId = connection.broker.logId
     this.administration = administrationOf(connection)
     this.reader = readerOf(connection)
   }

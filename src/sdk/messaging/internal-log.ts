@@ -1,16 +1,17 @@
-// One partition of a parked topic: appended to and read by whoever owns the source partitions that
-// lie in it. Everything that is read back is committed; the caller's own appends are seen in order.
+// One partition of an internal topic (what is parked, what is delayed): appended to and read by its one
+// owner. Everything that is read back is committed; the caller's own appends are seen in order.
 
-import type { IncomingRecord, OutgoingRecord } from '../../events/record.ts'
-import type { FetchedPartition } from '../../transport/group-member.ts'
-import type { Producer, SendRequest } from '../../transport/producer.ts'
-import type { Transport } from '../../transport/transport.ts'
+import type { IncomingRecord, OutgoingRecord } from '../events/record.ts'
+import type { FetchedPartition } from '../transport/group-member.ts'
+import type { Producer, SendRequest } from '../transport/producer.ts'
+import type { Transport } from '../transport/transport.ts'
 
 const READ_BYTES = 4 * 1024 * 1024
 /** A batch stays far below any broker's limit. */
 const MAX_BATCH_RECORDS = 500
+const MARK_WAIT_MS = 1000
 
-export class ParkedLog {
+export class InternalLog {
   readonly topic: string
   readonly partition: number
   readonly #transport: Transport
@@ -62,6 +63,24 @@ export class ParkedLog {
       const fetched = await this.read(next, {})
       yield fetched
       next = fetched.nextOffset
+    }
+  }
+
+  /**
+   * Writes a mark, and reads up to it. Whatever is in a transaction that is not decided yet stands
+   * before it, and is waited for.
+   * @param next where to read on; asked each time, because somebody else may have read meanwhile
+   * @throws the reason of `signal` once it is aborted
+   */
+  async *upTo(
+    mark: OutgoingRecord,
+    next: () => number,
+    signal: AbortSignal,
+  ): AsyncGenerator<FetchedPartition> {
+    const markOffset = await this.append([mark])
+    while (next() <= markOffset) {
+      signal.throwIfAborted()
+      yield await this.read(next(), { waitMs: MARK_WAIT_MS, signal })
     }
   }
 
