@@ -66,7 +66,7 @@ describe('appends that are called together', () => {
       names,
     )
     assert.ok(batches.length < names.length / 5, `${batches.length} batches`)
-    for (const { header } of batches) assert.ok(header.sizeBytes <= 8192)
+    for (const { header } of batches) assert.ok(header.sizeBytes <= 6 * 1024)
   })
 
   it('are decided one by one, each after those before it', async (t) => {

@@ -12,8 +12,11 @@ import { BatchEncoder } from './encode-batch.ts'
 import type { StoreAppend } from './store-append.ts'
 import type { StreamIndex } from './stream-index.ts'
 
-/** What the records of a shared batch may take: less than is read at once to find one of them. */
-const SHARED_BATCH_BYTES = 8 * 1024
+/**
+ * What a shared batch may have. To find a record 16 KB are read from an entry of the sparse index on, which
+ * may be that of the batch before: two batches must fit.
+ */
+const SHARED_BATCH_BYTES = 6 * 1024
 const REQUEST = { acks: -1, origin: 'client' } as const
 
 /** The partition as the queue needs it. */
