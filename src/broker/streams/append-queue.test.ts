@@ -49,7 +49,7 @@ async function batchesOf(connect: Awaited<ReturnType<typeof open>>['connect']) {
 describe('appends that are called together', () => {
   it('share batches of some kilobytes, in the order of the calls', async (t) => {
     const { store, connect } = await open(t)
-    const names = Array.from({ length: 200 }, (_, i) => `stream-${i}`)
+    const names = Array.from({ length: 2500 }, (_, i) => `stream-${i}`)
     await append(store, 'first', 'none', event('0'))
 
     const outcomes = await Promise.all(
