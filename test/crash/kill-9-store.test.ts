@@ -1,7 +1,7 @@
 // An event store in a process that is killed: callers append at the versions that they expect, live
 // through `kill -9` at random moments, and try again what was not answered. Afterwards everything that
 // was answered stands where it was expected, once, and nothing stands there by half.
-// Rounds: a fifth of CRASH_ROUNDS (50). Every third life is stopped in good order instead.
+// Rounds: an eighth of CRASH_ROUNDS (50). Every third life is stopped in good order instead.
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -16,7 +16,7 @@ import { INDEX_FOLDER } from '../../src/broker/streams/index-files.ts'
 import { appendTo, type LifeLine, nameOf, type SentAppend, STREAMS } from './store-life.ts'
 
 const script = join(import.meta.dirname, 'store-life.ts')
-const rounds = Math.max(4, Math.ceil(Number(process.env['CRASH_ROUNDS'] ?? 50) / 5))
+const rounds = Math.max(4, Math.ceil(Number(process.env['CRASH_ROUNDS'] ?? 50) / 8))
 const MIN_LIFE_MS = 10
 const MAX_LIFE_MS = 250
 const STOP_EVERY_ROUNDS = 3

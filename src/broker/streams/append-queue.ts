@@ -6,14 +6,21 @@
 import type { AppendPlace, GateVerdict } from '../log/append-gate.ts'
 import { refuse } from '../log/append-outcome.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
+import type { PreparingHost } from '../log/prepare-batch.ts'
+import { TimeSlice } from '../log/time-slice.ts'
 import { ErrorCode } from '../wire/error-codes.ts'
 import type { AppendDecision } from './decide-append.ts'
 import { BatchEncoder } from './encode-batch.ts'
 import type { StoreAppend } from './store-append.ts'
 import type { StreamIndex } from './stream-index.ts'
 
-/** What the records of a shared batch may take: less than is read at once to find one of them. */
-const SHARED_BATCH_BYTES = 8 * 1024
+/**
+ * What a shared batch may have. To find a record 16 KB are read from an entry of the sparse index on, which
+ * may be that of the batch before: two batches must fit.
+ */
+const SHARED_BATCH_BYTES = 6 * 1024
+/** So many that were decided are kept in the list, at most. */
+const MOST_DECIDED = 1000
 const REQUEST = { acks: -1, origin: 'client' } as const
 
 /** The partition as the queue needs it. */
@@ -31,26 +38,33 @@ interface QueueOwner {
 
 export class AppendQueue {
   readonly #owner: QueueOwner
+  readonly #host: PreparingHost
+  /** Thousands of appends that are called at once must not hold up everybody else. */
+  #slice: TimeSlice
   #waiting: StoreAppend[] = []
   /** So many of them have been decided. */
   #decidedCount = 0
   /** The next of them will be taken, by a microtask or by the log. */
   #isSending = false
 
-  constructor(owner: QueueOwner) {
+  constructor(owner: QueueOwner, host: PreparingHost) {
     this.#owner = owner
+    this.#host = host
+    this.#slice = new TimeSlice(host)
   }
 
   add(append: StoreAppend): void {
     this.#waiting.push(append)
     if (this.#isSending) return
     this.#isSending = true
-    this.#sendSoon()
+    this.#slice = new TimeSlice(this.#host)
+    // Whoever was woken together with who calls now has called as well by then.
+    queueMicrotask(() => this.#send())
   }
 
-  /** Whoever was woken together with who calls now has called as well by then. */
-  #sendSoon(): void {
-    queueMicrotask(() => this.#send())
+  async #sendNext(): Promise<void> {
+    await this.#slice.pause()
+    await this.#send()
   }
 
   async #send(): Promise<void> {
@@ -82,6 +96,15 @@ export class AppendQueue {
     this.#isSending = false
   }
 
+  #goOn(): void {
+    // As long as others come before all are decided, the list does not end by itself.
+    if (this.#decidedCount >= MOST_DECIDED) {
+      this.#waiting.splice(0, this.#decidedCount)
+      this.#decidedCount = 0
+    }
+    queueMicrotask(() => this.#sendNext())
+  }
+
   /** Decides on as many as share a batch. @param sent gets those that are in it */
   #build(sent: StoreAppend[], place: AppendPlace): GateVerdict {
     const { segmentBytes, maxMessageBytes } = this.#owner.log.config
@@ -101,7 +124,7 @@ export class AppendQueue {
       throw error
     } finally {
       if (this.#decidedCount === this.#waiting.length) this.#rest()
-      else this.#sendSoon()
+      else this.#goOn()
     }
     if (encoder.count > 0) return { kind: 'append', ...encoder.finish() }
     // Nothing to write, and nobody waits for it.

@@ -1,11 +1,12 @@
 // Hashes of short byte strings for the tables of the stream index: seeded, so that nobody can prepare
-// names that all fall into one place; fast, because every event of a rebuild passes here.
+// names that all fall into one place; fast, because every event of a rebuild passes here. They are signed:
+// whoever hands on a number beyond 2^31 may make an object of it.
 
 const PRIME_A = 0x9e3779b1
 const PRIME_B = 0x85ebca6b
 const PRIME_C = 0xc2b2ae35
 
-/** An unsigned 32-bit hash of `bytes` from `start` to `end` (exclusive). */
+/** A 32-bit hash of `bytes` from `start` to `end` (exclusive). */
 export function hashBytes(bytes: Uint8Array, start: number, end: number, seed: number): number {
   let hash = seed ^ (end - start)
   let at = start
@@ -26,7 +27,7 @@ export function hashTwice(
   end: number,
   firstSeed: number,
   secondSeed: number,
-  into: Uint32Array,
+  into: Int32Array,
 ): void {
   let one = firstSeed ^ (end - start)
   let two = secondSeed ^ (end - start)
@@ -53,5 +54,5 @@ function finish(unfinished: number): number {
   hash = Math.imul(hash, PRIME_B)
   hash ^= hash >>> 13
   hash = Math.imul(hash, PRIME_C)
-  return (hash ^ (hash >>> 16)) >>> 0
+  return hash ^ (hash >>> 16)
 }

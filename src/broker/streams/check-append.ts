@@ -58,7 +58,11 @@ function explainInvalidEvent(event: NewEvent, stream: string): string | undefine
   if (timestampMs !== undefined && !(Number.isSafeInteger(timestampMs) && timestampMs >= 0)) {
     return `Stream ${stream}: the time of an event is whole milliseconds since 1970, not ${timestampMs}.`
   }
-  for (const [name, bytes] of headers) {
+  for (let i = 0; i < headers.length; i++) {
+    // Taken apart without an iterator: every header of every event passes here.
+    const header = headers[i]!
+    const name = header[0]
+    const bytes = header[1]
     if (typeof name !== 'string' || !(bytes === null || bytes instanceof Uint8Array)) {
       return `Stream ${stream}: a header of an event is a name and bytes or null.`
     }

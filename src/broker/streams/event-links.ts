@@ -14,8 +14,8 @@ interface Page {
   readonly bytes: Buffer
   readonly previous: Uint32Array
   readonly shortcuts: Uint32Array
-  readonly idsHigh: Uint32Array
-  readonly idsLow: Uint32Array
+  readonly idsHigh: Int32Array
+  readonly idsLow: Int32Array
 }
 
 export class EventLinks {
@@ -175,8 +175,8 @@ function pageOver(number: number, bytes: Buffer): Page {
     bytes,
     previous: new Uint32Array(buffer, start, n),
     shortcuts: new Uint32Array(buffer, start + n * 4, n),
-    idsHigh: new Uint32Array(buffer, start + n * 8, n),
-    idsLow: new Uint32Array(buffer, start + n * 12, n),
+    idsHigh: new Int32Array(buffer, start + n * 8, n),
+    idsLow: new Int32Array(buffer, start + n * 12, n),
   }
 }
 
@@ -186,6 +186,6 @@ const NO_PAGE: Page = {
   bytes: Buffer.alloc(0),
   previous: new Uint32Array(0),
   shortcuts: new Uint32Array(0),
-  idsHigh: new Uint32Array(0),
-  idsLow: new Uint32Array(0),
+  idsHigh: new Int32Array(0),
+  idsLow: new Int32Array(0),
 }

@@ -46,7 +46,7 @@ export interface StorePartitionOptions {
 
 export class StorePartition implements AppendGate {
   readonly #options: StorePartitionOptions
-  readonly #queue = new AppendQueue(this)
+  readonly #queue: AppendQueue
   #log: PartitionLog | undefined
   #index: StreamIndex
   #ready: Promise<void> | undefined
@@ -60,6 +60,7 @@ export class StorePartition implements AppendGate {
   constructor(options: StorePartitionOptions) {
     this.#options = options
     this.#index = options.files.emptyIndex()
+    this.#queue = new AppendQueue(this, options.files.host)
   }
 
   get index(): StreamIndex {

@@ -72,7 +72,7 @@ export class StreamIndex {
   /** Slot to producer id. */
   readonly #busy = new Map<number, number>()
   /** Of the id that was hashed last. */
-  readonly #hashes = new Uint32Array(2)
+  readonly #hashes = new Int32Array(2)
   #eventCount = 0
 
   constructor(seeds: Seeds) {

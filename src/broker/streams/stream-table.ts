@@ -32,7 +32,7 @@ export interface StreamFields {
 interface Page {
   readonly bytes: Buffer
   readonly headOffsets: Float64Array
-  readonly hashes: Uint32Array
+  readonly hashes: Int32Array
   readonly names: Uint32Array
   readonly heads: Uint32Array
   readonly firsts: Uint32Array
@@ -316,7 +316,7 @@ function pageOver(given: Buffer): Page {
   return {
     bytes,
     headOffsets: new Float64Array(buffer, start, n),
-    hashes: new Uint32Array(buffer, start + n * 8, n),
+    hashes: new Int32Array(buffer, start + n * 8, n),
     names: new Uint32Array(buffer, start + n * 12, n),
     heads: new Uint32Array(buffer, start + n * 16, n),
     firsts: new Uint32Array(buffer, start + n * 20, n),
