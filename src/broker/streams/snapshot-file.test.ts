@@ -100,6 +100,22 @@ describe('snapshots in the data folder', () => {
     assert.equal(await loaded(broker), undefined)
   })
 
+  it('of a broker in memory have a bound, beyond which those that are there stay', async (t) => {
+    const { broker } = await startTestBroker(t)
+    await append(broker)
+    const store = broker.eventStore()
+    const save = (name: string) =>
+      store.saveSnapshot('a', name, Buffer.alloc(MAX_SNAPSHOT_BYTES, 7))
+
+    const kinds: string[] = []
+    for (let i = 0; i < 65; i++) kinds.push((await save(`${i}`)).kind)
+    const again = await save('0')
+
+    assert.deepEqual([kinds[0], kinds.at(-1)], ['saved', 'refused'])
+    assert.equal((await store.loadSnapshot('a', '0'))?.[0], 7)
+    assert.equal(again.kind, 'saved')
+  })
+
   it('of more than 1 MiB, or of a store that is not there, are refused with a sentence', async (t) => {
     const { broker } = await startTestBroker(t)
     await append(broker)

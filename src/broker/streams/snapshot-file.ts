@@ -17,6 +17,9 @@ export const MAX_SNAPSHOT_BYTES = 1024 * 1024
 
 const SNAPSHOTS_FOLDER = 'index'
 const FILE = `${SNAPSHOTS_FOLDER}/snapshots.sqlite`
+/** Of all of them where there are no files; on a disk its space is the bound. */
+const MEMORY_BYTES = 64 * 1024 * 1024
+const PAGE_BYTES = 4096
 /** Of the table: a file of another format is dropped. */
 const FORMAT = 1
 
@@ -114,6 +117,10 @@ export class SnapshotFile {
     try {
       // A power cut may take the newest ones, and leaves the file whole.
       database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL')
+      if (folder === undefined) {
+        const pages = MEMORY_BYTES / PAGE_BYTES
+        database.exec(`PRAGMA page_size = ${PAGE_BYTES}; PRAGMA max_page_count = ${pages}`)
+      }
       if (database.prepare('PRAGMA user_version').get()?.['user_version'] !== FORMAT) {
         database.exec(`DROP TABLE IF EXISTS snapshot; ${TABLE}; PRAGMA user_version = ${FORMAT}`)
       }
