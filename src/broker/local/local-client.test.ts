@@ -45,7 +45,10 @@ describe('the broker without sockets', () => {
     const sent = await local.producing.append(second)
     const resent = await local.producing.append(second)
 
-    assert.deepEqual(sent, { kind: 'written', baseOffset: 2 })
+    const leaderEpoch = local.reading.leaderEpochOf(topic, 0)
+    assert.ok(leaderEpoch >= 0)
+    assert.deepEqual(sent, { kind: 'written', baseOffset: 2, leaderEpoch })
+    assert.equal(local.reading.leaderEpochOf('nowhere', 0), -1)
     assert.deepEqual(resent, sent)
     const { records } = await fetch(0)
     assert.deepEqual(
