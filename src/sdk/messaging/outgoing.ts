@@ -17,15 +17,19 @@ export interface Sending {
 }
 
 export class Outgoing {
-  /** Undefined: the application records no spans. */
-  readonly tracing: Tracing | undefined
+  readonly #tracing: Tracing | undefined
   readonly #encoder: EventEncoder
   readonly #owners: ReadonlyMap<string, Owner>
 
   constructor(encoder: EventEncoder, owners: ReadonlyMap<string, Owner>, tracing?: Tracing) {
     this.#encoder = encoder
     this.#owners = owners
-    this.tracing = tracing
+    this.#tracing = tracing
+  }
+
+  /** Undefined: the application records no spans, so far. */
+  get tracing(): Tracing | undefined {
+    return this.#tracing?.isRecorded ? this.#tracing : undefined
   }
 
   /**

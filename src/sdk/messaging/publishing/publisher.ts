@@ -66,7 +66,8 @@ export class Publisher {
   readonly #destinations: Destinations
   readonly #outgoing: Outgoing
   readonly #limits: PublisherLimits
-  readonly #queues = new Map<string, PartitionQueue>()
+  /** By topic and partition. */
+  readonly #queues = new Map<string, PartitionQueue[]>()
   /** Of topics that are being looked up. */
   readonly #unrouted = new Map<string, Pending[]>()
   readonly #pending = new Set<Pending>()
@@ -216,16 +217,21 @@ export class Publisher {
     if (pending.isSettled) return
     const topic = pending.event.topic.name
     const partition = this.#destinations.choose(pending.event.record.key, partitions)
-    const id = `${topic}/${partition}`
-    let queue = this.#queues.get(id)
-    if (queue === undefined) {
-      queue = { topic, partition, waiting: new Fifo(), isSending: false }
-      this.#queues.set(id, queue)
-    }
+    const queue = this.#queueOf(topic, partition)
     queue.waiting.push(pending)
     if (queue.isSending) return
     queue.isSending = true
     void this.#sendAll(queue)
+  }
+
+  #queueOf(topic: string, partition: number): PartitionQueue {
+    let ofTopic = this.#queues.get(topic)
+    if (ofTopic === undefined) {
+      ofTopic = []
+      this.#queues.set(topic, ofTopic)
+    }
+    ofTopic[partition] ??= { topic, partition, waiting: new Fifo(), isSending: false }
+    return ofTopic[partition]
   }
 
   async #sendAll(queue: PartitionQueue): Promise<void> {
@@ -262,7 +268,8 @@ export class Publisher {
       const { baseOffset } = await producer.send({ topic, partition, records })
       for (const [index, pending] of batch.entries()) {
         const position = { topic, partition, offset: baseOffset + index }
-        this.#settle(pending, () => pending.resolve({ id: pending.event.id, position }))
+        pending.resolve({ id: pending.event.id, position })
+        this.#settle(pending)
       }
     } catch (error) {
       if (isRefused(error) && batch.length > 1) return this.#sendHalves(queue, batch)
@@ -289,13 +296,14 @@ export class Publisher {
     const { id, type, topic } = pending.event
     const error = new NotPublishedError({ id, type, topic: topic.name, outcome, cause })
     for (const flusher of this.#flushers) if (flusher.left.has(pending)) flusher.errors.push(error)
-    this.#settle(pending, () => pending.reject(error))
+    pending.reject(error)
+    this.#settle(pending)
   }
 
-  #settle(pending: Pending, answer: () => void): void {
+  /** It was answered: of a second answer nothing is heard. */
+  #settle(pending: Pending): void {
     if (pending.isSettled) return
     pending.isSettled = true
-    answer()
     this.#pending.delete(pending)
     this.#bytes -= pending.bytes
     this.#letIn()
