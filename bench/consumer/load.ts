@@ -124,7 +124,8 @@ async function publish({ bootstrap, ...loop }: Of<'publish' | 'send'>) {
 
 /**
  * What a program does that has no SDK: one message, sent and awaited. Not idempotent, as the library
- * comes: when it is, it has one send under way at a time.
+ * comes: when it is, it has one request under way to each broker (its `maxInflights` is 1 then), and each
+ * send is a request.
  */
 async function send({ bootstrap, ...loop }: Of<'publish' | 'send'>) {
   await makeTopic(bootstrap)

@@ -6,7 +6,7 @@ import { isUtf8 } from 'node:buffer'
 import { describeIssues, type Issue } from './errors.ts'
 import type { EventFacts, Events, StoredEventOf } from './event.ts'
 import { ForeignRecord } from './foreign-record.ts'
-import { HEADER, headerOf, headerTextOf, textOf } from './headers.ts'
+import { HEADER, recordHeader, recordHeaderText, textOf } from './headers.ts'
 import type { IncomingRecord } from './record.ts'
 import { type Validation, validate } from './schema.ts'
 import { type Envelope, ReadEvent, UNKNOWN_TYPE } from './stored-event.ts'
@@ -79,7 +79,7 @@ export class EventDecoder<E extends Events> {
   }
 
   #decodeOwn(record: IncomingRecord): Decoded {
-    const type = headerOf(record.headers, HEADER.type)
+    const type = recordHeader(record, HEADER.type)
     const known = this.#find(type)
     if (known === undefined) return this.#decodeUnknown(record, type)
     const version = writtenVersion(record)
@@ -200,8 +200,8 @@ function isSame(known: Uint8Array, given: Uint8Array): boolean {
 const BROKEN_VERSION = 0
 
 /** Undefined when the writer named none. */
-function writtenVersion({ headers }: IncomingRecord): number | undefined {
-  const bytes = headerOf(headers, HEADER.schema)
+function writtenVersion(record: IncomingRecord): number | undefined {
+  const bytes = recordHeader(record, HEADER.schema)
   if (bytes === undefined) return undefined
   const first = bytes[0] ?? 0
   if (bytes.length === 1 && first >= FIRST_DIGIT && first <= LAST_DIGIT)
@@ -258,15 +258,15 @@ function invalid(message: string, cause?: unknown): Validation {
   return { kind: 'invalid', issues: [{ path: '', message }], cause }
 }
 
-function untyped({ headers }: IncomingRecord): string {
-  const isStructured = headerTextOf(headers, HEADER.contentType)?.startsWith(STRUCTURED)
+function untyped(record: IncomingRecord): string {
+  const isStructured = recordHeaderText(record, HEADER.contentType)?.startsWith(STRUCTURED)
   return isStructured
     ? 'it is a CloudEvent in structured mode: read it by topic(name, { events, typeOf, decode })'
     : 'nothing says what it is: a header ce_type, or what typeOf finds'
 }
 
-function notJson({ headers }: IncomingRecord, cause: unknown): string {
-  const contentType = headerTextOf(headers, HEADER.contentType) ?? 'none'
+function notJson(record: IncomingRecord, cause: unknown): string {
+  const contentType = recordHeaderText(record, HEADER.contentType) ?? 'none'
   return `its value is not JSON (content-type: ${contentType}): ${messageOf(cause)}`
 }
 

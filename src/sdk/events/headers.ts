@@ -4,7 +4,7 @@
 // are checked, because a name that means something to the envelope would let a caller overwrite it.
 
 import { DefinitionError } from './errors.ts'
-import type { Header } from './record.ts'
+import type { Header, IncomingRecord } from './record.ts'
 
 export const HEADER = {
   specVersion: 'ce_specversion',
@@ -90,9 +90,25 @@ export function headerOf(headers: readonly Header[], name: string): Uint8Array |
   return undefined
 }
 
+type WithHeaders = Pick<IncomingRecord, 'headers' | 'header'>
+
+/** The same of a record, by the engine's own way where it has one. */
+export function recordHeader(record: WithHeaders, name: string): Uint8Array | undefined {
+  if (record.header === undefined) return headerOf(record.headers, name)
+  return record.header(name) ?? undefined
+}
+
 /** Undefined when there is no such header, or an empty one. */
 export function headerTextOf(headers: readonly Header[], name: string): string | undefined {
-  const value = headerOf(headers, name)
+  return filledText(headerOf(headers, name))
+}
+
+/** As `headerTextOf`. */
+export function recordHeaderText(record: WithHeaders, name: string): string | undefined {
+  return filledText(recordHeader(record, name))
+}
+
+function filledText(value: Uint8Array | undefined): string | undefined {
   return value === undefined || value.length === 0 ? undefined : textOf(value)
 }
 

@@ -20,9 +20,14 @@ export interface Position {
   readonly offset: number
 }
 
+/** Its fields may be worked out when they are asked for: name those that are meant, `...` would miss them. */
 export interface IncomingRecord extends Position {
   readonly key: Uint8Array | null
   readonly value: Uint8Array | null
   readonly headers: readonly Header[]
   readonly timestampMs: number
+  /** Of key and value, where the engine knows it without making them. */
+  readonly sizeBytes?: number
+  /** The last header of an ASCII name, where the engine finds it without making the others. */
+  header?(name: string): Uint8Array | null | undefined
 }

@@ -1,7 +1,7 @@
 // An event as it is read back. Only what somebody asks for is worked out of the record's headers: most
 // handlers look at the data and nothing else, and there are a dozen headers to an event.
 
-import { HEADER, headerTextOf, type Metadata, metadataOf, textOf } from './headers.ts'
+import { HEADER, type Metadata, metadataOf, recordHeaderText, textOf } from './headers.ts'
 import type { IncomingRecord, Position } from './record.ts'
 
 /** What is known of a record without its data, whoever wrote it. */
@@ -144,13 +144,12 @@ export class ReadEvent implements StoredEvent {
   }
 
   #text(name: string): string | undefined {
-    return headerTextOf(this.#record.headers, name)
+    return recordHeaderText(this.#record, name)
   }
 }
 
-export function eventIdOf(record: Position & Pick<IncomingRecord, 'headers'>): string {
+export function eventIdOf(record: Position & Pick<IncomingRecord, 'headers' | 'header'>): string {
   return (
-    headerTextOf(record.headers, HEADER.id) ??
-    `${record.topic}/${record.partition}/${record.offset}`
+    recordHeaderText(record, HEADER.id) ?? `${record.topic}/${record.partition}/${record.offset}`
   )
 }

@@ -32,6 +32,17 @@ describe('with no tracer registered', () => {
     assert.equal(span.trace, undefined)
     assert.equal(result, 7)
   })
+
+  it('says that nothing is recorded, and that it is once somebody registers one', async () => {
+    const tracing = await tracingWith()
+
+    const before = tracing.isRecorded
+    recorded.begin()
+    const during = tracing.isRecorded
+    recorded.end()
+
+    assert.deepEqual([before, during, tracing.isRecorded], [false, true, false])
+  })
 })
 
 describe('rule 27: spans', () => {
@@ -99,6 +110,26 @@ describe('rule 27: spans', () => {
     assert.equal(processed?.attributes['messaging.message.id'], 'orders/3/17')
     assert.equal(processed?.ended, true)
     assert.equal(sent?.parent?.spanId, processed?.spanContext().spanId)
+  })
+
+  it('work that waits for nothing ends its span when it returns, or throws', async () => {
+    const tracing = await tracingWith()
+    const event = eventFrom(traceparent)
+
+    const result = tracing.process([event], { group: 'billing' }, () => 7)
+    const fail = () => {
+      throw new RangeError('no')
+    }
+    assert.throws(() => tracing.process([event], { group: 'billing' }, fail), RangeError)
+
+    assert.equal(result, 7)
+    assert.deepEqual(
+      spans.map(({ attributes, ended }) => [attributes['error.type'], ended]),
+      [
+        [undefined, true],
+        ['RangeError', true],
+      ],
+    )
   })
 
   it('a batch is a trace of its own with a link to each sender', async () => {

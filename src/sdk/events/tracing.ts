@@ -5,7 +5,15 @@
 // names are those of semantic conventions 1.45 (messaging, status Development); with
 // OTEL_SEMCONV_STABILITY_OPT_IN=messaging/dup the names of 1.24 are written beside them.
 
-import type { Attributes, Context, Link, Span, SpanContext, Tracer } from '@opentelemetry/api'
+import type {
+  Attributes,
+  Context,
+  Link,
+  Span,
+  SpanContext,
+  Tracer,
+  TracerProvider,
+} from '@opentelemetry/api'
 import type { EventContext } from './context.ts'
 import type { EncodedEvent, EncodeOptions } from './encode.ts'
 import { MillraceError } from './errors.ts'
@@ -53,10 +61,13 @@ export class Tracing {
   readonly #api: Api
   readonly #tracer: Tracer
   readonly #names: Names
+  /** What stands behind the API's provider until there is one. */
+  readonly #nobody: TracerProvider
 
   constructor(api: Api, { system, optIn = '' }: TracingOptions) {
     this.#api = api
     this.#tracer = api.trace.getTracer('millrace')
+    this.#nobody = new api.ProxyTracerProvider().getDelegate()
     const isDoubled = optIn.split(',').some((value) => value.trim() === 'messaging/dup')
     this.#names = new Names(system, isDoubled)
   }
@@ -89,19 +100,58 @@ export class Tracing {
     return trace
   }
 
-  /** Runs `work` within the span: what it records itself stands beneath. @param events at least one */
-  async process<Result>(
+  /**
+   * Whether somebody registered a tracer, who may come at any time: without one every span is nothing,
+   * and not worth the attributes.
+   */
+  get isRecorded(): boolean {
+    const provider = this.#api.trace.getTracerProvider()
+    const { ProxyTracerProvider } = this.#api
+    return !(provider instanceof ProxyTracerProvider) || provider.getDelegate() !== this.#nobody
+  }
+
+  /**
+   * Runs `work` within the span: what it records itself stands beneath. The span ends when `work` has,
+   * or what it waits for.
+   * @param events at least one
+   */
+  process<Result>(
     events: readonly Envelope[],
     by: { group: string },
-    work: () => Promise<Result>,
-  ): Promise<Result> {
-    const first = events[0]!
+    work: () => Result | Promise<Result>,
+  ): Result | Promise<Result> {
     const senders = events
       .map((event) => this.#remoteSpan(event))
       .filter((sender) => sender !== undefined)
-    const links: Link[] = senders.map((sender) => ({ context: sender }))
+    const parent = this.#continued(events.length === 1 ? senders[0] : undefined)
+    const span = this.#startProcessing(events, by.group, { parent, senders })
+    const end = (result: Result): Result => {
+      span.end()
+      return result
+    }
+    const fail = (error: unknown): never => {
+      this.#fail(span, error)
+      span.end()
+      throw error
+    }
+    let result: Result | Promise<Result>
+    try {
+      result = this.#api.context.with(this.#api.trace.setSpan(parent, span), work)
+    } catch (error) {
+      return fail(error)
+    }
+    return result instanceof Promise ? result.then(end, fail) : end(result)
+  }
+
+  #startProcessing(
+    events: readonly Envelope[],
+    group: string,
+    { parent, senders }: { parent: Context; senders: readonly SpanContext[] },
+  ): Span {
+    const first = events[0]!
+    const links: Link[] = senders.map((context) => ({ context }))
     const attributes = this.#names.operation('process', first.position.topic)
-    Object.assign(attributes, this.#names.group(by.group))
+    Object.assign(attributes, this.#names.group(group))
     if (events.length === 1) {
       const { partition, offset } = first.position
       attributes['cloudevents.event_type'] = first.type
@@ -111,17 +161,8 @@ export class Tracing {
       attributes['messaging.batch.message_count'] = events.length
     }
     const kind = this.#api.SpanKind.CONSUMER
-    const parent = this.#continued(events.length === 1 ? senders[0] : undefined)
     const name = `process ${first.position.topic}`
-    const span = this.#tracer.startSpan(name, { kind, attributes, links }, parent)
-    try {
-      return await this.#api.context.with(this.#api.trace.setSpan(parent, span), work)
-    } catch (error) {
-      this.#fail(span, error)
-      throw error
-    } finally {
-      span.end()
-    }
+    return this.#tracer.startSpan(name, { kind, attributes, links }, parent)
   }
 
   #startProducing(operation: 'send' | 'create', to: Destination, cause: EventContext | undefined) {

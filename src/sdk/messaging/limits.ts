@@ -4,6 +4,8 @@ export interface ConsumerLimits {
   /** Events that are fetched and not finished, over all partitions; each has its share. */
   readonly maxBufferedEvents: number
   readonly maxBufferedBytes: number
+  /** Soft. More at once is not faster on a near broker, and what waits unread costs collections of garbage. */
+  readonly maxPollBytes: number
   /**
    * Events of a partition that are begun and not known as finished by what is committed. A process
    * that dies was in one of them: see `isSuspect` in partition-run.ts.
@@ -39,6 +41,7 @@ export interface ConsumerLimits {
 export const DEFAULT_LIMITS: ConsumerLimits = {
   maxBufferedEvents: 2_000,
   maxBufferedBytes: 32 * 1024 * 1024,
+  maxPollBytes: 512 * 1024,
   maxUncommittedEvents: 1_000,
   commitIntervalMs: 100,
   abortGraceMs: 5_000,

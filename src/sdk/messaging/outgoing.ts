@@ -20,8 +20,7 @@ export interface Sending {
 }
 
 export class Outgoing {
-  /** Undefined: the application records no spans. */
-  readonly tracing: Tracing | undefined
+  readonly #tracing: Tracing | undefined
   readonly #encoder: EventEncoder
   readonly #owners: ReadonlyMap<string, Owner>
   readonly #cannotDelay: string | undefined
@@ -36,7 +35,12 @@ export class Outgoing {
     this.#encoder = encoder
     this.#owners = owners
     this.#cannotDelay = cannotDelay
-    this.tracing = tracing
+    this.#tracing = tracing
+  }
+
+  /** Undefined: the application records no spans, so far. */
+  get tracing(): Tracing | undefined {
+    return this.#tracing?.isRecorded ? this.#tracing : undefined
   }
 
   /**

@@ -295,7 +295,9 @@ function isNews({ fromOffset, nextOffset }: LocalRecords): boolean {
 
 export function toFetched(answer: LocalRecords): FetchedPartition {
   const { topic, partition, nextOffset, endOffset } = answer
-  const records = answer.records.map((record) => ({ topic, partition, ...record }))
+  const records = answer.records.map(({ offset, key, value, headers, timestampMs }) => {
+    return { topic, partition, offset, key, value, headers, timestampMs }
+  })
   return { topic, partition, records, nextOffset, endOffset }
 }
 

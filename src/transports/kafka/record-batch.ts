@@ -16,8 +16,10 @@ import {
   compressionsAlgorithmsByBitmask,
   crc32c,
 } from '@platformatic/kafka'
-import type { Header, IncomingRecord, OutgoingRecord } from '../../sdk/events/record.ts'
+import type { IncomingRecord, OutgoingRecord } from '../../sdk/events/record.ts'
 import { KafkaError } from './errors.ts'
+import { Cursor, FetchedRecord } from './fetched-record.ts'
+import { encodeRecords } from './written-records.ts'
 
 export type Compression = 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd'
 
@@ -40,8 +42,6 @@ const COMPRESSION_BITS = 0b111
 const LOG_APPEND_TIME_BIT = 1 << 3
 const TRANSACTIONAL_BIT = 1 << 4
 const CONTROL_BIT = 1 << 5
-/** A varint of a record's delta of offset or time never takes more. */
-const MAX_VARINT_BYTES = 10
 
 /** Without its producer, who is stamped on when it is sent. */
 export function encodeBatch(
@@ -161,132 +161,13 @@ function readRecords(
   for (let left = batch.readInt32BE(COUNT_AT); left > 0; left -= 1) {
     const end = cursor.varint() + cursor.at
     cursor.at += 1 // attributes, unused
-    const timestampMs = appendTime ?? baseTimestamp
-    const timeDelta = cursor.varint()
+    const timestampMs = baseTimestamp + cursor.varint()
     const offset = baseOffset + cursor.varint()
     if (offset >= place.fromOffset) {
-      into.push({
-        topic: place.topic,
-        partition: place.partition,
-        offset,
-        key: cursor.bytes(),
-        value: cursor.bytes(),
-        headers: cursor.headers(),
-        timestampMs: appendTime === undefined ? timestampMs + timeDelta : timestampMs,
-      })
+      const stamp = { offset, timestampMs: appendTime ?? timestampMs }
+      into.push(new FetchedRecord(cursor, place, stamp))
     }
     cursor.at = end
-  }
-}
-
-class Cursor {
-  readonly #bytes: Buffer
-  at = 0
-
-  constructor(bytes: Buffer) {
-    this.#bytes = bytes
-  }
-
-  /** Zigzag. Beyond 32 bits too: a delta of time may be any. */
-  varint(): number {
-    let value = 0
-    let weight = 1
-    for (;;) {
-      const byte = this.#bytes[this.at]!
-      this.at += 1
-      value += (byte & 0x7f) * weight
-      if (byte < 0x80) break
-      weight *= 128
-    }
-    return value % 2 === 0 ? value / 2 : -(value + 1) / 2
-  }
-
-  bytes(): Buffer | null {
-    const length = this.varint()
-    if (length < 0) return null
-    this.at += length
-    return this.#bytes.subarray(this.at - length, this.at)
-  }
-
-  headers(): readonly Header[] {
-    const count = this.varint()
-    const headers: Header[] = []
-    for (let left = count; left > 0; left -= 1) {
-      headers.push([this.bytes()?.toString() ?? '', this.bytes()])
-    }
-    return headers
-  }
-}
-
-function encodeRecords(records: readonly OutgoingRecord[], timestamps: readonly number[]): Buffer {
-  const headers = records.map((record) =>
-    record.headers.map(([name, value]) => [Buffer.from(name), value] as const),
-  )
-  const sizes = records.map((record, index) => bodyBound(record, headers[index]!))
-  const bytes = Buffer.allocUnsafe(sizes.reduce((sum, size) => sum + size + MAX_VARINT_BYTES, 0))
-  let at = 0
-  for (const [index, record] of records.entries()) {
-    // The length stands before the record and is known after it: room is left, and closed again.
-    const from = at + MAX_VARINT_BYTES
-    const writer = new Pen(bytes, from)
-    writer.byte(0)
-    writer.varint(timestamps[index]! - timestamps[0]!)
-    writer.varint(index)
-    writer.bytes(record.key)
-    writer.bytes(record.value)
-    writer.varint(headers[index]!.length)
-    for (const [name, value] of headers[index]!) {
-      writer.bytes(name)
-      writer.bytes(value)
-    }
-    const length = new Pen(bytes, at)
-    length.varint(writer.at - from)
-    bytes.copyWithin(length.at, from, writer.at)
-    at = length.at + (writer.at - from)
-  }
-  return bytes.subarray(0, at)
-}
-
-/** Not less than the record takes. */
-function bodyBound(
-  record: OutgoingRecord,
-  headers: readonly (readonly [Buffer, Uint8Array | null])[],
-): number {
-  let bound = 1 + 5 * MAX_VARINT_BYTES + (record.key?.length ?? 0) + (record.value?.length ?? 0)
-  for (const [name, value] of headers) {
-    bound += 2 * MAX_VARINT_BYTES + name.length + (value?.length ?? 0)
-  }
-  return bound
-}
-
-class Pen {
-  readonly #bytes: Buffer
-  at: number
-
-  constructor(bytes: Buffer, at: number) {
-    this.#bytes = bytes
-    this.at = at
-  }
-
-  byte(value: number): void {
-    this.#bytes[this.at] = value
-    this.at += 1
-  }
-
-  varint(value: number): void {
-    let rest = value < 0 ? -value * 2 - 1 : value * 2
-    while (rest >= 0x80) {
-      this.byte((rest % 0x80) + 0x80)
-      rest = Math.floor(rest / 0x80)
-    }
-    this.byte(rest)
-  }
-
-  bytes(value: Uint8Array | null): void {
-    this.varint(value === null ? -1 : value.length)
-    if (value === null) return
-    this.#bytes.set(value, this.at)
-    this.at += value.length
   }
 }
 

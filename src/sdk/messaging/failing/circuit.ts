@@ -50,6 +50,7 @@ export class Circuit {
 
   /** An event that was under way when the circuit opened closes it too: what it needs is there. */
   succeeded(): void {
+    if (this.#state.kind === 'closed' && this.#failures === 0) return
     this.#state = { kind: 'closed' }
     this.#failures = 0
     this.#keys.clear()

@@ -1,37 +1,48 @@
-// First in, first out, without the cost of Array.shift on long queues.
+// First in, first out, in a ring: neither end moves what lies between, and an emptied queue keeps its
+// room, because the next item is never far.
 
-const COMPACT_AFTER = 1024
+const FEWEST_SLOTS = 8
 
 export class Fifo<Item> {
-  #items: Item[] = []
+  /** A power of two of them, so that a place is found by a mask. */
+  #slots: (Item | undefined)[] = []
   #head = 0
+  #size = 0
 
   get size(): number {
-    return this.#items.length - this.#head
+    return this.#size
   }
 
   push(item: Item): void {
-    this.#items.push(item)
+    if (this.#size === this.#slots.length) this.#grow()
+    this.#slots[(this.#head + this.#size) & (this.#slots.length - 1)] = item
+    this.#size++
   }
 
   peek(): Item | undefined {
-    return this.#items[this.#head]
+    return this.#size === 0 ? undefined : this.#slots[this.#head]
   }
 
   shift(): Item | undefined {
-    if (this.#head === this.#items.length) return undefined
-    const item = this.#items[this.#head++]
-    if (this.#head === this.#items.length) {
-      this.#items = []
-      this.#head = 0
-    } else if (this.#head > COMPACT_AFTER && this.#head * 2 > this.#items.length) {
-      this.#items = this.#items.slice(this.#head)
-      this.#head = 0
-    }
+    if (this.#size === 0) return undefined
+    const item = this.#slots[this.#head]
+    this.#slots[this.#head] = undefined
+    this.#head = (this.#head + 1) & (this.#slots.length - 1)
+    this.#size--
     return item
   }
 
   *[Symbol.iterator](): IterableIterator<Item> {
-    for (let at = this.#head; at < this.#items.length; at++) yield this.#items[at] as Item
+    for (let at = 0; at < this.#size; at++) yield this.#at(at)
+  }
+
+  #at(index: number): Item {
+    return this.#slots[(this.#head + index) & (this.#slots.length - 1)] as Item
+  }
+
+  #grow(): void {
+    const length = Math.max(FEWEST_SLOTS, this.#size * 2)
+    this.#slots = Array.from({ length }, (_, at) => (at < this.#size ? this.#at(at) : undefined))
+    this.#head = 0
   }
 }

@@ -9,7 +9,9 @@ import { Fifo } from './fifo.ts'
 interface Lane<Item> {
   readonly key: string | undefined
   readonly partition: PartitionQueue<Item>
-  readonly waiting: Fifo<Queued<Item>>
+  /** What waits, as a chain: most lanes hold one event, and few hold many. */
+  first: Queued<Item> | undefined
+  last: Queued<Item> | undefined
   /** Started and not finished: the lane is held. */
   started: Started<Item> | undefined
 }
@@ -17,12 +19,16 @@ interface Lane<Item> {
 interface Queued<Item> {
   readonly item: Item
   readonly bytes: number
+  next: Queued<Item> | undefined
 }
 
 interface PartitionQueue<Item> {
   readonly id: string
+  /** Idle ones too: the next event of a key finds its lane. See `#sweep`. */
   readonly lanes: Map<string, Lane<Item>>
   readonly ready: Fifo<Lane<Item>>
+  readonly started: Started<Item>[]
+  sweepAt: number
   isQueued: boolean
   isSerial: boolean
   isDropped: boolean
@@ -39,6 +45,8 @@ export interface Started<Item> {
   state: 'running' | 'waiting' | 'ready'
   /** Its partition was given up: finishing it frees its place and nothing else. */
   isDropped: boolean
+  /** Where it stands among what its partition has started. */
+  at: number
 }
 
 export interface Load {
@@ -47,13 +55,15 @@ export interface Load {
   readonly bytes: number
 }
 
+/** Lanes of a partition before idle ones are looked for. */
+const FEWEST_LANES = 1024
+
 export class Scheduler<Item> {
   readonly #concurrency: number
   readonly #partitions = new Map<string, PartitionQueue<Item>>()
   /** Partitions with something to start, in turns; each at most once. */
   #turns = new Fifo<PartitionQueue<Item>>()
   #serialTurns = new Fifo<PartitionQueue<Item>>()
-  readonly #started = new Set<Started<Item>>()
   #running = 0
   #serialRunning: Started<Item> | undefined
   #count = 0
@@ -65,6 +75,11 @@ export class Scheduler<Item> {
 
   get running(): number {
     return this.#running
+  }
+
+  /** Whether one more may run. */
+  get hasPlace(): boolean {
+    return this.#running < this.#concurrency
   }
 
   get load(): Load {
@@ -84,13 +99,20 @@ export class Scheduler<Item> {
     this.#count++
     this.#bytes += bytes
     const lane = this.#laneOf(queue, key)
-    lane.waiting.push({ item, bytes })
-    if (lane.waiting.size === 1 && lane.started === undefined) this.#makeReady(lane)
+    const queued: Queued<Item> = { item, bytes, next: undefined }
+    if (lane.last !== undefined) {
+      lane.last.next = queued
+      lane.last = queued
+      return
+    }
+    lane.first = queued
+    lane.last = queued
+    if (lane.started === undefined) this.#makeReady(lane)
   }
 
   /** @param most how many consecutive events of a lane may be taken as one */
   take(most = 1): Started<Item> | undefined {
-    if (this.#running >= this.#concurrency) return undefined
+    if (!this.hasPlace) return undefined
     const lane = this.#nextLane()
     if (lane === undefined) return undefined
     const started = lane.started ?? this.#startNext(lane, most)
@@ -102,16 +124,16 @@ export class Scheduler<Item> {
 
   finish(started: Started<Item>): void {
     if (started.state === 'running') this.#stopRunning(started)
-    this.#started.delete(started)
     if (started.isDropped) return
     const lane = started.lane as Lane<Item>
+    const { partition } = lane
     lane.started = undefined
-    lane.partition.count -= started.items.length
-    lane.partition.bytes -= started.bytes
+    forget(started, partition.started)
+    partition.count -= started.items.length
+    partition.bytes -= started.bytes
     this.#count -= started.items.length
     this.#bytes -= started.bytes
-    if (lane.waiting.size > 0) this.#makeReady(lane)
-    else if (lane.key !== undefined) lane.partition.lanes.delete(lane.key)
+    if (lane.first !== undefined) this.#makeReady(lane)
   }
 
   /** It is to be tried again later: its lane stays held, its place is free. */
@@ -144,11 +166,8 @@ export class Scheduler<Item> {
     this.#forgetTurn(queue)
     this.#count -= queue.count
     this.#bytes -= queue.bytes
-    const dropped = [...this.#started].filter(({ lane }) => {
-      return (lane as Lane<Item>).partition === queue
-    })
-    for (const started of dropped) started.isDropped = true
-    return dropped
+    for (const started of queue.started) started.isDropped = true
+    return queue.started
   }
 
   #queueOf(id: string): PartitionQueue<Item> {
@@ -158,6 +177,8 @@ export class Scheduler<Item> {
       id,
       lanes: new Map(),
       ready: new Fifo(),
+      started: [],
+      sweepAt: FEWEST_LANES,
       isQueued: false,
       isSerial: false,
       isDropped: false,
@@ -171,31 +192,51 @@ export class Scheduler<Item> {
   #laneOf(partition: PartitionQueue<Item>, key: string | undefined): Lane<Item> {
     const known = key === undefined ? undefined : partition.lanes.get(key)
     if (known !== undefined) return known
-    const lane: Lane<Item> = { key, partition, waiting: new Fifo(), started: undefined }
-    if (key !== undefined) partition.lanes.set(key, lane)
+    const lane: Lane<Item> = {
+      key,
+      partition,
+      first: undefined,
+      last: undefined,
+      started: undefined,
+    }
+    if (key === undefined) return lane
+    if (partition.lanes.size >= partition.sweepAt) this.#sweep(partition)
+    partition.lanes.set(key, lane)
     return lane
   }
 
+  /** Seldom enough that each new lane pays for one that is looked at. */
+  #sweep(partition: PartitionQueue<Item>): void {
+    const { lanes } = partition
+    for (const [key, { first, started }] of lanes) {
+      if (first === undefined && started === undefined) lanes.delete(key)
+    }
+    partition.sweepAt = Math.max(FEWEST_LANES, lanes.size * 2)
+  }
+
+  /** @param lane one that is ready: something waits there */
   #startNext(lane: Lane<Item>, most: number): Started<Item> {
-    const items: Item[] = []
-    let bytes = 0
-    while (items.length < most) {
-      const next = lane.waiting.shift()
-      if (next === undefined) break
+    const first = lane.first as Queued<Item>
+    const items = [first.item]
+    let { bytes, next } = first
+    for (; next !== undefined && items.length < most; next = next.next) {
       items.push(next.item)
       bytes += next.bytes
     }
-    const partition = lane.partition.id
+    lane.first = next
+    if (next === undefined) lane.last = undefined
+    const { partition } = lane
     const started: Started<Item> = {
-      partition,
+      partition: partition.id,
       items,
       bytes,
       lane,
       state: 'ready',
       isDropped: false,
+      at: partition.started.length,
     }
     lane.started = started
-    this.#started.add(started)
+    partition.started.push(started)
     return started
   }
 
@@ -234,6 +275,14 @@ export class Scheduler<Item> {
     this.#turns = without(this.#turns, partition)
     this.#serialTurns = without(this.#serialTurns, partition)
   }
+}
+
+/** The last one takes its place: which is where does not matter. */
+function forget<Item>(started: Started<Item>, among: Started<Item>[]): void {
+  const last = among.pop()
+  if (last === undefined || last === started) return
+  last.at = started.at
+  among[started.at] = last
 }
 
 function without<Item>(queue: Fifo<Item>, item: Item): Fifo<Item> {

@@ -126,7 +126,8 @@ export class OpenPartition implements ParkedPartition {
   }
 
   holds(key: Uint8Array, offset?: number): boolean {
-    return this.#state.holds(keyText(key), offset)
+    // Asked for each event, of a lot that is nearly always empty.
+    return this.#state.size > 0 && this.#state.holds(keyText(key), offset)
   }
 
   async park(entry: ParkEntry): Promise<ParkOutcome> {

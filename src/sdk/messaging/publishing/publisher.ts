@@ -99,7 +99,8 @@ export class Publisher {
   readonly #destinations: Destinations
   readonly #outgoing: Outgoing
   readonly #limits: PublisherLimits
-  readonly #queues = new Map<string, PartitionQueue>()
+  /** By topic and partition. */
+  readonly #queues = new Map<string, PartitionQueue[]>()
   /** Of topics that are being looked up. */
   readonly #unrouted = new Map<string, Pending[]>()
   readonly #pending = new Set<Pending>()
@@ -250,16 +251,21 @@ export class Publisher {
     if (pending.isSettled) return
     const topic = destinationOf(pending.event)
     const partition = this.#destinations.choose(topic, pending.event.record, partitions)
-    const id = `${topic}/${partition}`
-    let queue = this.#queues.get(id)
-    if (queue === undefined) {
-      queue = { topic, partition, waiting: new Fifo(), isSending: false }
-      this.#queues.set(id, queue)
-    }
+    const queue = this.#queueOf(topic, partition)
     queue.waiting.push(pending)
     if (queue.isSending) return
     queue.isSending = true
     void this.#sendAll(queue)
+  }
+
+  #queueOf(topic: string, partition: number): PartitionQueue {
+    let ofTopic = this.#queues.get(topic)
+    if (ofTopic === undefined) {
+      ofTopic = []
+      this.#queues.set(topic, ofTopic)
+    }
+    ofTopic[partition] ??= { topic, partition, waiting: new Fifo(), isSending: false }
+    return ofTopic[partition]
   }
 
   async #sendAll(queue: PartitionQueue): Promise<void> {
@@ -297,8 +303,8 @@ export class Publisher {
       const log = { logId: this.#transport.logId, leaderEpoch }
       for (const [index, pending] of batch.entries()) {
         const position = { topic, partition, offset: baseOffset + index }
-        const published = new PublishedEvent(pending.event.id, position, log)
-        this.#settle(pending, () => pending.resolve(published))
+        pending.resolve(new PublishedEvent(pending.event.id, position, log))
+        this.#settle(pending)
       }
     } catch (error) {
       if (isRefused(error) && batch.length > 1) return this.#sendHalves(queue, batch)
@@ -325,13 +331,14 @@ export class Publisher {
     const { id, type, topic } = pending.event
     const error = new NotPublishedError({ id, type, topic: topic.name, outcome, cause })
     for (const flusher of this.#flushers) if (flusher.left.has(pending)) flusher.errors.push(error)
-    this.#settle(pending, () => pending.reject(error))
+    pending.reject(error)
+    this.#settle(pending)
   }
 
-  #settle(pending: Pending, answer: () => void): void {
+  /** It was answered: of a second answer nothing is heard. */
+  #settle(pending: Pending): void {
     if (pending.isSettled) return
     pending.isSettled = true
-    answer()
     this.#pending.delete(pending)
     this.#bytes -= pending.bytes
     this.#letIn()

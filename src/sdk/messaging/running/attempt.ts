@@ -8,7 +8,9 @@ import type { SqlTransaction } from '../../transport/tables.ts'
 import type { HandlerContext, PublishOptions } from '../context.ts'
 import { PublishAfterEndError } from '../errors.ts'
 import { messagesOf, type Outgoing } from '../outgoing.ts'
-import type { Output } from './partition-run.ts'
+import type { Output, PartitionRun } from './partition-run.ts'
+
+const NO_OUTPUTS: readonly Output[] = []
 
 export class Attempt implements HandlerContext {
   readonly group: string
@@ -17,30 +19,32 @@ export class Attempt implements HandlerContext {
   event: StoredEvent
   /** Undefined for an event alone. */
   batch: readonly StoredEvent[] | undefined
-  readonly startedMs: number
+  readonly run: PartitionRun
+  /** On the monotonic clock, once it is known that the handler waits for something. */
+  startedMs = 0
   tx: SqlTransaction | undefined
   readonly #outgoing: Outgoing
-  readonly #outputs: Output[] = []
-  #published = 0
+  /** Made with the first: most handlers publish nothing. */
+  #outputs: Output[] | undefined
   /** Made when the handler asks for its signal: most don't. */
   #controller: AbortController | undefined
   #abortReason: Error | undefined
   #isOver = false
-  #giveUp: ((reason: Error) => void) | undefined
+  #onGivenUp: ((reason: Error) => void) | undefined
 
   constructor(options: {
     group: string
     attempt: number
     event: StoredEvent
     batch: readonly StoredEvent[] | undefined
-    startedMs: number
+    run: PartitionRun
     outgoing: Outgoing
   }) {
     this.group = options.group
     this.attempt = options.attempt
     this.event = options.event
     this.batch = options.batch
-    this.startedMs = options.startedMs
+    this.run = options.run
     this.#outgoing = options.outgoing
   }
 
@@ -78,9 +82,9 @@ export class Attempt implements HandlerContext {
     }
     for (const message of messagesOf(messages, options)) {
       const { id, source = '' } = this.event
-      const outputId = options.id ?? derivedId(this.group, source, id, this.#published)
+      this.#outputs ??= []
+      const outputId = options.id ?? derivedId(this.group, source, id, this.#outputs.length)
       const encoded = this.#outgoing.encode(message, { ...options, id: outputId }, this.event)
-      this.#published++
       const topic = encoded.via ?? encoded.topic.name
       this.#outputs.push({ topic, record: encoded.record })
     }
@@ -89,19 +93,21 @@ export class Attempt implements HandlerContext {
   /** What the handler published; nothing can be added any more. */
   end(): readonly Output[] {
     this.#isOver = true
-    return this.#outputs
+    return this.#outputs ?? NO_OUTPUTS
   }
 
-  /** @returns how the handler ends, or a rejection once it is given up without having ended */
-  race<Result>(handling: Promise<Result>): Promise<Result> {
-    return new Promise((resolve, reject) => {
-      this.#giveUp = reject
-      handling.then(resolve, reject)
-    })
+  /** What is kept with its claims goes out: of those that were made before, what was published then. */
+  publishInstead(outputs: readonly Output[]): void {
+    this.#outputs = [...outputs]
+  }
+
+  /** The handler waits for something, and may never end. */
+  whenGivenUp(callback: (reason: Error) => void): void {
+    this.#onGivenUp = callback
   }
 
   /** It did not stop in time: goes on without it. */
   giveUp(reason: Error): void {
-    this.#giveUp?.(reason)
+    this.#onGivenUp?.(reason)
   }
 }

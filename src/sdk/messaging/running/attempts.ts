@@ -1,5 +1,6 @@
 // The handlers that run at this moment: each has its time, can be aborted, and ends exactly once, with
-// its own outcome or by being given up.
+// its own outcome or by being given up. One that waits for nothing has ended when it returns, and costs
+// no promise and no deadline.
 
 import type { StoredEvent } from '../../events/stored-event.ts'
 import type { World } from '../../transport/transport.ts'
@@ -20,6 +21,8 @@ export type Handled =
   | { readonly kind: 'failed'; readonly error: unknown }
   | { readonly kind: 'revoked' }
 
+const REVOKED: Handled = { kind: 'revoked' }
+
 interface AttemptsOptions {
   readonly consumer: Consumer
   readonly outgoing: Outgoing
@@ -31,7 +34,8 @@ interface AttemptsOptions {
 export class Attempts {
   readonly #options: AttemptsOptions
   readonly #deadlines: Deadlines
-  readonly #running = new Map<Attempt, PartitionRun>()
+  /** Its handler has not returned yet. */
+  #called: Attempt | undefined
 
   constructor(options: AttemptsOptions) {
     const { consumer, limits, world } = options
@@ -46,51 +50,47 @@ export class Attempts {
   }
 
   get running(): number {
-    return this.#running.size
+    return this.#deadlines.waiting.size + (this.#called === undefined ? 0 : 1)
   }
 
-  /** @param events the batch that `work` handles; undefined: the event alone */
-  async run(
+  /**
+   * @param events the batch that `work` handles; undefined: the event alone
+   * @returns a promise only if the handler waits for something
+   */
+  run(
     task: Task,
     event: StoredEvent,
     work: Work,
     events?: readonly StoredEvent[],
-  ): Promise<Handled> {
-    const { consumer, outgoing, world } = this.#options
+  ): Handled | Promise<Handled> {
+    const { consumer, outgoing } = this.#options
     const attempt = new Attempt({
       group: consumer.group,
       attempt: task.failures + 1,
       event,
       batch: events,
-      startedMs: world.clock.monotonicMs(),
+      run: task.run,
       outgoing,
     })
-    this.#running.set(attempt, task.run)
-    this.#deadlines.add(attempt)
+    const caller = this.#called
+    this.#called = attempt
     try {
-      const { tracing } = outgoing
-      const outputs = await (tracing === undefined
-        ? this.#invoke(attempt, work)
-        : tracing.process(events ?? [event], attempt, () => this.#invoke(attempt, work)))
-      // Aborted or not, it got through: only a partition that is gone makes that worthless.
-      return task.run.state === 'closed' ? { kind: 'revoked' } : { kind: 'succeeded', outputs }
+      const handling = this.#call(attempt, work, events)
+      return handling instanceof Promise ? this.#follow(attempt, handling) : succeeded(attempt)
     } catch (error) {
-      const isRevoked = attempt.abortReason instanceof HandlingRevokedError
-      return isRevoked || task.run.state === 'closed'
-        ? { kind: 'revoked' }
-        : { kind: 'failed', error: attempt.abortReason ?? error }
+      return failed(attempt, error)
     } finally {
-      attempt.end()
-      this.#running.delete(attempt)
-      this.#deadlines.remove(attempt)
+      this.#called = caller
     }
   }
 
   /** Those of these partitions are aborted, and given up if they don't stop. */
   abort(runs: readonly PartitionRun[]): void {
-    for (const [attempt, run] of this.#running) {
-      if (!runs.includes(run)) continue
-      attempt.abort(new HandlingRevokedError(this.#options.consumer.group))
+    const reason = () => new HandlingRevokedError(this.#options.consumer.group)
+    if (this.#called !== undefined && runs.includes(this.#called.run)) this.#called.abort(reason())
+    for (const attempt of this.#deadlines.waiting) {
+      if (!runs.includes(attempt.run)) continue
+      attempt.abort(reason())
       this.#deadlines.aborted(attempt)
     }
   }
@@ -99,17 +99,36 @@ export class Attempts {
     this.#deadlines.close()
   }
 
-  async #invoke(attempt: Attempt, work: Work): Promise<readonly Output[]> {
+  #call(attempt: Attempt, work: Work, events?: readonly StoredEvent[]): unknown {
+    const { tracing } = this.#options.outgoing
+    if (tracing === undefined) return this.#invoke(attempt, work)
+    return tracing.process(events ?? [attempt.event], attempt, () => this.#invoke(attempt, work))
+  }
+
+  #invoke(attempt: Attempt, work: Work): unknown {
     const { consumer, world } = this.#options
     const { dedupe, use } = consumer
     if (dedupe !== undefined) {
-      const claimed = runClaimed(dedupe, { use, attempt, work }, world.clock.nowMs())
-      return attempt.race(claimed)
+      return runClaimed(dedupe, { use, attempt, work }, world.clock.nowMs())
     }
     const handling = runChain(use, attempt, work)
-    if (handling instanceof Promise) await attempt.race(handling)
-    else await handling
-    return attempt.end()
+    return isThenable(handling) ? Promise.resolve(handling) : handling
+  }
+
+  /** Until the handler has ended, or is given up. */
+  #follow(attempt: Attempt, handling: Promise<unknown>): Promise<Handled> {
+    attempt.startedMs = this.#options.world.clock.monotonicMs()
+    this.#deadlines.add(attempt)
+    if (attempt.abortReason !== undefined) this.#deadlines.aborted(attempt)
+    return new Promise((resolve) => {
+      const end = (handled: Handled) => {
+        this.#deadlines.remove(attempt)
+        resolve(handled)
+      }
+      const fail = (error: unknown) => end(failed(attempt, error))
+      attempt.whenGivenUp(fail)
+      handling.then(() => end(succeeded(attempt)), fail)
+    })
   }
 
   #timeoutOf(attempt: Attempt): HandlerTimeoutError {
@@ -128,4 +147,22 @@ export class Attempts {
     })
     attempt.giveUp(reason)
   }
+}
+
+/** Aborted or not, it got through: only a partition that is gone makes that worthless. */
+function succeeded(attempt: Attempt): Handled {
+  const outputs = attempt.end()
+  return attempt.run.state === 'closed' ? REVOKED : { kind: 'succeeded', outputs }
+}
+
+function failed(attempt: Attempt, error: unknown): Handled {
+  attempt.end()
+  const { abortReason, run } = attempt
+  const isRevoked = abortReason instanceof HandlingRevokedError || run.state === 'closed'
+  return isRevoked ? REVOKED : { kind: 'failed', error: abortReason ?? error }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  const mayBe = (typeof value === 'object' && value !== null) || typeof value === 'function'
+  return mayBe && 'then' in value && typeof value.then === 'function'
 }

@@ -186,7 +186,8 @@ export class ConsumerRun {
     if (signal.aborted) return member.leave()
     this.#member = member
     while (!signal.aborted) {
-      const maxBytes = Math.max(MIN_POLL_BYTES, this.#byteShare / 2)
+      const most = Math.min(this.#limits.maxPollBytes, this.#byteShare / 2)
+      const maxBytes = Math.max(MIN_POLL_BYTES, most)
       const fetched = await member.poll({ maxBytes, signal })
       onFetched()
       for (const part of fetched) {

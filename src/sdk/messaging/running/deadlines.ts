@@ -12,7 +12,7 @@ export class Deadlines {
   readonly #onTimeout: (attempt: Attempt) => void
   readonly #onHung: (attempt: Attempt) => void
   /** In the order in which they began. */
-  readonly #running = new Set<Attempt>()
+  readonly #waiting = new Set<Attempt>()
   #timer: Timer | undefined
   readonly #graces = new Map<Attempt, Timer>()
 
@@ -34,13 +34,19 @@ export class Deadlines {
     this.#onHung = options.onHung
   }
 
+  /** Those that were added and not removed. */
+  get waiting(): ReadonlySet<Attempt> {
+    return this.#waiting
+  }
+
   add(attempt: Attempt): void {
-    this.#running.add(attempt)
+    this.#waiting.add(attempt)
     this.#timer ??= this.#timers.after(this.#limitMs, this.#check)
   }
 
   remove(attempt: Attempt): void {
-    this.#running.delete(attempt)
+    this.#waiting.delete(attempt)
+    if (attempt.abortReason === undefined) return
     this.#graces.get(attempt)?.cancel()
     this.#graces.delete(attempt)
   }
@@ -48,7 +54,6 @@ export class Deadlines {
   /** It was aborted, for whatever reason: it has `graceMs` to stop. */
   aborted(attempt: Attempt): void {
     if (this.#graces.has(attempt)) return
-    this.#running.delete(attempt)
     const timer = this.#timers.after(this.#graceMs, () => {
       this.#graces.delete(attempt)
       this.#onHung(attempt)
@@ -61,13 +66,14 @@ export class Deadlines {
     this.#timer = undefined
     for (const timer of this.#graces.values()) timer.cancel()
     this.#graces.clear()
-    this.#running.clear()
+    this.#waiting.clear()
   }
 
   readonly #check = (): void => {
     const nowMs = this.#clock.monotonicMs()
     this.#timer = undefined
-    for (const attempt of this.#running) {
+    for (const attempt of this.#waiting) {
+      if (attempt.abortReason !== undefined) continue
       const leftMs = attempt.startedMs + this.#limitMs - nowMs
       if (leftMs > 0) {
         this.#timer = this.#timers.after(leftMs, this.#check)

@@ -81,6 +81,7 @@ export class GivingUp {
 
   /** Whether another event may start; otherwise `probe` is called when one may. */
   admits(): boolean {
+    if (this.#circuit.state.kind === 'closed') return true
     const nowMs = this.#nowMs
     if (this.#circuit.admits(nowMs)) return true
     const { state } = this.#circuit
@@ -95,7 +96,7 @@ export class GivingUp {
 
   /** What was let through came to nothing that tells anything. */
   probeUnused(): void {
-    this.#circuit.probeUnused(this.#nowMs)
+    if (this.#circuit.state.kind === 'half-open') this.#circuit.probeUnused(this.#nowMs)
   }
 
   succeeded(task: Task, outputs: readonly Output[]): Outcome {
@@ -111,7 +112,7 @@ export class GivingUp {
   }
 
   /** Its handler threw, or took too long. */
-  async failed(task: Task, error: unknown): Promise<Outcome> {
+  failed(task: Task, error: unknown): Outcome | Promise<Outcome> {
     const { retry, whenExhausted } = this.#consumer
     const isPermanent = !retry.retryIf(error)
     if (!isPermanent) this.#noteOutage(task, error)
@@ -154,7 +155,7 @@ export class GivingUp {
   }
 
   /** The record is no event that a handler could be given. */
-  async unreadable(task: Task, decoded: NotAnEvent): Promise<Outcome> {
+  unreadable(task: Task, decoded: NotAnEvent): Outcome | Promise<Outcome> {
     if (decoded.kind === 'internal') {
       this.probeUnused()
       return FINISHED
@@ -244,11 +245,11 @@ export class GivingUp {
     return FINISHED
   }
 
-  async #apply(
+  #apply(
     policy: Exclude<Policy, 'skip'>,
     task: Task,
     error: UnreadableEventError,
-  ): Promise<Outcome> {
+  ): Outcome | Promise<Outcome> {
     this.probeUnused()
     if (task.redrive !== undefined) {
       noteFailure(task, error, this.#options.world.clock.nowMs())

@@ -7,11 +7,10 @@ import type { Middleware } from '../context.ts'
 import type { Claim, Dedupe } from '../dedupe.ts'
 import type { Attempt } from './attempt.ts'
 import { keepOutputs, keptOutputs } from './kept-outputs.ts'
-import type { Output } from './partition-run.ts'
 
 export type Work = (event: StoredEvent, attempt: Attempt) => unknown
 
-/** Runs `work` as a handler of the attempt's event. Returns a promise only if something waits. */
+/** Runs `work` as a handler of the attempt's event. @returns what it returns: a promise only if something waits */
 export function runChain(use: readonly Middleware[], attempt: Attempt, work: Work): unknown {
   if (use.length === 0) return runCausedBy(attempt.event, work, attempt.event, attempt)
   return runCausedBy(attempt.event, runMiddleware, use, 0, attempt, work)
@@ -29,14 +28,14 @@ function runMiddleware(
 }
 
 /**
- * The same in a transaction that claims the events; those that were claimed before are left out.
- * @returns what is to be sent: of an event that was claimed before, what was published then
+ * The same in a transaction that claims the events; those that were claimed before are left out, and
+ * publish what they did then.
  */
 export async function runClaimed(
   dedupe: Dedupe,
   chain: { readonly use: readonly Middleware[]; readonly attempt: Attempt; readonly work: Work },
   nowMs: number,
-): Promise<readonly Output[]> {
+): Promise<void> {
   const { use, attempt, work } = chain
   const byClaim = new Map<Claim, StoredEvent>()
   const known = new Set<string>()
@@ -53,5 +52,5 @@ export async function runClaimed(
     await runChain(use, attempt, work)
     return keepOutputs(attempt.end())
   })
-  return claimed.outputs.flatMap(keptOutputs)
+  attempt.publishInstead(claimed.outputs.flatMap(keptOutputs))
 }

@@ -1,13 +1,11 @@
 // Events meet handlers: takes from the scheduler what may start, runs it, and notes in its partition
-// what is finished. Owns no connection.
+// what is finished. Owns no connection. What waits for nothing is finished at once, without a promise.
 //
 // Invariant: an event is finished only when its handler succeeded, it was parked durably, or the
 // definition says to skip it. In every other case it waits, or its partition was given up.
 
 import type { Timer } from '../../../host/clock.ts'
 import type { IncomingRecord } from '../../events/record.ts'
-import { SourcesDecoder } from '../../events/sources.ts'
-import type { StoredEvent } from '../../events/stored-event.ts'
 import type { SendRequest } from '../../transport/producer.ts'
 import type { World } from '../../transport/transport.ts'
 import type { Consumer } from '../consumer.ts'
@@ -18,12 +16,17 @@ import type { Outgoing } from '../outgoing.ts'
 import type { RedriveOutcome } from '../parking-lot.ts'
 import { Attempts } from './attempts.ts'
 import type { Together } from './committer.ts'
-import { GIVEN_UP, GivingUp, noteFailure, type Outcome, type Skipped } from './giving-up.ts'
-import type { Work } from './handler-chain.ts'
+import { GivingUp, type Outcome, type Skipped } from './giving-up.ts'
+import { Outcomes } from './outcomes.ts'
 import { type Output, type PartitionRun, recordBytes } from './partition-run.ts'
 import { retryTopicOf, returnedRecord } from './retry-topic.ts'
 import { keyOf, type Task, taskOf } from './task.ts'
+import { Turns } from './turns.ts'
+import { UnderWay } from './under-way.ts'
 import { within } from './waiting.ts'
+
+/** Of one partition. More follow as soon as there are places that these do not fill. */
+const OFFERED_AT_ONCE = 64
 
 export interface HandlingOptions {
   readonly consumer: Consumer
@@ -31,7 +34,7 @@ export interface HandlingOptions {
   readonly world: World
   readonly limits: ConsumerLimits
   notify(notification: ConsumerNotification): void
-  /** Something of this partition was finished, or it has room again. */
+  /** Something of this partition was begun or finished: there may be more to offer, or to commit. */
   touched(run: PartitionRun): void
   /** Resolves once the partition's progress, as it is now, is durable. */
   commitNow(run: PartitionRun): Promise<void>
@@ -45,15 +48,20 @@ export class Handling {
   readonly #options: HandlingOptions
   readonly #consumer: Consumer
   readonly #world: World
-  readonly #decoder: SourcesDecoder
   readonly #scheduler: Scheduler<Task>
   readonly #attempts: Attempts
   readonly #givingUp: GivingUp
+  readonly #outcomes: Outcomes
   readonly #waiting = new Map<Started<Task>, Timer>()
   /** Of events that came back before they are due. */
   readonly #notDue = new Map<Timer, PartitionRun>()
   readonly #redriving = new Set<Task>()
-  readonly #underWay = new Map<PartitionRun, Set<Promise<void>>>()
+  readonly #retryTopic: string
+  readonly #offeredAtOnce: number
+  /** Partitions of which something was begun or finished since their owner was told. */
+  #touched: PartitionRun[] = []
+  readonly #turns: Turns
+  readonly #underWay = new UnderWay()
   #isStopped = false
 
   constructor(options: HandlingOptions) {
@@ -61,10 +69,23 @@ export class Handling {
     this.#options = options
     this.#consumer = consumer
     this.#world = world
-    this.#decoder = new SourcesDecoder(consumer.from)
     this.#scheduler = new Scheduler({ concurrency: consumer.concurrency })
     this.#attempts = new Attempts(options)
     this.#givingUp = new GivingUp({ ...options, probe: () => this.pump() })
+    this.#outcomes = new Outcomes({
+      ...options,
+      attempts: this.#attempts,
+      givingUp: this.#givingUp,
+      finish: (task, outputs) => this.#finish([task], outputs),
+    })
+    this.#retryTopic = retryTopicOf(consumer.group)
+    // A batch is made of what stands in line.
+    this.#offeredAtOnce = consumer.batch === undefined ? OFFERED_AT_ONCE : Number.POSITIVE_INFINITY
+    this.#turns = new Turns({
+      world,
+      startNext: () => this.#startNext(),
+      afterwards: () => this.#tellTouched(),
+    })
   }
 
   get pauseReason(): PauseReason | undefined {
@@ -86,10 +107,18 @@ export class Handling {
     return { count: scheduled.count + count, bytes: scheduled.bytes + bytes }
   }
 
-  /** Begins with what the partition has, as far as there is room. */
+  /**
+   * Begins with what the partition has, as far as there is room. Not with all of it at once: what waits
+   * in line for long outlives a collection of garbage, and costs as much again.
+   */
   offer(run: PartitionRun): void {
-    for (let next = run.next(); next !== undefined; next = run.next()) {
+    const { hasPlace } = this.#scheduler
+    const inLine = hasPlace ? 0 : this.#scheduler.loadOf(run.id).count
+    for (let left = this.#offeredAtOnce - inLine; left > 0; left--) {
+      const next = run.next()
+      if (next === undefined) break
       this.#offerRecord(run, next.record, next.ticket)
+      this.#touch(run)
     }
     this.#scheduler.setSerial(run.id, run.isSuspect)
     this.pump()
@@ -112,15 +141,7 @@ export class Handling {
 
   /** Starts what may start now. */
   pump(): void {
-    const most = this.#consumer.batch?.max ?? 1
-    while (!this.#isStopped && this.#givingUp.admits()) {
-      const started = this.#scheduler.take(this.pauseReason === undefined ? most : 1)
-      if (started === undefined) {
-        this.#givingUp.probeUnused()
-        return
-      }
-      this.#begin(started)
-    }
+    this.#turns.take()
   }
 
   /** Begins nothing any more; what runs goes on. */
@@ -155,13 +176,15 @@ export class Handling {
   }
 
   #offerRecord(run: PartitionRun, record: IncomingRecord, ticket: number): void {
-    const isReturned = record.topic === retryTopicOf(this.#consumer.group)
-    const returned = isReturned ? returnedRecord(record) : undefined
-    const { offset } = record
+    const { topic, offset } = record
+    const returned = topic === this.#retryTopic ? returnedRecord(record) : undefined
     const task = taskOf(run, returned?.record ?? record, { ticket, offset })
-    task.failures = returned?.failures ?? 0
-    task.firstFailedMs = returned?.firstFailedMs
-    const delayMs = (returned?.dueMs ?? 0) - this.#world.clock.nowMs()
+    let delayMs = 0
+    if (returned !== undefined) {
+      task.failures = returned.failures
+      task.firstFailedMs = returned.firstFailedMs
+      delayMs = returned.dueMs - this.#world.clock.nowMs()
+    }
     if (delayMs > 0) this.#scheduleLater(task, delayMs)
     else this.#schedule(task)
   }
@@ -183,47 +206,87 @@ export class Handling {
     const { order } = this.#consumer
     if (order === 'none') return undefined
     if (order === 'partition') return ''
-    if (this.#decoder.makesKeys(task.record)) {
-      task.decoded = this.#decoder.decode(task.record)
-      if (task.decoded.kind === 'event') return task.decoded.event.key
+    return this.#outcomes.keyOf(task) ?? (task.record.key === null ? undefined : keyOf(task))
+  }
+
+  #startNext(): boolean {
+    if (this.#isStopped || !this.#givingUp.admits()) return false
+    const most = this.pauseReason === undefined ? (this.#consumer.batch?.max ?? 1) : 1
+    const started = this.#scheduler.take(most)
+    if (started === undefined) this.#givingUp.probeUnused()
+    else this.#begin(started)
+    return started !== undefined
+  }
+
+  #touch(run: PartitionRun): void {
+    if (run.isTouched) return
+    run.isTouched = true
+    this.#touched.push(run)
+  }
+
+  /** @returns whether there was anything to tell: there may be more to start then */
+  #tellTouched(): boolean {
+    const touched = this.#touched
+    if (touched.length === 0) return false
+    this.#touched = []
+    for (const run of touched) {
+      run.isTouched = false
+      this.#options.touched(run)
     }
-    return task.record.key === null ? undefined : keyOf(task)
+    return true
   }
 
   #begin(started: Started<Task>): void {
-    const { run } = started.items[0] as Task
-    const processing = this.#process(started).catch((error: unknown) => {
-      this.#options.stop(error instanceof Error ? error : new Error(String(error)))
-    })
-    const underWay = this.#underWay.get(run) ?? new Set()
-    this.#underWay.set(run, underWay)
-    underWay.add(processing)
-    void processing.then(() => {
-      underWay.delete(processing)
-      this.pump()
-    })
+    const [first] = started.items as readonly [Task]
+    // Before its handler runs, which may itself ask for the end of its consumer.
+    this.#underWay.begin(first.run)
+    try {
+      const outcome = this.#outcomes.of(started.items)
+      if (outcome instanceof Promise || first.redrive !== undefined) {
+        void this.#settleLater(started, outcome)
+        return
+      }
+      this.#settle(started, outcome)
+    } catch (error) {
+      this.#break(error)
+    }
+    this.#underWay.end(first.run)
   }
 
-  async #process(started: Started<Task>): Promise<void> {
+  async #settleLater(started: Started<Task>, outcome: Outcome | Promise<Outcome>): Promise<void> {
+    const [first] = started.items as readonly [Task]
+    try {
+      const known = await outcome
+      if (known.kind === 'finished') await this.#sendRedriven(first, known.outputs)
+      this.#settle(started, known)
+    } catch (error) {
+      this.#break(error)
+    }
+    this.#underWay.end(first.run)
+    this.pump()
+  }
+
+  /** It must not be passed over, and there is nothing to be done about it. */
+  #break(error: unknown): void {
+    this.#options.stop(error instanceof Error ? error : new Error(String(error)))
+  }
+
+  #settle(started: Started<Task>, outcome: Outcome): void {
     const [first] = started.items as readonly [Task]
     const { run } = first
-    const outcome =
-      started.items.length === 1
-        ? await this.#handle(first)
-        : await this.#handleBatch(started.items)
     const isAlive = run.state === 'open'
-    if (outcome.kind === 'again' && isAlive) return this.#wait(started, outcome.delayMs)
-    if (outcome.kind === 'held' && isAlive) return this.#hold(started)
-    if (outcome.kind === 'finished') await this.#finish(started.items, outcome.outputs)
-    else this.#handBack(first)
-    this.#scheduler.finish(started)
-    this.#options.touched(run)
+    if (outcome.kind === 'again' && isAlive) this.#wait(started, outcome.delayMs)
+    else if (outcome.kind === 'held' && isAlive) this.#hold(started)
+    else {
+      if (outcome.kind === 'finished') this.#finish(started.items, outcome.outputs)
+      else this.#handBack(first)
+      this.#scheduler.finish(started)
+      this.#touch(run)
+    }
   }
 
-  async #finish(tasks: readonly Task[], outputs: readonly Output[]): Promise<void> {
-    const [first] = tasks as readonly [Task]
-    const { run, redrive } = first
-    if (redrive !== undefined) return this.#finishRedriven(first, outputs)
+  #finish(tasks: readonly Task[], outputs: readonly Output[]): void {
+    const { run } = tasks[0] as Task
     // A late result: the partition is somebody else's, and the event is handled again there.
     if (run.state === 'closed') return
     const finished: { offset: number; ticket: number }[] = []
@@ -232,7 +295,12 @@ export class Handling {
       task.isFinished = true
       finished.push({ offset: task.offset, ticket: task.ticket })
     }
-    if (finished.length > 0) run.finish(finished, outputs, (error) => this.#refused(tasks, error))
+    if (finished.length === 0) return
+    run.finish(finished)
+    if (outputs.length === 0) return
+    const giveUp = (error: unknown) => this.#refused(tasks, error)
+    const firstOffset = finished[0]!.offset
+    run.keep({ firstOffset, lastOffset: finished.at(-1)!.offset, outputs, giveUp })
   }
 
   /** The engine will not take what these events published, however often it is sent. */
@@ -243,10 +311,11 @@ export class Handling {
     }
   }
 
-  async #finishRedriven(task: Task, outputs: readonly Output[]): Promise<void> {
+  /** Of an event that came out of the lot: nothing else is sent for it, or noted. */
+  async #sendRedriven(task: Task, outputs: readonly Output[]): Promise<void> {
     const { run, redrive } = task
-    this.#redriving.delete(task)
     if (redrive === undefined) return
+    this.#redriving.delete(task)
     if (run.state === 'closed') return redrive.settle({ kind: 'revoked' })
     try {
       await this.#options.sendTogether(run, { outputs, alongside: redrive.alongside })
@@ -276,81 +345,6 @@ export class Handling {
     this.#waiting.set(started, timer)
   }
 
-  async #handle(task: Task): Promise<Outcome> {
-    const { run } = task
-    if (task.parking !== undefined) {
-      return this.#givingUp.park(task, task.parking.reason, task.parking.holdsKey)
-    }
-    if (this.#isFollower(task)) return this.#givingUp.follows(task)
-    task.decoded ??= this.#decoder.decode(task.record)
-    if (task.decoded.kind !== 'event') return this.#givingUp.unreadable(task, task.decoded)
-    const { event, name } = task.decoded
-    const work = this.#consumer.handlers.get(name) ?? this.#batchOfOne()
-    if (work === undefined) return this.#givingUp.unhandled(task, event)
-    if (run.isSuspect && task.redrive === undefined) {
-      const deaths = run.deathsOf(task.offset)
-      if (deaths >= this.#options.limits.maxDeaths) return this.#givingUp.crashed(task, deaths)
-      run.count(task.offset)
-      await this.#options.commitNow(run)
-      if (run.state !== 'open') return GIVEN_UP
-    }
-    const handled = await this.#attempts.run(task, event, work)
-    run.discount(task.offset)
-    if (handled.kind === 'revoked') return GIVEN_UP
-    if (handled.kind === 'failed') return this.#givingUp.failed(task, handled.error)
-    return this.#givingUp.succeeded(task, handled.outputs)
-  }
-
-  #batchOfOne() {
-    const { batch } = this.#consumer
-    if (batch === undefined) return undefined
-    return (event: StoredEvent, context: Parameters<typeof batch.handle>[1]) => {
-      return batch.handle([event], context)
-    }
-  }
-
-  #isFollower({ run, record, redrive }: Task): boolean {
-    if (redrive !== undefined || record.key === null) return false
-    return run.lot?.holds(record.key, record.offset) === true
-  }
-
-  /** Consecutive events at once, and one by one when one of them is not like the others or is bad. */
-  async #handleBatch(tasks: readonly Task[]): Promise<Outcome> {
-    const [first] = tasks as readonly [Task]
-    const { batch, retry } = this.#consumer
-    const events: StoredEvent[] = []
-    for (const task of tasks) {
-      task.decoded ??= this.#decoder.decode(task.record)
-      if (task.decoded.kind === 'event' && !this.#isFollower(task)) events.push(task.decoded.event)
-    }
-    const isTogether =
-      events.length === tasks.length &&
-      !tasks.some(({ isFinished }) => isFinished) &&
-      !first.run.isSuspect &&
-      first.failures + 1 < retry.attempts
-    if (batch === undefined || !isTogether) return this.#handleOneByOne(tasks)
-    const handleAll: Work = (_, attempt) => batch.handle(attempt.batch ?? events, attempt)
-    const handled = await this.#attempts.run(first, events[0] as StoredEvent, handleAll, events)
-    if (handled.kind === 'revoked') return GIVEN_UP
-    if (handled.kind === 'succeeded') return this.#givingUp.succeeded(first, handled.outputs)
-    const isPermanent = !retry.retryIf(handled.error)
-    const nowMs = this.#world.clock.nowMs()
-    for (const task of tasks.slice(1)) noteFailure(task, handled.error, nowMs)
-    if (!isPermanent) return this.#givingUp.failed(first, handled.error)
-    noteFailure(first, handled.error, nowMs)
-    return this.#handleOneByOne(tasks)
-  }
-
-  async #handleOneByOne(tasks: readonly Task[]): Promise<Outcome> {
-    for (const task of tasks) {
-      if (task.isFinished) continue
-      const outcome = await this.#handle(task)
-      if (outcome.kind !== 'finished') return outcome
-      await this.#finish([task], outcome.outputs)
-    }
-    return { kind: 'finished', outputs: [] }
-  }
-
   /** Nothing of these partitions is begun or tried again any more. */
   #forget(runs: readonly PartitionRun[]): void {
     for (const run of runs) {
@@ -374,8 +368,7 @@ export class Handling {
 
   /** @returns whether everything that ran has ended */
   #settled(runs: readonly PartitionRun[], waitMs: number): Promise<boolean> {
-    const underWay = runs.flatMap((run) => [...(this.#underWay.get(run) ?? [])])
-    if (underWay.length === 0) return Promise.resolve(true)
-    return within(this.#world.timers, waitMs, Promise.all(underWay))
+    const ended = this.#underWay.ended(runs)
+    return ended === undefined ? Promise.resolve(true) : within(this.#world.timers, waitMs, ended)
   }
 }

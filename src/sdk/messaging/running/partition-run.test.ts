@@ -16,7 +16,7 @@ it('rule 1: begins nothing new while the room for what is finished is three quar
   const records = Array.from({ length: COUNT }, (_, offset) => recordAt(offset))
   const unfinished: { offset: number; ticket: number }[] = []
   const finish = (one: { offset: number; ticket: number }) => {
-    run.finish([one], [], () => Promise.resolve())
+    run.finish([one])
   }
   run.state = 'open'
   run.fetched({ ...place, records, nextOffset: COUNT, endOffset: COUNT })

@@ -55,6 +55,10 @@ export class PartitionRun {
   lot: ParkedPartition | undefined
   isPaused = false
   isLagging = false
+  /** Handlings that have begun and not ended. */
+  underWay = 0
+  /** Something was finished, and its owner is still to be told. */
+  isTouched = false
   readonly #tracker: OffsetTracker
   readonly #maxUncommitted: number
   readonly #backlog = new Fifo<IncomingRecord>()
@@ -124,9 +128,10 @@ export class PartitionRun {
     )
   }
 
-  /** So much is begun that the next commit should not wait for its time. */
+  /** A commit would make so much room that it should not wait for its time. */
   get isCommitUrgent(): boolean {
-    return this.#uncommitted * 2 >= this.#maxUncommitted || this.#fullness >= FULL_FROM
+    const finished = this.#finishes - this.#committedFinishes
+    return finished * 2 >= this.#maxUncommitted - this.#uncovered || this.#fullness >= FULL_FROM
   }
 
   fetched(fetched: FetchedPartition): void {
@@ -159,26 +164,22 @@ export class PartitionRun {
     return undefined
   }
 
-  /** @param finished consecutive events of one handling; what it published goes with all of them */
-  finish(
-    finished: readonly { readonly offset: number; readonly ticket: number }[],
-    outputs: readonly Output[],
-    giveUp: FinishedOutputs['giveUp'],
-  ): void {
+  /** @param finished consecutive events of one handling */
+  finish(finished: readonly { readonly offset: number; readonly ticket: number }[]): void {
     for (const { offset, ticket } of finished) {
       this.#tracker.finish(ticket)
       this.#forgetSuspect(offset)
     }
     this.#finishes += finished.length
-    if (outputs.length > 0) {
-      const firstOffset = finished[0]?.offset ?? 0
-      const lastOffset = finished.at(-1)?.offset ?? 0
-      this.#outputs.push({ firstOffset, lastOffset, outputs, giveUp })
-    }
     if (this.#crashes > 0 && this.#tracker.watermark >= this.#zoneEnd) {
       this.#crashes = 0
       this.#suspects = []
     }
+  }
+
+  /** What events that were just finished published: it goes with all of them. */
+  keep(outputs: FinishedOutputs): void {
+    this.#outputs.push(outputs)
   }
 
   /** How often the process died while this event ran alone. */
@@ -271,6 +272,6 @@ export function partitionId({ topic, partition }: TopicPartition): string {
   return `${topic}/${partition}`
 }
 
-export function recordBytes({ key, value }: IncomingRecord): number {
-  return (key?.length ?? 0) + (value?.length ?? 0)
+export function recordBytes(record: IncomingRecord): number {
+  return record.sizeBytes ?? (record.key?.length ?? 0) + (record.value?.length ?? 0)
 }

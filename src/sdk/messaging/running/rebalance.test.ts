@@ -167,6 +167,29 @@ describe('rule 22: closing', () => {
     assert.equal(app.run.status().state, 'closed')
   })
 
+  it('waits for the handler that asks for it, too', async () => {
+    const stage = new Stage()
+    await stage.place('a', 1, 2)
+    const handled: number[] = []
+    const billing = consumer('billing', {
+      ...all,
+      on: {
+        OrderPlaced: async ({ data }) => {
+          void stage.newest?.run.close({ drainMs: 20_000 })
+          await stage.pause(5_000)
+          handled.push(data.n)
+        },
+      },
+    })
+
+    const app = await stage.start(billing)
+    await stage.time.advance(10_000)
+
+    assert.deepEqual(handled, [1])
+    assert.equal(await stage.committed('billing'), 1)
+    assert.equal(app.run.status().state, 'closed')
+  })
+
   it('ends within its limits when handlers do not, and leaves the group at once', async () => {
     const stage = new Stage()
     await stage.place('a', 1)

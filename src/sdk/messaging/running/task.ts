@@ -61,9 +61,10 @@ export function taskOf(
 
 /** Failures are told apart by it: the key, or the position of an event without one. */
 export function keyOf({ record }: Task): string {
-  return record.key === null
-    ? `${record.topic}/${record.partition}/${record.offset}`
-    : Buffer.from(record.key.buffer, record.key.byteOffset, record.key.length).toString('latin1')
+  const { topic, partition, offset, key } = record
+  if (key === null) return `${topic}/${partition}/${offset}`
+  const bytes = key instanceof Buffer ? key : Buffer.from(key.buffer, key.byteOffset, key.length)
+  return bytes.toString('latin1')
 }
 
 export function failureOf(task: Task): Failure {
