@@ -75,7 +75,9 @@ export class BrokerUnderTest {
   }
 
   tell(command: HostedCommand): void {
-    if (!this.hasEnded && this.#child.connected) this.#child.send(command)
+    if (this.hasEnded || !this.#child.connected) return
+    // It may end just now: that is seen by whoever asks whether it has.
+    this.#child.send(command, () => undefined)
   }
 
   async askCounts(): Promise<void> {
