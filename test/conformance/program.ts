@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline'
 import { root } from './broker.ts'
 
 const KEPT_LINES = 4000
+const STACKS_WITHIN_MS = 10_000
 
 export interface ProgramOptions {
   readonly cwd?: string
@@ -72,11 +73,18 @@ export class Program {
     await this.#end('SIGKILL')
   }
 
-  /** As a person would end it; a program that doesn't listen is killed. */
+  /**
+   * As a person would end it; a program that doesn't listen is killed. Before that, a JVM says where each
+   * of its threads stands.
+   */
   async stop(deadlineMs = 120_000): Promise<void> {
-    const timer = setTimeout(() => this.#child.kill('SIGKILL'), deadlineMs)
+    const isJvm = this.#name === 'java'
+    const timers = [
+      setTimeout(() => isJvm && this.#child.kill('SIGQUIT'), deadlineMs - STACKS_WITHIN_MS),
+      setTimeout(() => this.#child.kill('SIGKILL'), deadlineMs),
+    ]
     await this.#end('SIGTERM')
-    clearTimeout(timer)
+    for (const timer of timers) clearTimeout(timer)
   }
 
   /** The last words, for a failure to show. */
