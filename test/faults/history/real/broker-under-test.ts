@@ -3,6 +3,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
+import type { Tally } from '../tally.ts'
 import type { HostedCommand, HostedMessage, HostedSettings } from './hosted-broker.ts'
 
 const READY_WITHIN_MS = 60_000
@@ -11,16 +12,21 @@ const KEPT_LINES = 200
 export class BrokerUnderTest {
   readonly #child: ChildProcess
   readonly #lines: string[]
+  readonly #tally: Tally
   #counts: Readonly<Record<string, number>> = {}
   port = 0
 
-  private constructor(child: ChildProcess, lines: string[]) {
+  private constructor(child: ChildProcess, lines: string[], tally: Tally) {
     this.#child = child
     this.#lines = lines
+    this.#tally = tally
   }
 
-  /** @throws when it ends instead of becoming ready */
-  static async start(settings: HostedSettings): Promise<BrokerUnderTest> {
+  /**
+   * @param tally is told what the broker counts of itself, each thing once
+   * @throws when it ends instead of becoming ready
+   */
+  static async start(settings: HostedSettings, tally: Tally): Promise<BrokerUnderTest> {
     const program = join(import.meta.dirname, 'hosted-broker.ts')
     const child = fork(program, [JSON.stringify(settings)], {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
@@ -32,10 +38,10 @@ export class BrokerUnderTest {
         lines.splice(0, lines.length - KEPT_LINES)
       })
     }
-    const broker = new BrokerUnderTest(child, lines)
+    const broker = new BrokerUnderTest(child, lines, tally)
     const ready = Promise.withResolvers<void>()
     child.on('message', (message: HostedMessage) => {
-      if (message.kind === 'counters') broker.#counts = message.counts
+      if (message.kind === 'counters') broker.#hear(message.counts)
       else {
         broker.port = message.port
         ready.resolve()
@@ -69,17 +75,13 @@ export class BrokerUnderTest {
     return this.#child.exitCode !== null || this.#child.signalCode !== null
   }
 
-  /** As last heard of; those of its recovery come with its start. */
-  get counts(): Readonly<Record<string, number>> {
-    return this.#counts
-  }
-
   tell(command: HostedCommand): void {
     if (this.hasEnded || !this.#child.connected) return
     // It may end just now: that is seen by whoever asks whether it has.
     this.#child.send(command, () => undefined)
   }
 
+  /** What is not asked for before a `kill -9` is gone with the process. */
   async askCounts(): Promise<void> {
     if (this.hasEnded) return
     const answered = once(this.#child, 'message')
@@ -102,6 +104,14 @@ export class BrokerUnderTest {
 
   stop(): Promise<void> {
     return this.#end('SIGTERM')
+  }
+
+  #hear(counts: Readonly<Record<string, number>>): void {
+    for (const [name, count] of Object.entries(counts)) {
+      const more = count - (this.#counts[name] ?? 0)
+      if (more > 0) this.#tally.count(`recovery ${name}`, more)
+    }
+    this.#counts = counts
   }
 
   async #end(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {

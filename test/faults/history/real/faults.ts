@@ -40,13 +40,13 @@ export const realFaults: Readonly<Record<string, RealFault>> = {
       broker.tell({ kind: 'disk', on, path: random.pick(['', 'topics/']), fails: 'no-space' })
     }
     await sleep(50 + random.below(400))
-    broker.tell({ kind: 'heal' })
+    await heal(broker)
   },
   'slow disk': async ({ broker, random }) => {
     const waitsMs = 20 + random.below(200)
     broker.tell({ kind: 'disk', on: 'sync', path: '', waitsMs })
     await sleep(300 + random.below(500))
-    broker.tell({ kind: 'heal' })
+    await heal(broker)
   },
   'I/O error': async ({ broker, random, restart }) => {
     const [on, path] = random.pick([
@@ -57,6 +57,7 @@ export const realFaults: Readonly<Record<string, RealFault>> = {
     ] as const)
     broker.tell({ kind: 'disk', on, path, fails: 'io' })
     await sleep(50 + random.below(200))
+    await broker.askCounts()
     // What is offline comes back with a restart only, and on a disk that is well.
     await broker.kill()
     await restart()
@@ -68,6 +69,11 @@ export const realFaults: Readonly<Record<string, RealFault>> = {
   'late duplicate burst': async ({ replay, random }) => {
     for (let count = 1 + random.below(10); count > 0; count--) replay()
   },
+}
+
+async function heal(broker: BrokerUnderTest): Promise<void> {
+  broker.tell({ kind: 'heal' })
+  await broker.askCounts()
 }
 
 /**

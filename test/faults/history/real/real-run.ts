@@ -111,7 +111,6 @@ export class RealWorld implements AsyncDisposable {
       )
     })
     await this.#broker!.askCounts()
-    this.#tally.add(this.#broker!.counts, 'recovery ')
     const { operations } = history
     this.#tally.count('operations', operations.length)
     this.#tally.count('rounds')
@@ -152,9 +151,8 @@ export class RealWorld implements AsyncDisposable {
     }
     const listen = `127.0.0.1:${this.#broker?.port ?? 0}`
     const settings = { folder: this.#folder, listen, config }
-    this.#broker = await BrokerUnderTest.start(settings)
+    this.#broker = await BrokerUnderTest.start(settings, this.#tally)
     this.#tally.count('lives')
-    this.#tally.add(this.#broker.counts, 'recovery ')
     if (this.#proxy !== undefined) this.#proxy.upstreamPort = this.#broker.port
   }
 
