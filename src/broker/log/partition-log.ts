@@ -476,7 +476,10 @@ export class PartitionLog {
       }
     }
     const full = this.#refuseFull(request)
-    if (full !== undefined) return full
+    if (full !== undefined) {
+      this.#producers?.learnRefused(header, header.maxTimestamp)
+      return full
+    }
     const gate = this.#gate
     if (gate !== undefined && request.origin === 'client') {
       const judge = (place: AppendPlace) => gate.judge({ bytes, header }, place)

@@ -122,6 +122,27 @@ export function afterBatch(
   }
 }
 
+/**
+ * The entry of a producer that nobody knew, after its first batch found no space: without one, the
+ * batch that it sent behind that would pass for its first. Pure.
+ * @returns undefined when it did not begin at sequence 0: it is as unknown as before
+ */
+export function afterRefusedFirst(
+  header: Pick<BatchHeader, 'producerId' | 'producerEpoch' | 'baseSequence'>,
+  timestamp: number,
+): ProducerEntry | undefined {
+  const { producerId, producerEpoch, baseSequence } = header
+  if (baseSequence !== 0) return undefined
+  return {
+    producerId,
+    producerEpoch,
+    coordinatorEpoch: NO_COORDINATOR_EPOCH,
+    lastTimestamp: timestamp,
+    currentTxnFirstOffset: NO_OPEN_TRANSACTION,
+    recentBatches: [],
+  }
+}
+
 export interface TransactionMarker {
   readonly producerId: number
   readonly producerEpoch: number

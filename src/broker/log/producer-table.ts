@@ -8,6 +8,7 @@ import type { BatchHeader } from '../batch/header.ts'
 import {
   afterBatch,
   afterMarker,
+  afterRefusedFirst,
   type BatchPlace,
   NO_OPEN_TRANSACTION,
   type ProducerEntry,
@@ -79,10 +80,19 @@ export class ProducerTable {
     })
   }
 
-  /** Undoes the last change to one producer. */
+  /** A batch that may follow what is known of its producer found no space: the next must be the same. */
+  learnRefused(header: BatchHeader, timestamp: number): void {
+    const { producerId } = header
+    if (producerId < 0 || this.#entries.has(producerId)) return
+    const entry = afterRefusedFirst(header, timestamp)
+    if (entry !== undefined) this.#entries.set(producerId, entry)
+  }
+
+  /** Undoes the last change to one producer, whose batch found no space. */
   restore(producerId: number, before: ProducerEntry | undefined): void {
-    if (before === undefined) this.#entries.delete(producerId)
-    else this.#entries.set(producerId, before)
+    const entry = before ?? this.#beforeFirst(producerId)
+    if (entry === undefined) this.#entries.delete(producerId)
+    else this.#entries.set(producerId, entry)
     this.#findOpenTransactions()
   }
 
@@ -101,6 +111,13 @@ export class ProducerTable {
       const isOpen = entry.currentTxnFirstOffset !== NO_OPEN_TRANSACTION
       if (!isOpen && entry.lastTimestamp < olderThanMs) this.#entries.delete(producerId)
     }
+  }
+
+  #beforeFirst(producerId: number): ProducerEntry | undefined {
+    const entry = this.#entries.get(producerId)
+    const first = entry?.recentBatches[0]
+    if (entry === undefined || first === undefined) return undefined
+    return afterRefusedFirst({ ...entry, baseSequence: first.baseSequence }, first.timestamp)
   }
 
   #applyBatch(header: BatchHeader, place: BatchPlace): void {
