@@ -2,7 +2,7 @@
 // bounded (millrace.in.flight.bytes), they are closed once others wait for that memory, and a client
 // that reads is served beside them. Memory is what the operating system says of the process.
 import assert from 'node:assert/strict'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -14,6 +14,7 @@ import { ErrorCode } from '../../src/broker/wire/error-codes.ts'
 import { BrokerProcess } from '../crash/broker-process.ts'
 import { KafkaClient } from '../support/kafka-client.ts'
 import { batchOf, fetchFrom, fetchRequest, makeTopic, produceTo } from '../support/test-broker.ts'
+import { ResidentMemory, SLACK_BYTES } from './resident-memory.ts'
 
 const MIB = 1024 * 1024
 const IN_FLIGHT_BYTES = 48 * MIB
@@ -23,8 +24,6 @@ const READERS = 80
 /** More than the buffers of the system take for a peer that does not read. */
 const REQUESTS_PER_READER = 20
 const ASKED_BYTES = 100 * MIB
-/** The collector's and the allocator's: what is freed does not go back to the system at once. */
-const SLACK_BYTES = 144 * MIB
 
 describe('clients that ask for 100 MB and do not read', () => {
   it('hold bounded memory, are closed when others wait, and stop nobody who reads', async (t) => {
@@ -42,8 +41,7 @@ describe('clients that ask for 100 MB and do not read', () => {
     await writing.broker.stop()
     const { broker, client } = await served(t, folder)
     await client.send(metadata, 12, ALL_TOPICS)
-    const residentBefore = residentBytes(broker.pid)
-    using watch = new Watch(broker.pid)
+    using memory = new ResidentMemory(broker.pid)
 
     const ask = fetchRequest('large', { maxBytes: ASKED_BYTES, partitionMaxBytes: ASKED_BYTES })
     const header = { apiVersion: 12, correlationId: 1, clientId: 'slow' }
@@ -65,7 +63,7 @@ describe('clients that ask for 100 MB and do not read', () => {
     }
     const { topics } = await client.send(metadata, 12, ALL_TOPICS)
 
-    const grownBytes = watch.mostBytes - residentBefore
+    const { grownBytes } = memory
     t.diagnostic(`${Math.round(grownBytes / MIB)} MiB more at most`)
     assert.ok(read >= BATCHES * BATCH_BYTES)
     assert.equal(topics.length, 1)
@@ -104,27 +102,4 @@ function slowReader(t: TestContext, port: number, requests: Buffer): Socket {
   socket.write(requests)
   t.after(() => socket.destroy())
   return socket
-}
-
-/** The most memory that a process has had, looked at often. */
-class Watch {
-  mostBytes = 0
-  readonly #timer: NodeJS.Timeout
-
-  constructor(pid: number) {
-    const look = () => {
-      this.mostBytes = Math.max(this.mostBytes, residentBytes(pid))
-    }
-    look()
-    this.#timer = setInterval(look, 20)
-  }
-
-  [Symbol.dispose](): void {
-    clearInterval(this.#timer)
-  }
-}
-
-function residentBytes(pid: number): number {
-  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
-  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)![1]) * 1024
 }
