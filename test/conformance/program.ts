@@ -81,7 +81,10 @@ export class Program {
     const isJvm = this.#name === 'java'
     const timers = [
       setTimeout(() => isJvm && this.#child.kill('SIGQUIT'), deadlineMs - STACKS_WITHIN_MS),
-      setTimeout(() => this.#child.kill('SIGKILL'), deadlineMs),
+      setTimeout(() => {
+        this.#keep(`killed: it still ran after ${deadlineMs} ms`)
+        this.#child.kill('SIGKILL')
+      }, deadlineMs),
     ]
     await this.#end('SIGTERM')
     for (const timer of timers) clearTimeout(timer)

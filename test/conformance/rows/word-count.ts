@@ -88,7 +88,7 @@ async function run(stage: Stage, libraries: string, kills: number) {
       assert.deepEqual(failuresOf(again.counts, outside.sent), [])
     }),
     await check('the application ends by itself when asked, having done all', () => {
-      assert.match(app.output, /state NOT_RUNNING/, app.lastWords(1000))
+      assert.match(app.output, /^closed NOT_RUNNING$/m, app.lastWords(1000))
     }),
   ]
   const seen =

@@ -49,7 +49,11 @@ public class WordCount {
             return StreamThreadExceptionResponse.REPLACE_THREAD;
         });
         streams.setStateListener((now, before) -> System.out.println("state " + now));
-        Runtime.getRuntime().addShutdownHook(new Thread(streams::close));
+        // The listener hears of the last state after `close` has returned, or never: the JVM does not wait.
+        Runtime.getRuntime().addShutdownHook(new Thread(() -> {
+            streams.close();
+            System.out.println("closed " + streams.state());
+        }));
         streams.start();
     }
 }
