@@ -12,7 +12,7 @@ import {
 import { parsePartitionFolder } from '../broker/catalog/topic-name.ts'
 import type { LogCheckOptions } from '../broker/log/check-log.ts'
 import { decodeNote, type LogNote, logKey, readCheckpoint } from '../broker/log/checkpoint-file.ts'
-import { type JournalContent, readJournal } from '../broker/log/journal.ts'
+import { type JournalContent, readJournal } from '../broker/log/journal-content.ts'
 import { type EventStores, NoStoreError } from '../broker/server/event-stores.ts'
 import { readTopicId, TOPICS_FOLDER } from '../broker/server/topic-folders.ts'
 import type { Disk } from '../host/disk.ts'

@@ -1,27 +1,34 @@
-// The catalogue of a running broker: its state, and the compacted log in `meta/` that the state is
-// folded from. Invariant: a mutation shows only once its records are durable, mutations happen one
-// after the other, and each is decided on the state that the one before has left. So of two clients
-// that make one topic at once, one makes it and the other is told that it exists.
-// A catalogue that cannot be written any more ends the process: what it would answer is not known.
+// The catalogue of a running broker: what is in it, and what may become of it. Invariant: each mutation
+// is decided on the state that the one before has left, and answered once its records are durable. So
+// of two clients that make one topic at once, one makes it and the other is told that it exists.
 
 import type { Host } from '../../host/host.ts'
-import { buildBatch } from '../batch/builder.ts'
-import type { FileCache } from '../log/file-cache.ts'
-import type { GroupCommit } from '../log/group-commit.ts'
-import { DEFAULT_LOG_CONFIG } from '../log/log-config.ts'
-import { PartitionLog } from '../log/partition-log.ts'
+import type { PartitionLog } from '../log/partition-log.ts'
 import { ErrorCode } from '../wire/error-codes.ts'
 import type { Acl, AclFilter } from './acl.ts'
 import type { BrokerConfig } from './broker-config-keys.ts'
 import { BrokerSettings } from './broker-settings.ts'
-import { type CatalogRecord, type ConfigOwner, encodeRecord } from './catalog-record.ts'
-import { CatalogState, type Topic, topicOf } from './catalog-state.ts'
-import { type ClientQuota, quotaEntityText } from './client-quotas.ts'
+import {
+  type CatalogChange,
+  CatalogLog,
+  type CatalogLogOptions,
+  type TopicFiles,
+} from './catalog-log.ts'
+import type { CatalogRecord, ConfigOwner } from './catalog-record.ts'
+import type { CatalogState, Topic } from './catalog-state.ts'
+import type { ClientQuota } from './client-quotas.ts'
+import {
+  type ConfigResource,
+  configsOf,
+  configsRecord,
+  explainWrongResource,
+  settleTexts,
+} from './config-resource.ts'
 import type { CredentialState } from './credential-state.ts'
 import { type AclRemoval, decideNewAcls, Removals } from './decide-acls.ts'
-import { type ConfigDecision, ownerNames, type ResourceType } from './decide-configs.ts'
+import type { ConfigDecision } from './decide-configs.ts'
 import { type CredentialChange, decideCredentials } from './decide-credentials.ts'
-import { decideQuotas, type QuotaAlteration } from './decide-quotas.ts'
+import { decideAllQuotas, type QuotaAlteration } from './decide-quotas.ts'
 import {
   decidePartitions,
   decideTopic,
@@ -29,25 +36,10 @@ import {
   type PartitionsRequest,
   type TopicRequest,
 } from './decide-topic.ts'
-import { CATALOG_FOLDER } from './format-version.ts'
-import { explainOutOfBounds } from './group-config-keys.ts'
 import { adoptedTopicConfigs } from './internal-topics.ts'
-import { type Refusal, refuse, refuseConfig } from './refusal.ts'
-import { replayCatalog } from './replay-catalog.ts'
+import { type Refusal, refuse } from './refusal.ts'
 import type { StaticSettings } from './static-settings.ts'
-import { keepStore } from './store-topics.ts'
 import { TopicDraft } from './topic-draft.ts'
-
-export type CatalogChange =
-  | { readonly kind: 'topic-created'; readonly topic: Topic }
-  | { readonly kind: 'topic-deleted'; readonly topic: Topic }
-  /** Partitions were added or settings altered. */
-  | { readonly kind: 'topic-altered'; readonly topic: Topic; readonly before: Topic }
-  /** Every topic may follow the broker's settings. */
-  | { readonly kind: 'broker-altered' }
-  | { readonly kind: 'client-quotas-altered' }
-  | { readonly kind: 'acl-created'; readonly acl: Acl }
-  | { readonly kind: 'acl-removed'; readonly acl: Acl }
 
 export type CreateOutcome =
   | Refusal
@@ -62,32 +54,15 @@ export type CreateOutcome =
 /** How many partitions a mutation makes or deletes. @returns why it may not, now */
 export type Admit = (partitions: number) => Refusal | undefined
 
-interface Writing {
-  /** Also on a full disk, as long as the space lasts that is set aside. */
-  readonly mayUseReserve?: boolean
-}
-
 export type Outcome<Facts = unknown> = Refusal | ({ readonly kind: 'done' } & Facts)
-
-export interface ConfigResource {
-  readonly type: ResourceType
-  readonly name: string
-}
 
 export interface ProducerIdBlock {
   readonly firstProducerId: number
   readonly count: number
 }
 
-export interface CatalogOptions {
-  readonly host: Host
-  readonly commit: GroupCommit
-  readonly files: FileCache
+export interface CatalogOptions extends CatalogLogOptions {
   readonly settings: StaticSettings
-  /** Whether the broker stopped in good order the last time; else the leader epoch goes up. */
-  readonly wasCleanStop: boolean
-  /** The catalogue can no longer be written; the broker must stop. */
-  readonly onFatal: (reason: string) => void
   readonly faults?: CatalogFaults
 }
 
@@ -97,78 +72,37 @@ export interface CatalogFaults {
   readonly producerIdsGivenEarly?: boolean
 }
 
-/**
- * Who keeps the files of topics. A topic shows only once its files can be used, and a mutation ends
- * only once those of a deleted topic are out of the way: so names and folders never mix.
- */
-export interface TopicFiles {
-  /** The topic is durable and about to show: partitions `fromPartition` on are new. */
-  open(topic: Topic, fromPartition: number): Promise<void>
-  /** The topics show no more, and their deletion is durable. */
-  retire(topics: readonly Topic[]): Promise<void>
-}
-
-/** The log has a name and an id of its own, so that the shared journal can carry it. */
-const CATALOG_TOPIC = '__millrace_catalog'
-export const CATALOG_TOPIC_ID = 'bWlsbHJhY2UtY2F0YWxvZw'
 const PRODUCER_IDS_PER_BLOCK = 1000
 /** So many topics are decided on and written before others get their turn. */
 const TOPICS_PER_TURN = 500
-/** Even, so that the two records of a deletion stand in one batch. */
-const RECORDS_PER_BATCH = 500
 const LOGIN_SECRET_BYTES = 32
-const MIB = 1_048_576
-
-const LOG_CONFIG = {
-  ...DEFAULT_LOG_CONFIG,
-  cleanupPolicy: ['compact'],
-  segmentBytes: 8 * MIB,
-  maxMessageBytes: 8 * MIB,
-  deleteRetentionMs: 0, // nobody but the next start reads it, and that reads all of it
-} as const
 
 export class Catalog {
   readonly settings: BrokerSettings
-  readonly #host: Host
   /** To be compacted with the others; nobody else writes to it or closes it. */
   readonly log: PartitionLog
-  readonly #commit: GroupCommit
+  readonly #host: Host
+  readonly #catalogLog: CatalogLog
   readonly #state: CatalogState
-  readonly #onFatal: (reason: string) => void
   readonly #faults: CatalogFaults
-  readonly #listeners = new Set<(change: CatalogChange) => void>()
-  #files: TopicFiles | undefined
-  #lastMutation: Promise<unknown> = Promise.resolve()
 
-  private constructor(options: CatalogOptions, log: PartitionLog, state: CatalogState) {
+  private constructor(options: CatalogOptions, catalogLog: CatalogLog) {
     this.#host = options.host
-    this.log = log
-    this.#commit = options.commit
-    this.#state = state
-    this.#onFatal = options.onFatal
+    this.#catalogLog = catalogLog
+    this.log = catalogLog.partition
+    this.#state = catalogLog.state
     this.#faults = options.faults ?? {}
     this.settings = new BrokerSettings(options.settings)
     this.#followBrokerConfigs()
+    // The first to listen: whoever else hears of it finds the settings as they are now.
+    catalogLog.onChange(({ kind }) => {
+      if (kind === 'broker-altered') this.#followBrokerConfigs()
+    })
   }
 
   /** @throws when the catalogue cannot be read: without it nothing else may be touched */
   static async open(options: CatalogOptions): Promise<Catalog> {
-    const log = await PartitionLog.open({
-      host: options.host,
-      folder: CATALOG_FOLDER,
-      topic: CATALOG_TOPIC,
-      partition: 0,
-      topicId: CATALOG_TOPIC_ID,
-      config: LOG_CONFIG,
-      leaderEpoch: 0,
-      commit: options.commit,
-      files: options.files,
-      wasCleanStop: options.wasCleanStop,
-      onOffline: (reason) => options.onFatal(`The catalogue is offline: ${reason}`),
-    })
-    const state = new CatalogState()
-    await replayCatalog(log, state, options.host.timers)
-    const catalog = new Catalog(options, log, state)
+    const catalog = new Catalog(options, await CatalogLog.open(options))
     await catalog.#recordStart(options.wasCleanStop)
     return catalog
   }
@@ -219,9 +153,8 @@ export class Catalog {
   }
 
   /** What is set on a resource itself, valid texts by key. */
-  configsOf({ type, name }: ConfigResource): Readonly<Record<string, string>> {
-    if (type === 'topic') return this.#state.topic(name)?.configs ?? {}
-    return this.#state.configs(type, name)
+  configsOf(resource: ConfigResource): Readonly<Record<string, string>> {
+    return configsOf(resource, this.#state)
   }
 
   /** Names of the groups or client metrics subscriptions that have configurations. */
@@ -236,13 +169,12 @@ export class Catalog {
 
   /** From now on topics come and go together with their files. */
   keepFilesWith(files: TopicFiles): void {
-    this.#files = files
+    this.#catalogLog.keepFilesWith(files)
   }
 
   /** Called at once when a change is durable and shows. @returns how to stop listening */
   onChange(listener: (change: CatalogChange) => void): () => void {
-    this.#listeners.add(listener)
-    return () => this.#listeners.delete(listener)
+    return this.#catalogLog.onChange(listener)
   }
 
   /** Each request is decided by itself, one after the other. */
@@ -253,7 +185,7 @@ export class Catalog {
       admit = anyway,
     }: { validateOnly?: boolean; admit?: Admit | undefined } = {},
   ): Promise<CreateOutcome[]> {
-    return this.#exclusively(async () => {
+    return this.#catalogLog.exclusively(async () => {
       const draft = new TopicDraft(this.#state)
       const outcomes: CreateOutcome[] = []
       for (let from = 0; from < requests.length; from += TOPICS_PER_TURN) {
@@ -267,8 +199,8 @@ export class Catalog {
 
   /** Takes topics over as they are, ids included. They must be unknown, and not collide. */
   adoptTopics(topics: readonly { name: string; id: string; partitions: number }[]): Promise<void> {
-    return this.#exclusively(async () => {
-      await this.#mustWrite(
+    return this.#catalogLog.exclusively(async () => {
+      await this.#catalogLog.mustWrite(
         topics.map(({ name, id, partitions }) => ({
           kind: 'topic',
           name,
@@ -280,10 +212,10 @@ export class Catalog {
 
   /** Durable when it resolves. That the files are gone is told by `forgetDeletedTopics`. */
   deleteTopics(ids: readonly string[]): Promise<Outcome[]> {
-    return this.#exclusively(async () => {
+    return this.#catalogLog.exclusively(async () => {
       const topics = ids.map((id) => this.#state.topicById(id))
       const records = topics.flatMap((topic) => (topic === undefined ? [] : deletion(topic)))
-      const refusals = await this.#write(records, { mayUseReserve: true })
+      const refusals = await this.#catalogLog.write(records, { mayUseReserve: true })
       const retired: Topic[] = []
       let written = 0
       const outcomes = topics.map((topic, index): Outcome => {
@@ -295,16 +227,16 @@ export class Catalog {
         if (refusal === undefined) retired.push(topic)
         return refusal ?? DONE
       })
-      if (retired.length > 0) await this.#withFiles((files) => files.retire(retired))
+      await this.#catalogLog.retireFiles(retired)
       return outcomes
     })
   }
 
   /** The files of deleted topics are gone, durably. */
   forgetDeletedTopics(ids: readonly string[]): Promise<void> {
-    return this.#exclusively(async () => {
+    return this.#catalogLog.exclusively(async () => {
       const records = ids.map((id) => ({ kind: 'deleted-topic', id, name: null }) as const)
-      await this.#write(records, { mayUseReserve: true })
+      await this.#catalogLog.write(records, { mayUseReserve: true })
     })
   }
 
@@ -315,7 +247,7 @@ export class Catalog {
       admit = anyway,
     }: { validateOnly?: boolean; admit?: Admit | undefined } = {},
   ): Promise<Outcome> {
-    return this.#exclusively(async () => {
+    return this.#catalogLog.exclusively(async () => {
       const decision = decidePartitions(request, this.#state, this.config)
       if (decision.kind === 'refused') return decision
       const { name, id, configs, partitions: before } = this.#state.topic(request.name)!
@@ -333,24 +265,17 @@ export class Catalog {
     decide: (current: Readonly<Record<string, string>>) => ConfigDecision | Promise<ConfigDecision>,
     { validateOnly = false }: { validateOnly?: boolean } = {},
   ): Promise<Outcome> {
-    return this.#exclusively(async () => {
-      const wrong = this.#explainWrongResource(resource)
+    return this.#catalogLog.exclusively(async () => {
+      const wrong = explainWrongResource(resource, this.#state)
       if (wrong !== undefined) return wrong
       const current = this.configsOf(resource)
       const decision = await decide(current)
       if (decision.kind === 'refused') return decision
-      let { texts } = decision
-      if (resource.type === 'topic') {
-        const kept = keepStore(current, texts)
-        if (kept.kind === 'conflict') return refuseConfig(kept.message)
-        texts = kept.texts
-      }
-      const outOfBounds =
-        resource.type === 'group' ? explainOutOfBounds(decision.texts, this.config) : undefined
-      if (outOfBounds !== undefined) return refuseConfig(outOfBounds)
+      const settled = settleTexts(resource.type, { current, next: decision.texts }, this.config)
+      if (settled.kind === 'refused') return settled
       if (validateOnly) return DONE
       // A shorter retention is a way out of a full disk.
-      const record = this.#configsRecord(resource, texts)
+      const record = configsRecord(resource, settled.texts, this.#state)
       return this.#writeTogether([record], { mayUseReserve: true })
     })
   }
@@ -365,26 +290,21 @@ export class Catalog {
     alterations: readonly QuotaAlteration[],
     { validateOnly = false }: { validateOnly?: boolean } = {},
   ): Promise<Outcome[]> {
-    return this.#exclusively(async () => {
-      const records: CatalogRecord[] = []
-      let count = this.clientQuotas().size
-      const decisions = alterations.map((alteration) => {
-        const known = (text: string) => this.clientQuotas().get(text)
-        const decision = decideQuotas(alteration, (text) => known(text)?.values)
-        if (decision.kind === 'refused') return decision
-        const { entity } = decision
-        const isEmpty = Object.keys(decision.values).length === 0
-        const isNew = known(quotaEntityText(entity)) === undefined
-        if (isNew && !isEmpty && ++count > this.config.millraceMaxClientQuotas)
-          return TOO_MANY_QUOTAS
-        records.push({ kind: 'client-quotas', entity, values: isEmpty ? null : decision.values })
-        return DONE
+    return this.#catalogLog.exclusively(async () => {
+      const max = this.config.millraceMaxClientQuotas
+      const decisions = decideAllQuotas(alterations, this.clientQuotas(), max)
+      const outcomes = decisions.map((decision) => (decision.kind === 'refused' ? decision : DONE))
+      const records = decisions.flatMap((decision): CatalogRecord[] => {
+        if (decision.kind === 'refused') return []
+        const { entity, values } = decision
+        const isEmpty = Object.keys(values).length === 0
+        return [{ kind: 'client-quotas', entity, values: isEmpty ? null : values }]
       })
-      if (validateOnly || records.length === 0) return decisions
-      const refusals = (await this.#write(records)).values()
-      this.#tell({ kind: 'client-quotas-altered' })
-      return decisions.map((decision) => {
-        return decision.kind === 'refused' ? decision : (refusals.next().value ?? DONE)
+      if (validateOnly || records.length === 0) return outcomes
+      const refusals = (await this.#catalogLog.write(records)).values()
+      this.#catalogLog.tell({ kind: 'client-quotas-altered' })
+      return outcomes.map((outcome) => {
+        return outcome.kind === 'refused' ? outcome : (refusals.next().value ?? DONE)
       })
     })
   }
@@ -396,10 +316,10 @@ export class Catalog {
 
   /** Of each rule by itself why it cannot be. One that is there already is made again in silence. */
   createAcls(acls: readonly Acl[]): Promise<Outcome[]> {
-    return this.#exclusively(async () => {
+    return this.#catalogLog.exclusively(async () => {
       const decision = decideNewAcls(acls, this.#state.acls, this.config.millraceMaxAcls)
       const records = decision.fresh.map((acl) => ({ kind: 'acl', acl, isRemoved: false }) as const)
-      const refusals = await this.#write(records)
+      const refusals = await this.#catalogLog.write(records)
       return decision.outcomes.map(({ refusal, freshIndex }): Outcome => {
         const notWritten = freshIndex === undefined ? undefined : refusals[freshIndex]
         return refusal ?? notWritten ?? DONE
@@ -409,7 +329,7 @@ export class Catalog {
 
   /** What each filter found, and is no more; a rule is told once for every filter that finds it. */
   removeAcls(filters: readonly AclFilter[]): Promise<Outcome<AclRemoval>[]> {
-    return this.#exclusively(async () => {
+    return this.#catalogLog.exclusively(async () => {
       const removals = new Removals()
       for (const filter of filters) {
         const refusal = removals.add(filter, this.#state.acls)
@@ -418,7 +338,7 @@ export class Catalog {
       }
       const acls = [...removals.acls]
       const records = acls.map((acl) => ({ kind: 'acl', acl, isRemoved: true }) as const)
-      const refusals = await this.#write(records, { mayUseReserve: true })
+      const refusals = await this.#catalogLog.write(records, { mayUseReserve: true })
       const refused = new Map(acls.map((acl, index) => [acl, refusals[index]]))
       return removals.found.map((found): Outcome<AclRemoval> => {
         if (!Array.isArray(found)) return found
@@ -432,7 +352,7 @@ export class Catalog {
   alterCredentials(
     changes: readonly CredentialChange[],
   ): Promise<{ readonly user: string; readonly outcome: Outcome }[]> {
-    return this.#exclusively(async () => {
+    return this.#catalogLog.exclusively(async () => {
       const outcomes = []
       const max = this.config.millraceMaxScramCredentials
       for (const decision of decideCredentials(changes, this.#state.credentials, max)) {
@@ -447,10 +367,12 @@ export class Catalog {
 
   /** The same for as long as the folder lives; made when it is first asked for. */
   async loginSecret(): Promise<Buffer> {
-    return this.#exclusively(async () => {
+    return this.#catalogLog.exclusively(async () => {
       if (this.#state.loginSecret === undefined) {
         const secret = this.#host.random.bytes(LOGIN_SECRET_BYTES)
-        await this.#mustWrite([{ kind: 'login-secret', secret }], { mayUseReserve: true })
+        await this.#catalogLog.mustWrite([{ kind: 'login-secret', secret }], {
+          mayUseReserve: true,
+        })
       }
       return this.#state.loginSecret!
     })
@@ -458,10 +380,10 @@ export class Catalog {
 
   /** The ids are the caller's alone, whatever crashes. @throws when they cannot be stored */
   takeProducerIdBlock(): Promise<ProducerIdBlock> {
-    return this.#exclusively(async () => {
+    return this.#catalogLog.exclusively(async () => {
       const firstProducerId = this.#state.nextProducerId
       const nextProducerId = firstProducerId + PRODUCER_IDS_PER_BLOCK
-      const stored = this.#mustWrite([{ kind: 'producer-ids', nextProducerId }])
+      const stored = this.#catalogLog.mustWrite([{ kind: 'producer-ids', nextProducerId }])
       if (this.#faults.producerIdsGivenEarly === true) stored.catch(() => undefined)
       else await stored
       return { firstProducerId, count: PRODUCER_IDS_PER_BLOCK }
@@ -470,16 +392,15 @@ export class Catalog {
 
   /** Ids up to this one are in use in folders that came from elsewhere: none is given out again. */
   keepProducerIdsAbove(producerId: number): Promise<void> {
-    return this.#exclusively(async () => {
+    return this.#catalogLog.exclusively(async () => {
       const nextProducerId = producerId + 1
       if (nextProducerId <= this.#state.nextProducerId) return
-      await this.#mustWrite([{ kind: 'producer-ids', nextProducerId }])
+      await this.#catalogLog.mustWrite([{ kind: 'producer-ids', nextProducerId }])
     })
   }
 
-  async close(): Promise<void> {
-    await this.#lastMutation
-    await this.log.close()
+  close(): Promise<void> {
+    return this.#catalogLog.close()
   }
 
   async #createTurn(
@@ -499,7 +420,7 @@ export class Catalog {
       return { kind: 'valid', partitions, configs } as const
     })
     if (validateOnly) return decisions
-    const refusals = await this.#write(records)
+    const refusals = await this.#catalogLog.write(records)
     let written = 0
     draft.clear() // what was written is in the state now, and what was not does not count
     return decisions.map((decision, index) => {
@@ -514,107 +435,19 @@ export class Catalog {
   async #recordStart(wasCleanStop: boolean): Promise<void> {
     const isFirst = this.#state.clusterId === undefined
     if (isFirst) {
-      await this.#mustWrite([{ kind: 'cluster', clusterId: this.#host.random.uuid() }])
+      await this.#catalogLog.mustWrite([{ kind: 'cluster', clusterId: this.#host.random.uuid() }])
     } else if (!wasCleanStop) {
       const record = { kind: 'leader-epoch', leaderEpoch: this.leaderEpoch + 1 } as const
-      await this.#mustWrite([record], { mayUseReserve: true })
+      await this.#catalogLog.mustWrite([record], { mayUseReserve: true })
     }
   }
 
-  #exclusively<T>(mutate: () => Promise<T>): Promise<T> {
-    const mutation = this.#lastMutation.then(mutate)
-    this.#lastMutation = mutation.catch(() => undefined) // whoever asked for it is told
-    return mutation
-  }
-
-  async #writeTogether(records: readonly CatalogRecord[], how: Writing = {}): Promise<Outcome> {
-    const [refusal] = await this.#write(records, how)
+  async #writeTogether(
+    records: readonly CatalogRecord[],
+    how: { mayUseReserve?: boolean } = {},
+  ): Promise<Outcome> {
+    const [refusal] = await this.#catalogLog.write(records, how)
     return refusal ?? DONE
-  }
-
-  async #mustWrite(records: readonly CatalogRecord[], how: Writing = {}): Promise<void> {
-    const refusal = (await this.#write(records, how)).find((outcome) => outcome !== undefined)
-    if (refusal !== undefined) throw new Error(`The catalogue was not written: ${refusal.message}`)
-  }
-
-  /** Of each record, why it was not written, or undefined. Up to a batch stands or falls together. */
-  async #write(
-    records: readonly CatalogRecord[],
-    { mayUseReserve = false }: Writing = {},
-  ): Promise<(Refusal | undefined)[]> {
-    const refusals: (Refusal | undefined)[] = []
-    for (let from = 0; from < records.length; from += RECORDS_PER_BATCH) {
-      const group = records.slice(from, from + RECORDS_PER_BATCH)
-      const refusal = await this.#append(group, mayUseReserve)
-      if (refusal === undefined) for (const record of group) await this.#show(record)
-      for (const _ of group) refusals.push(refusal)
-    }
-    return refusals
-  }
-
-  /** Records that give space back, or must be there for a start, may use what is set aside for them. */
-  async #append(
-    records: readonly CatalogRecord[],
-    mayUseReserve: boolean,
-  ): Promise<Refusal | undefined> {
-    const timestamp = this.#host.clock.nowMs()
-    const batch = buildBatch({
-      records: records.map((record) => ({ timestamp, headers: [], ...encodeRecord(record) })),
-    })
-    const request = { acks: -1, origin: 'internal', mayUseReserve } as const
-    let outcome = await this.log.append(batch, request)
-    const isStorage =
-      outcome.kind === 'refused' && outcome.errorCode === ErrorCode.KAFKA_STORAGE_ERROR
-    if (isStorage && mayUseReserve && this.log.state === 'online') {
-      if (await this.#commit.giveUpReserve()) outcome = await this.log.append(batch, request)
-    }
-    if (outcome.kind !== 'refused') return undefined
-    return refuse(outcome.errorCode, outcome.message ?? 'The catalogue could not be written.')
-  }
-
-  async #show(record: CatalogRecord): Promise<void> {
-    if (record.kind === 'topic' && record.topic !== null) {
-      const from = this.#state.topic(record.name)?.partitions ?? 0
-      const topic = topicOf(record.name, record.topic)
-      if (topic.partitions > from) await this.#withFiles((files) => files.open(topic, from))
-    }
-    this.#apply(record)
-  }
-
-  /** The catalogue says one thing and the files another: only a new start can bring them together. */
-  async #withFiles(change: (files: TopicFiles) => Promise<void>): Promise<void> {
-    if (this.#files === undefined) return
-    try {
-      await change(this.#files)
-    } catch (error) {
-      this.#onFatal(`Files of topics could not be brought in line: ${String(error)}`)
-      throw error
-    }
-  }
-
-  #apply(record: CatalogRecord): void {
-    const before = record.kind === 'topic' ? this.#state.topic(record.name) : undefined
-    this.#state.apply(record)
-    if (record.kind === 'topic') this.#tellOfTopic(before, this.#state.topic(record.name))
-    if (record.kind === 'configs' && record.owner === 'broker') {
-      this.#followBrokerConfigs()
-      this.#tell({ kind: 'broker-altered' })
-    }
-    if (record.kind === 'acl') {
-      const { acl, isRemoved } = record
-      this.#tell(isRemoved ? { kind: 'acl-removed', acl } : { kind: 'acl-created', acl })
-    }
-  }
-
-  #tellOfTopic(before: Topic | undefined, topic: Topic | undefined): void {
-    if (topic === undefined) {
-      if (before !== undefined) this.#tell({ kind: 'topic-deleted', topic: before })
-    } else if (before === undefined) this.#tell({ kind: 'topic-created', topic })
-    else this.#tell({ kind: 'topic-altered', topic, before })
-  }
-
-  #tell(change: CatalogChange): void {
-    for (const listener of this.#listeners) listener(change)
   }
 
   #followBrokerConfigs(): void {
@@ -623,44 +456,10 @@ export class Catalog {
       forEveryBroker: this.#state.configs('broker', ''),
     })
   }
-
-  #configsRecord(
-    { type, name }: ConfigResource,
-    texts: Readonly<Record<string, string>>,
-  ): CatalogRecord {
-    if (type !== 'topic') {
-      const configs = Object.keys(texts).length === 0 ? null : texts
-      return { kind: 'configs', owner: type, name, configs }
-    }
-    const { id, partitions } = this.#state.topic(name)!
-    return { kind: 'topic', name, topic: { id, partitions, configs: texts } }
-  }
-
-  #explainWrongResource({ type, name }: ConfigResource): Refusal | undefined {
-    if (type === 'broker') {
-      if (name === '' || name === String(NODE_ID)) return undefined
-      return refuse(
-        ErrorCode.INVALID_REQUEST,
-        `There is no broker '${name}': it is ${NODE_ID}, or empty for every broker.`,
-      )
-    }
-    if (name === '')
-      return refuse(
-        ErrorCode.INVALID_REQUEST,
-        `A resource of type ${ownerNames[type]} needs a name.`,
-      )
-    if (type !== 'topic' || this.#state.topic(name) !== undefined) return undefined
-    return refuse(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `There is no topic '${name}'.`)
-  }
 }
 
 const DONE = { kind: 'done' } as const
 const anyway: Admit = () => undefined
-
-const TOO_MANY_QUOTAS = refuse(
-  ErrorCode.POLICY_VIOLATION,
-  'There are as many quotas as millrace.max.client.quotas allows.',
-)
 
 function deletion({ name, id }: Topic): CatalogRecord[] {
   return [

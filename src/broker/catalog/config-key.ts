@@ -44,6 +44,13 @@ export interface ConfigDifference {
   readonly why: string
 }
 
+/** Kafka's default for numbers of things that may grow as they like. */
+export const UNBOUNDED = '2147483647'
+export const BOUNDED_HERE: ConfigDifference = {
+  kafkaDefault: UNBOUNDED,
+  why: 'whatever clients can grow has a bound that one machine can bear.',
+}
+
 export interface Fallback {
   readonly name: string
   /** What one unit of the broker key is in units of the topic key (an hour in milliseconds). */

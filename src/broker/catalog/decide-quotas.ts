@@ -3,6 +3,7 @@
 
 import { ErrorCode } from '../wire/error-codes.ts'
 import {
+  type ClientQuota,
   isQuotaEntityType,
   isQuotaKey,
   type QuotaEntity,
@@ -35,6 +36,31 @@ const INT_MAX = 2 ** 31 - 1
 const LONG_MAX = 2 ** 63
 /** What a whole number may be off by, in Kafka. */
 const WHOLE_TOLERANCE = 1e-6
+
+const TOO_MANY_QUOTAS = refuse(
+  ErrorCode.POLICY_VIOLATION,
+  'There are as many quotas as millrace.max.client.quotas allows.',
+)
+
+/**
+ * Each entity by itself.
+ * @param known by the text of whom they are for
+ * @param maxQuotas how many entities may have some
+ */
+export function decideAllQuotas(
+  alterations: readonly QuotaAlteration[],
+  known: ReadonlyMap<string, ClientQuota>,
+  maxQuotas: number,
+): QuotaDecision[] {
+  let count = known.size
+  return alterations.map((alteration) => {
+    const decision = decideQuotas(alteration, (text) => known.get(text)?.values)
+    if (decision.kind === 'refused') return decision
+    const isEmpty = Object.keys(decision.values).length === 0
+    const isNew = !known.has(quotaEntityText(decision.entity))
+    return isNew && !isEmpty && ++count > maxQuotas ? TOO_MANY_QUOTAS : decision
+  })
+}
 
 /** @param current what is set for an entity now, by its text */
 export function decideQuotas(

@@ -2,70 +2,16 @@
 // one sync. Two files of a fixed size are used in turn. A file is used again only once every
 // partition file that was written meanwhile is synced; emptying is nothing but starting over with a
 // higher generation, which makes whatever stands behind the new entries invalid.
-//
-//   at  bytes  entry
-//    0    4    magic 'MRJ1'
-//    4    4    length of the batches
-//    8    4    CRC-32C of bytes 12..67; the batches carry their own
-//   12    8    generation      of the file's current filling; the later filling has the higher one
-//   20    8    nonce           random per filling, so that no record can pass for an entry
-//   28    4    sequence        consecutive within a filling
-//   32    4    synced          entries of the filling below this one were durable when it was written
-//   36   16    topic id
-//   52    4    partition
-//   56    4    leader epoch
-//   60    8    base offset     of the first batch
-//   68    n    whole batches, as in the partition's file
-//
-// Invariant: an entry counts only if generation and nonce are those of the file's first entry. Damage
-// in the middle loses what is damaged, not what follows: replay goes by offset and notices gaps. What
-// was written behind a hole before the hole was synced is no sign of damage: pages are lost in any order.
 
 import type { Disk, DiskFile } from '../../host/disk.ts'
 import type { Random } from '../../host/random.ts'
-import { readBaseOffset, readBatchSize, readLastOffset, writeInt64 } from '../batch/header.ts'
-import { crc32c } from '../bytes/crc32c.ts'
-import { formatUuid, writeUuid } from '../bytes/uuid.ts'
-import { isIntactBatch } from './intact-batch.ts'
+import { journalPaths, type ReplayEntry, readFilling } from './journal-content.ts'
+import { HEADER_BYTES, type HeadedEntry, NONCE_BYTES, writeHeader } from './journal-header.ts'
 import { isNoSpace } from './space-reserve.ts'
 
-const HEADER_BYTES = 68
-const CRC_FROM = 12
-const MAGIC = Buffer.from('MRJ1')
-const NONCE_BYTES = 8
-const TOPIC_ID_AT = 36
-const UUID_BYTES = 16
-
-export interface JournalEntry {
-  readonly topicId: string
-  readonly partition: number
-  readonly leaderEpoch: number
-  readonly baseOffset: number
+export interface JournalEntry extends HeadedEntry {
   /** Whole batches, in pieces. */
   readonly pieces: readonly Buffer[]
-  /** Of the pieces together. */
-  readonly sizeBytes: number
-}
-
-/** An entry found at start; its batches passed their checks. */
-export interface ReplayEntry {
-  readonly topicId: string
-  readonly partition: number
-  readonly leaderEpoch: number
-  readonly baseOffset: number
-  readonly bytes: Buffer
-  /** Entries before it are missing that may never have been durable; nor was this one, then. */
-  readonly isBehindUnsynced: boolean
-}
-
-/** A journal file as it stands. */
-export interface JournalContent {
-  readonly path: string
-  readonly entries: readonly (ReplayEntry & { readonly position: number })[]
-  /** Entries that must have been between those that are there: damaged. */
-  readonly lostCount: number
-  /** Where the first of them was looked for; -1 when none is lost. */
-  readonly lostPosition: number
 }
 
 export interface JournalOptions {
@@ -264,66 +210,6 @@ export class Journal {
   }
 }
 
-/** Both files of a journal that nobody has open, the earlier filling first. */
-export async function readJournal(disk: Disk, folder: string): Promise<JournalContent[]> {
-  const fillings: (JournalContent & { generation: number })[] = []
-  for (const path of journalPaths(folder)) {
-    const content = await disk.readFile(path)
-    if (content !== undefined) fillings.push({ path, ...readFilling(content) })
-  }
-  return fillings.sort((a, b) => a.generation - b.generation)
-}
-
-/**
- * Takes the batches from an offset on out of a journal that nobody has open. The entries' headers are
- * rewritten where they stand: shortened, or given to no topic. Entries of others stay as they are.
- * @param options.isDryRun only looks
- * @returns what was taken out
- */
-export async function cutJournal(
-  disk: Disk,
-  folder: string,
-  from: { topicId: string; partition: number; offset: number },
-  { isDryRun = false } = {},
-): Promise<Buffer[]> {
-  const taken: Buffer[] = []
-  for (const { path, entries } of await readJournal(disk, folder)) {
-    const file = await disk.open(path)
-    try {
-      let isChanged = false
-      for (const { topicId, partition, position, bytes } of entries) {
-        if (topicId !== from.topicId || partition !== from.partition) continue
-        const kept = bytesBelow(bytes, from.offset)
-        if (kept === bytes.length) continue
-        taken.push(bytes.subarray(kept))
-        if (isDryRun) continue
-        const header = Buffer.alloc(HEADER_BYTES)
-        await file.read(header, position)
-        if (kept === 0) header.fill(0, TOPIC_ID_AT, TOPIC_ID_AT + UUID_BYTES)
-        else header.writeInt32BE(kept, 4)
-        header.writeUInt32BE(crc32c(header.subarray(CRC_FROM)), 8)
-        await file.write([header], position)
-        isChanged = true
-      }
-      if (isChanged) await file.sync()
-    } finally {
-      await file.close()
-    }
-  }
-  return taken
-}
-
-function bytesBelow(batches: Buffer, offset: number): number {
-  let at = 0
-  while (at < batches.length && readLastOffset(batches, at) < offset)
-    at += readBatchSize(batches, at)
-  return at
-}
-
-function journalPaths(folder: string): [string, string] {
-  return [`${folder}/journal-0`, `${folder}/journal-1`]
-}
-
 export function journalBytes(entry: JournalEntry): number {
   return HEADER_BYTES + entry.sizeBytes
 }
@@ -341,20 +227,6 @@ function emptyFile(path: string): JournalFile {
   }
 }
 
-function writeHeader(target: Buffer, at: number, entry: JournalEntry, file: JournalFile): void {
-  MAGIC.copy(target, at)
-  target.writeInt32BE(entry.sizeBytes, at + 4)
-  writeInt64(target, at + 12, file.generation)
-  file.nonce.copy(target, at + 20)
-  target.writeUInt32BE(file.sequence, at + 28)
-  target.writeUInt32BE(file.syncedSequence, at + 32)
-  writeUuid(target, entry.topicId, at + 36)
-  target.writeInt32BE(entry.partition, at + 52)
-  target.writeInt32BE(entry.leaderEpoch, at + 56)
-  writeInt64(target, at + 60, entry.baseOffset)
-  target.writeUInt32BE(crc32c(target.subarray(at + CRC_FROM, at + HEADER_BYTES)), at + 8)
-}
-
 /** Overwrites what makes the first entry one, and with it all of them; without space for that, cuts. */
 async function invalidate(file: DiskFile): Promise<void> {
   try {
@@ -363,110 +235,4 @@ async function invalidate(file: DiskFile): Promise<void> {
     if (!isNoSpace(error)) throw error
     await file.truncate(0)
   }
-}
-
-interface Filling {
-  readonly generation: number
-  readonly entries: (ReplayEntry & { position: number })[]
-  readonly lostCount: number
-  readonly lostPosition: number
-}
-
-interface FoundEntry extends Header {
-  readonly position: number
-  readonly bytes: Buffer
-}
-
-/** The entries of a file's last filling. */
-function readFilling(content: Buffer): Filling {
-  const found: FoundEntry[] = []
-  let at = 0
-  const first = readHeader(content, at)
-  if (first === undefined) return { generation: 0, ...judgeHoles([]) }
-  let nextSequence = 0
-  while (at >= 0) {
-    const header = readHeader(content, at)
-    const isOurs =
-      header !== undefined &&
-      header.generation === first.generation &&
-      header.nonce === first.nonce &&
-      header.sequence >= nextSequence
-    if (!isOurs) {
-      at = content.indexOf(MAGIC, at + 1)
-      continue
-    }
-    const from = at + HEADER_BYTES
-    const bytes = content.subarray(from, from + header.length)
-    if (bytes.length === header.length && areIntact(bytes, header.baseOffset)) {
-      found.push({ ...header, position: at, bytes })
-      nextSequence = header.sequence + 1
-      at = from + header.length
-    } else {
-      at = content.indexOf(MAGIC, at + 1)
-    }
-  }
-  return { generation: first.generation, ...judgeHoles(found) }
-}
-
-/** What is missing was lost only if it was durable when the last entry was written. */
-function judgeHoles(found: readonly FoundEntry[]): Omit<Filling, 'generation'> {
-  const syncedSequence = found.at(-1)?.syncedSequence ?? 0
-  const entries: Filling['entries'] = []
-  let lostCount = 0
-  let lostPosition = -1
-  let nextSequence = 0
-  let end = 0
-  let isBehindUnsynced = false
-  for (const entry of found) {
-    const { sequence, position, bytes } = entry
-    if (sequence > nextSequence && nextSequence < syncedSequence) {
-      if (lostCount === 0) lostPosition = end
-      lostCount += Math.min(sequence, syncedSequence) - nextSequence
-    } else if (sequence > nextSequence) isBehindUnsynced = lostCount === 0
-    entries.push({ ...entry, isBehindUnsynced })
-    nextSequence = sequence + 1
-    end = position + HEADER_BYTES + bytes.length
-  }
-  return { entries, lostCount, lostPosition }
-}
-
-interface Header {
-  readonly length: number
-  readonly generation: number
-  readonly nonce: string
-  readonly sequence: number
-  readonly syncedSequence: number
-  readonly topicId: string
-  readonly partition: number
-  readonly leaderEpoch: number
-  readonly baseOffset: number
-}
-
-function readHeader(content: Buffer, at: number): Header | undefined {
-  if (at + HEADER_BYTES > content.length) return undefined
-  if (content.compare(MAGIC, 0, MAGIC.length, at, at + MAGIC.length) !== 0) return undefined
-  const crc = crc32c(content.subarray(at + CRC_FROM, at + HEADER_BYTES))
-  if (crc !== content.readUInt32BE(at + 8)) return undefined
-  return {
-    length: content.readInt32BE(at + 4),
-    generation: Number(content.readBigInt64BE(at + 12)),
-    nonce: content.toString('latin1', at + 20, at + 28),
-    sequence: content.readUInt32BE(at + 28),
-    syncedSequence: content.readUInt32BE(at + 32),
-    topicId: formatUuid(content, at + 36),
-    partition: content.readInt32BE(at + 52),
-    leaderEpoch: content.readInt32BE(at + 56),
-    baseOffset: Number(content.readBigInt64BE(at + 60)),
-  }
-}
-
-/** Whether the bytes are whole batches, the first at `baseOffset`, each with its right CRC. */
-function areIntact(bytes: Buffer, baseOffset: number): boolean {
-  let at = 0
-  while (at < bytes.length) {
-    if (!isIntactBatch(bytes, at)) return false
-    if (at === 0 && readBaseOffset(bytes, at) !== baseOffset) return false
-    at += readBatchSize(bytes, at)
-  }
-  return true
 }

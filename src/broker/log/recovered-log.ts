@@ -3,7 +3,7 @@
 import type { Timers } from '../../host/clock.ts'
 import type { LogNote } from './checkpoint-file.ts'
 import type { FileCache } from './file-cache.ts'
-import type { ReplayEntry } from './journal.ts'
+import type { ReplayEntry } from './journal-content.ts'
 import type { LeaderEpochs } from './leader-epochs.ts'
 import type { LogConfig } from './log-config.ts'
 import type { ProducerTable } from './producer-table.ts'

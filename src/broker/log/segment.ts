@@ -99,10 +99,6 @@ export class Segment {
     return this.#indexes
   }
 
-  useIndexes(indexes: Indexes): void {
-    this.#indexes = indexes
-  }
-
   get hasUnsavedAborts(): boolean {
     const length = this.#indexes?.aborted.length ?? 0
     return length > 0 && length !== this.#savedAborted

@@ -12,7 +12,7 @@ import {
   readCheckpoint,
   writeCheckpoint,
 } from './checkpoint-file.ts'
-import { cutJournal } from './journal.ts'
+import { cutJournal } from './journal-content.ts'
 import { baseOffsetOf, SEGMENT_EXTENSIONS, segmentPath } from './segment.ts'
 
 export const CUT_OFF_FOLDER = 'cut-off'

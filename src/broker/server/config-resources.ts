@@ -1,7 +1,7 @@
 // Resources of configurations as requests number them, and which of them exist here.
 // Source: org.apache.kafka.common.config.ConfigResource.
 
-import type { ConfigResource } from '../catalog/catalog.ts'
+import type { ConfigResource } from '../catalog/config-resource.ts'
 import type { ResourceType } from '../catalog/decide-configs.ts'
 import { type Refusal, refuse } from '../catalog/refusal.ts'
 import { type AclOperation, AclResource } from '../wire/acl-codes.ts'

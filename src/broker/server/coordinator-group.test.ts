@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { ZERO_UUID } from '../bytes/uuid.ts'
 import { ErrorCode } from '../wire/error-codes.ts'
-import { HostedGroup, type OffsetToCommit } from './coordinator-group.ts'
+import type { OffsetToCommit } from './coordinator-commits.ts'
+import { HostedGroup } from './coordinator-group.ts'
 import {
   joinRequest,
   ManualLog,

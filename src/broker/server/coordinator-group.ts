@@ -1,5 +1,6 @@
-// One group at work, of either protocol, with its offsets: the pure machine of classic groups with its
-// waiting requests, timers and records; that of consumer groups (KIP-848) is in a class of its own.
+// One group at work, of either protocol: the pure machine of classic groups with its timers and records.
+// The requests that wait for it, the offsets, and the machine of consumer groups (KIP-848) have classes
+// of their own.
 // While it has no members a group changes from one to the other when a member of the other comes.
 // Decisions take effect in memory at once, but what depends on a record is answered only when the
 // record is durable. If writing fails, everybody who waits is told to find the coordinator again,
@@ -25,7 +26,6 @@ import { type GroupMetadata, groupFrom, metadataOf } from '../coordinators/group
 import type {
   Decision,
   GroupInput,
-  GroupReply,
   GroupSettings,
   JoinReply,
   JoinRequest,
@@ -37,22 +37,24 @@ import type {
   TimerChange,
 } from '../coordinators/groups/input.ts'
 import {
-  type CommittedOffset,
   type ExpiryRule,
   expiredOffsets,
   expiryRuleOf,
-  GroupOffsets,
+  type GroupOffsets,
   type TopicPartition,
 } from '../coordinators/groups/offsets.ts'
 import type { GroupRecord } from '../coordinators/groups/records.ts'
-import { failedJoin, failedSync } from '../coordinators/groups/replies.ts'
+import { failedJoin } from '../coordinators/groups/replies.ts'
 import { ErrorCode } from '../wire/error-codes.ts'
+import { OffsetCommits, type OffsetToCommit } from './coordinator-commits.ts'
 import { type ConsumerGroupNeeds, HostedConsumerGroup } from './coordinator-consumer-group.ts'
 import { coordinatorCounters } from './coordinator-counters.ts'
 import type { CoordinatorFaults } from './coordinator-faults.ts'
 import { LargeWrites } from './coordinator-large-writes.ts'
 import type { StagedBy } from './coordinator-log.ts'
 import { GroupTimers } from './coordinator-timers.ts'
+import { WaitingRequests } from './coordinator-waiting.ts'
+import { groupErrorFor } from './group-errors.ts'
 import type { GroupMemory } from './group-memory.ts'
 
 /** What a hosted group needs around it. */
@@ -73,15 +75,6 @@ export interface GroupSurroundings {
   readonly faults?: CoordinatorFaults | undefined
 }
 
-/** Keeps the batch of a large group's end within max.message.bytes. */
-const TOMBSTONES_PER_BATCH = 1_000
-
-type Waiting =
-  | { readonly kind: 'join'; readonly settle: (reply: JoinReply) => void }
-  | { readonly kind: 'sync'; readonly settle: (reply: SyncReply) => void }
-  | { readonly kind: 'leave'; readonly settle: (reply: LeaveReply) => void }
-  | { readonly kind: 'plain'; readonly settle: (errorCode: ErrorCode) => void }
-
 type WithoutToken<Input> = Omit<Input, 'kind' | 'token'>
 type PlainInput = Extract<GroupInput, { kind: 'heartbeat' | 'commit' | 'delete' }>
 
@@ -92,35 +85,35 @@ export interface CommitClaim extends MemberClaim {
   readonly stagedBy?: StagedBy
 }
 
-export type OffsetToCommit = TopicPartition & CommittedOffset
-
 export class HostedGroup {
   readonly groupId: string
-  readonly offsets = new GroupOffsets()
   readonly #around: GroupSurroundings
   readonly #timers: GroupTimers
   #group: Group | undefined
   #durable: GroupMetadata | null = null
   /** The group of the new protocol, when this is one. */
   readonly #consumer: HostedConsumerGroup
+  readonly #commits: OffsetCommits
   readonly #largeWrites: LargeWrites
+  readonly #waiting = new WaitingRequests()
   /** Heartbeats that wait for something before they are decided. */
   #undecided = 0
-  readonly #waiting = new Map<number, Waiting>()
-  #lastToken = 0
   /** Records of the group itself that are under way; answers wait until there are none. */
   #writing = 0
-  #held: GroupReply[] = []
   #isClosed = false
   /** Writing failed while more was under way: nobody is served until that has settled too. */
   #isBroken = false
-  /** Settles when the offsets that were handed in so far are durable. */
-  #offsetsWritten: Promise<unknown> = Promise.resolve()
 
   constructor(groupId: string, around: GroupSurroundings) {
     this.groupId = groupId
     this.#around = around
     this.#timers = new GroupTimers(around.host, (name) => this.#apply(expiryOf(name)))
+    this.#commits = new OffsetCommits({
+      groupId,
+      append: (records, stagedBy) => around.append(records, stagedBy),
+      onSettled: () => this.#forgetIfNothingIsLeft(),
+      faults: around.faults,
+    })
     this.#largeWrites = new LargeWrites(around.host.timers, (records) => around.append(records))
     this.#consumer = new HostedConsumerGroup(groupId, {
       ...around.consumers,
@@ -141,6 +134,11 @@ export class HostedGroup {
   /** The group of the new protocol, when this is one. */
   get consumer(): HostedConsumerGroup | undefined {
     return this.#consumer.group === undefined ? undefined : this.#consumer
+  }
+
+  /** Those that are durable. */
+  get offsets(): GroupOffsets {
+    return this.#commits.table
   }
 
   /** It holds nothing but offsets, if that. */
@@ -167,18 +165,14 @@ export class HostedGroup {
    * @param stagedBy the producer with whose transaction it counts
    */
   replay(record: GroupRecord, stagedBy?: number): void {
-    const isStaged = stagedBy !== undefined && this.#around.faults?.stagedOffsetsCount !== true
     if (record.kind === 'group') this.#durable = record.metadata
     else if (record.kind !== 'offset') this.#consumer.keep(record)
-    else if (!isStaged) this.offsets.apply(record, record.committed)
-    else this.offsets.stage(stagedBy, record, record.committed)
+    else this.#commits.replay(record, stagedBy)
   }
 
   /** The marker is durable: what the producer staged counts from now on, or never did. */
   endTransaction(producerId: number, isCommit: boolean): void {
-    const counts = isCommit || this.#around.faults?.abortedOffsetsCount === true
-    const hadStaged = this.offsets.endTransaction(producerId, counts)
-    if (hadStaged) this.#forgetIfNothingIsLeft()
+    if (this.#commits.endTransaction(producerId, isCommit)) this.#forgetIfNothingIsLeft()
   }
 
   /** After the log was read, or writing failed: members have a fresh session. */
@@ -213,14 +207,14 @@ export class HostedGroup {
       this.#become(newGroup(this.groupId, this.#around.host.clock.nowMs()))
     }
     const { promise, resolve } = Promise.withResolvers<JoinReply>()
-    const token = this.#wait({ kind: 'join', settle: resolve })
+    const token = this.#waiting.add({ kind: 'join', settle: resolve })
     this.#apply({ ...request, kind: 'join', token })
     return promise
   }
 
   sync(request: WithoutToken<SyncRequest>): Promise<SyncReply> {
     const { promise, resolve } = Promise.withResolvers<SyncReply>()
-    const token = this.#wait({ kind: 'sync', settle: resolve })
+    const token = this.#waiting.add({ kind: 'sync', settle: resolve })
     this.#apply({ ...request, kind: 'sync', token })
     return promise
   }
@@ -228,14 +222,14 @@ export class HostedGroup {
   leave(members: readonly LeavingMember[]): Promise<LeaveReply> {
     if (this.consumer !== undefined && !this.#isBroken) return this.#putOut(members)
     const { promise, resolve } = Promise.withResolvers<LeaveReply>()
-    const token = this.#wait({ kind: 'leave', settle: resolve })
+    const token = this.#waiting.add({ kind: 'leave', settle: resolve })
     this.#apply({ kind: 'leave', token, members })
     return promise
   }
 
   /** Answered at once, also while something is being written: a slow disk is no dead broker. */
   heartbeat(claim: MemberClaim): ErrorCode {
-    return this.#ask({ ...claim, kind: 'heartbeat', token: this.#nextToken() })
+    return this.#ask({ ...claim, kind: 'heartbeat', token: this.#waiting.nextToken() })
   }
 
   /** @returns NONE once all offsets are durable */
@@ -245,7 +239,7 @@ export class HostedGroup {
   ): Promise<ErrorCode> {
     const { groupId } = this
     const isTransactional = stagedBy !== undefined
-    const token = this.#nextToken()
+    const token = this.#waiting.nextToken()
     this.offsets.begin(offsets) // Keeps a new group from being forgotten before it has an offset.
     const isChecked = this.#around.faults?.generationsIgnored !== true
     const errorCode = isChecked
@@ -257,38 +251,23 @@ export class HostedGroup {
       this.#forgetIfNothingIsLeft()
       return errorCode
     }
-    return this.#writeOffsets(
-      offsets.map(({ topic, partition, ...committed }) =>
-        offsetRecord(groupId, { topic, partition }, committed),
-      ),
-      stagedBy,
-    )
+    return this.#commits.commit(offsets, stagedBy)
   }
 
   /** So that a reader that must not miss a commit (`require_stable`) sees those under way. */
-  async offsetsWritten(): Promise<void> {
-    await this.#offsetsWritten
+  offsetsWritten(): Promise<void> {
+    return this.#commits.written()
   }
 
   /** Writes a tombstone for each, whether it is there or not. */
-  async forgetOffsets(partitions: readonly TopicPartition[]): Promise<ErrorCode> {
-    const { groupId } = this
-    this.offsets.begin(partitions)
-    const writes: Promise<ErrorCode>[] = []
-    for (let at = 0; at < partitions.length; at += TOMBSTONES_PER_BATCH) {
-      const tombstones = partitions
-        .slice(at, at + TOMBSTONES_PER_BATCH)
-        .map(({ topic, partition }) => offsetRecord(groupId, { topic, partition }, null))
-      writes.push(this.#writeOffsets(tombstones))
-    }
-    const errorCodes = await Promise.all(writes)
-    return errorCodes.find((errorCode) => errorCode !== ErrorCode.NONE) ?? ErrorCode.NONE
+  forgetOffsets(partitions: readonly TopicPartition[]): Promise<ErrorCode> {
+    return this.#commits.forget(partitions)
   }
 
   async delete(): Promise<ErrorCode> {
     if (this.#consumer.group !== undefined) return await this.#deleteConsumer()
     const { promise, resolve } = Promise.withResolvers<ErrorCode>()
-    const token = this.#wait({ kind: 'plain', settle: resolve })
+    const token = this.#waiting.add({ kind: 'plain', settle: resolve })
     this.#apply({ kind: 'delete', token })
     return promise
   }
@@ -309,7 +288,7 @@ export class HostedGroup {
     this.#isClosed = true
     this.#timers.cancelAll()
     this.#consumer.close()
-    this.#failWaiting(ErrorCode.NOT_COORDINATOR)
+    this.#waiting.fail(ErrorCode.NOT_COORDINATOR)
   }
 
   /** For inputs that are answered at once and whose answer depends on no record. */
@@ -323,7 +302,7 @@ export class HostedGroup {
   }
 
   #apply(input: GroupInput): void {
-    if (this.#isBroken) this.#failWaiting(ErrorCode.COORDINATOR_NOT_AVAILABLE)
+    if (this.#isBroken) this.#waiting.fail(ErrorCode.COORDINATOR_NOT_AVAILABLE)
     else this.#takeEffect(this.#decide(input))
   }
 
@@ -335,7 +314,7 @@ export class HostedGroup {
   #takeEffect(decision: Decision): void {
     this.#become(decision.group)
     for (const change of decision.timers) this.#setTimer(change)
-    this.#held.push(...decision.replies)
+    this.#waiting.hold(decision.replies)
     if (decision.record === 'group' && decision.group !== undefined) {
       void this.#writeGroup(metadataOf(decision.group))
     } else if (decision.record === 'tombstone') {
@@ -447,7 +426,7 @@ export class HostedGroup {
     this.#writing -= 1
     if (errorCode !== ErrorCode.NONE) {
       this.#isBroken = true
-      this.#failWaiting(groupErrorFor(errorCode))
+      this.#waiting.fail(groupErrorFor(errorCode))
     }
     if (this.#isBroken && this.#writing === 0 && !this.#isClosed) {
       this.#isBroken = false
@@ -458,55 +437,9 @@ export class HostedGroup {
     this.#forgetIfNothingIsLeft()
   }
 
-  /** Their partitions were announced to `offsets` before. */
-  async #writeOffsets(records: readonly OffsetRecord[], stagedBy?: StagedBy): Promise<ErrorCode> {
-    if (records.length === 0) return ErrorCode.NONE
-    const written = this.#appendOffsets(records, stagedBy)
-    this.#offsetsWritten = written
-    return this.#around.faults?.commitAnsweredEarly === true ? ErrorCode.NONE : written
-  }
-
-  async #appendOffsets(
-    records: readonly OffsetRecord[],
-    stagedBy: StagedBy | undefined,
-  ): Promise<ErrorCode> {
-    const errorCode = await this.#around.append(records, stagedBy)
-    this.offsets.end(records)
-    if (errorCode === ErrorCode.NONE) {
-      for (const record of records) this.replay(record, stagedBy?.producerId)
-    }
-    this.#forgetIfNothingIsLeft()
-    return commitErrorFor(errorCode)
-  }
-
   #sendHeldReplies(): void {
     if (this.#writing > 0) return
-    const replies = this.#held
-    this.#held = []
-    for (const reply of replies) this.#send(reply)
-  }
-
-  #send(answer: GroupReply): void {
-    const waiting = this.#waiting.get(answer.token)
-    if (waiting === undefined) throw new Error(`no request waits for token ${answer.token}`)
-    this.#waiting.delete(answer.token)
-    if (waiting.kind === 'join' && answer.kind === 'join') waiting.settle(answer.reply)
-    else if (waiting.kind === 'sync' && answer.kind === 'sync') waiting.settle(answer.reply)
-    else if (waiting.kind === 'leave' && answer.kind === 'leave') waiting.settle(answer.reply)
-    else if (waiting.kind === 'plain' && answer.kind === 'plain') waiting.settle(answer.errorCode)
-    else throw new Error(`a ${answer.kind} answer for a ${waiting.kind} request`)
-  }
-
-  #failWaiting(errorCode: ErrorCode): void {
-    this.#held = []
-    const all = [...this.#waiting.values()]
-    this.#waiting.clear()
-    for (const waiting of all) {
-      if (waiting.kind === 'join') waiting.settle(failedJoin(errorCode, ''))
-      else if (waiting.kind === 'sync') waiting.settle(failedSync(errorCode))
-      else if (waiting.kind === 'leave') waiting.settle({ errorCode, members: [] })
-      else waiting.settle(errorCode)
-    }
+    this.#waiting.sendHeld()
   }
 
   #durableGroup(): Group | undefined {
@@ -523,20 +456,9 @@ export class HostedGroup {
       group === undefined || (group.state === 'Empty' && group.pendingMembers.size === 0)
     if (!isVacant || this.#durable !== null || !this.offsets.isEmpty) return
     if (this.#consumer.group !== undefined || this.#consumer.isDurable) return
-    if (this.#writing > 0 || this.#waiting.size > 0 || this.#undecided > 0) return
+    if (this.#writing > 0 || !this.#waiting.isEmpty || this.#undecided > 0) return
     this.#timers.cancelAll()
     this.#around.forget(this.groupId)
-  }
-
-  #wait(waiting: Waiting): number {
-    const token = this.#nextToken()
-    this.#waiting.set(token, waiting)
-    return token
-  }
-
-  #nextToken(): number {
-    this.#lastToken += 1
-    return this.#lastToken
   }
 }
 
@@ -557,41 +479,8 @@ export function unknownGroup(
   return new HostedGroup(groupId, { host, settings, memory, consumers, append, forget })
 }
 
-type OffsetRecord = Extract<GroupRecord, { kind: 'offset' }>
-
-function offsetRecord(
-  groupId: string,
-  { topic, partition }: TopicPartition,
-  committed: CommittedOffset | null,
-): OffsetRecord {
-  return { kind: 'offset', groupId, topic, partition, committed }
-}
-
 function expiryOf(name: string): GroupInput {
   if (name === 'join') return { kind: 'join-deadline' }
   if (name === 'sync') return { kind: 'sync-deadline' }
   return { kind: 'session-expired', memberId: name.slice('session '.length) }
-}
-
-/** What members hear when the group could not be written: to look for the coordinator again. */
-function groupErrorFor(errorCode: ErrorCode): ErrorCode {
-  if (errorCode === ErrorCode.KAFKA_STORAGE_ERROR) return ErrorCode.NOT_COORDINATOR
-  if (errorCode === ErrorCode.MESSAGE_TOO_LARGE) return ErrorCode.UNKNOWN_SERVER_ERROR
-  return ErrorCode.COORDINATOR_NOT_AVAILABLE
-}
-
-/** Of these the producer of the transaction is to hear. */
-const TRANSACTION_ERRORS: ReadonlySet<ErrorCode> = new Set([
-  ErrorCode.INVALID_PRODUCER_EPOCH,
-  ErrorCode.INVALID_PRODUCER_ID_MAPPING,
-  ErrorCode.INVALID_TXN_STATE,
-  ErrorCode.CONCURRENT_TRANSACTIONS,
-  ErrorCode.PRODUCER_FENCED,
-  ErrorCode.TRANSACTION_ABORTABLE,
-])
-
-function commitErrorFor(errorCode: ErrorCode): ErrorCode {
-  if (errorCode === ErrorCode.NONE || TRANSACTION_ERRORS.has(errorCode)) return errorCode
-  if (errorCode === ErrorCode.MESSAGE_TOO_LARGE) return ErrorCode.INVALID_COMMIT_OFFSET_SIZE
-  return groupErrorFor(errorCode)
 }

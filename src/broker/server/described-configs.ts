@@ -2,9 +2,9 @@
 // from and what else it could come from. Source: KIP-226 (sources), KIP-569 (types, documentation).
 
 import type { BrokerSettings, ConfigLayer, ConfigSource } from '../catalog/broker-settings.ts'
-import type { ConfigResource } from '../catalog/catalog.ts'
 import type { ConfigKey } from '../catalog/config-key.ts'
 import { brokerConfigKey } from '../catalog/config-keys.ts'
+import type { ConfigResource } from '../catalog/config-resource.ts'
 import { type ConfigType, canonicalText } from '../catalog/config-value.ts'
 import { configKeysOf, type ResourceType } from '../catalog/decide-configs.ts'
 

@@ -5,7 +5,8 @@
 
 import type { Timer } from '../../host/clock.ts'
 import type { Host } from '../../host/host.ts'
-import type { Catalog, CatalogChange, TopicFiles } from '../catalog/catalog.ts'
+import type { Catalog } from '../catalog/catalog.ts'
+import type { CatalogChange, TopicFiles } from '../catalog/catalog-log.ts'
 import type { Topic } from '../catalog/catalog-state.ts'
 import { isStore } from '../catalog/store-topics.ts'
 import { partitionFolder } from '../catalog/topic-name.ts'

@@ -1,4 +1,4 @@
-// What a handler may reach: the rooms and runtimes of one running broker, gathered by broker.ts.
+// What a handler may reach: the rooms and runtimes of one running broker, gathered by broker-rooms.ts.
 // Rule: nothing that is named here imports this file or handler.ts; each takes what it needs by
 // constructor, and only handlers see the whole.
 

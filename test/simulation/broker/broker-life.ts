@@ -1,6 +1,7 @@
 // One life of a whole broker in a simulated world: from its start on what the disk holds to its clean
 // stop, its death, or the power cut. Whatever it complains of in a world that is well is a breach.
-import { type Broker, type BrokerInternals, startBrokerWith } from '../../../src/broker/broker.ts'
+import { type Broker, startBrokerWith } from '../../../src/broker/broker.ts'
+import type { BrokerInternals } from '../../../src/broker/broker-rooms.ts'
 import { Connection } from '../../../src/cli/client/connection.ts'
 import type { Host } from '../../../src/host/host.ts'
 import { BreachError } from '../crash/ledger.ts'

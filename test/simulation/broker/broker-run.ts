@@ -2,7 +2,7 @@
 // where the caller says and the others where the seed does: by a power cut, a kill that leaves what the
 // operating system has, or a clean stop. Each begins by holding the broker against the ledger, and the
 // last one, in which nothing fails any more, must bring all work to its end.
-import type { BrokerInternals } from '../../../src/broker/broker.ts'
+import type { BrokerInternals } from '../../../src/broker/broker-rooms.ts'
 import { BreachError } from '../crash/ledger.ts'
 import { SeededRandom } from '../seeded-random.ts'
 import type { DiskFaults, PlannedError } from '../sim-disk.ts'

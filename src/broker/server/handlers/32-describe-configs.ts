@@ -8,7 +8,7 @@
 //            list the keys in other units (`log.retention.hours` behind `retention.ms`), which Kafka
 //            leaves out.
 
-import type { ConfigResource } from '../../catalog/catalog.ts'
+import type { ConfigResource } from '../../catalog/config-resource.ts'
 import { NODE_ID } from '../../catalog/decide-topic.ts'
 import { type Refusal, refuse } from '../../catalog/refusal.ts'
 import { explainIllegalTopicName } from '../../catalog/topic-name.ts'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { BrokerSettings } from '../../catalog/broker-settings.ts'
-import type { CatalogChange } from '../../catalog/catalog.ts'
+import type { CatalogChange } from '../../catalog/catalog-log.ts'
 import { type ClientQuota, quotaEntityText } from '../../catalog/client-quotas.ts'
 import { resolveSettings } from '../../catalog/static-settings.ts'
 import { ErrorCode } from '../../wire/error-codes.ts'

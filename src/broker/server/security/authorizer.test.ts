@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Acl } from '../../catalog/acl.ts'
-import type { CatalogChange } from '../../catalog/catalog.ts'
+import type { CatalogChange } from '../../catalog/catalog-log.ts'
 import { AclOperation, AclPattern, AclPermission, AclResource } from '../../wire/acl-codes.ts'
 import type { LogFields } from '../json-log.ts'
 import { Authorizer, type AuthorizerSettings, type Client } from './authorizer.ts'

@@ -2,7 +2,8 @@
 // refused as a whole, so that the next start finds a certificate too.
 
 import { TlsError } from '../../../host/tls.ts'
-import type { Catalog, ConfigResource } from '../../catalog/catalog.ts'
+import type { Catalog } from '../../catalog/catalog.ts'
+import type { ConfigResource } from '../../catalog/config-resource.ts'
 import type { ConfigDecision } from '../../catalog/decide-configs.ts'
 import { splitListenerKey } from '../../catalog/listener-keys.ts'
 import { planTls } from '../../catalog/listener-security.ts'

@@ -1,7 +1,7 @@
 // Brokers with one promise switched off, and what the checker must say of each. Most are found in any
 // busy run; where a mistake shows only in a rare moment, the settings make that moment common.
 
-import type { BrokerInternals } from '../../../../src/broker/broker.ts'
+import type { BrokerInternals } from '../../../../src/broker/broker-rooms.ts'
 import type { LogFaults } from '../../../../src/broker/log/faults.ts'
 import type { CoordinatorFaults } from '../../../../src/broker/server/coordinator-faults.ts'
 import type { AnomalyKind } from '../checker/anomaly.ts'

@@ -2,7 +2,7 @@
 // disk. In all but the last one things go wrong as the seed says; in the last one nothing does, all
 // work must come to its end, and everything is read. Then the history is checked.
 
-import type { BrokerInternals } from '../../../../src/broker/broker.ts'
+import type { BrokerInternals } from '../../../../src/broker/broker-rooms.ts'
 import { recoveryCounters } from '../../../../src/broker/log/recovery-counters.ts'
 import { coordinatorCounters } from '../../../../src/broker/server/coordinator-counters.ts'
 import type { Connection } from '../../../../src/cli/client/connection.ts'
