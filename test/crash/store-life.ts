@@ -2,7 +2,7 @@
 // it is killed, or told to stop by a line on its input. FILE has appends of earlier lives that were never
 // answered: they are tried again first, as they were. Prints what it does, a line of JSON for each step.
 
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { startBroker } from '../../src/broker/broker.ts'
 import type { EventStore, StoreOutcome } from '../../src/broker/streams/event-store.ts'
@@ -35,6 +35,8 @@ export type LifeLine =
 export const STREAMS = 16
 const CALLERS = 64
 const MOST_EVENTS = 3
+/** Not `process.stdout`: that makes the pipe one that does not wait. */
+const STDOUT = 1
 /** Short-lived segments, so that rolling is killed too. */
 const CONFIG = { 'log.roll.ms': '150' }
 
@@ -130,6 +132,6 @@ function raise(heads: Map<string, number>, stream: string, version: number): voi
 }
 
 function tell(line: LifeLine): void {
-  // A pipe is written to at once: what is told before a kill is told.
-  process.stdout.write(`${JSON.stringify(line)}\n`)
+  // Waits while nobody reads, where `process.stdout` would keep it: what is told before a kill is told.
+  writeSync(STDOUT, `${JSON.stringify(line)}\n`)
 }

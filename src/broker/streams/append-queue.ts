@@ -4,7 +4,7 @@
 // Invariant: an append is whole in one batch; nobody is answered before what it was decided by is durable.
 
 import type { AppendPlace, GateVerdict } from '../log/append-gate.ts'
-import { refuse } from '../log/append-outcome.ts'
+import { type AppendOutcome, refuse } from '../log/append-outcome.ts'
 import type { PartitionLog } from '../log/partition-log.ts'
 import type { PreparingHost } from '../log/prepare-batch.ts'
 import { TimeSlice } from '../log/time-slice.ts'
@@ -78,7 +78,7 @@ export class AppendQueue {
     try {
       const outcome = await this.#owner.log.appendBuilt(build, REQUEST)
       if (!isBuilt) this.#takeAll(sent)
-      for (const append of sent) append.answer(outcome)
+      answerAll(sent, outcome)
     } catch (error) {
       if (!isBuilt) this.#takeAll(sent)
       for (const append of sent) append.fail(error)
@@ -152,10 +152,25 @@ export class AppendQueue {
     const lastOffset =
       decision.kind === 'duplicate' ? lastOffsetOf(decision.events) : own.baseOffset - 1
     this.#owner.log.onceDurable(lastOffset).then(
-      (outcome) => append.answer(outcome),
+      (outcome) => this.#answerApart(append, outcome),
       (error) => append.fail(error),
     )
   }
+
+  #answerApart(append: StoreAppend, outcome: AppendOutcome): void {
+    const freed = outcome.kind === 'refused' ? undefined : append.freed
+    if (freed === undefined) append.answer(outcome)
+    else
+      freed.then(
+        () => this.add(append),
+        (error) => append.fail(error),
+      )
+  }
+}
+
+/** Not in the function that waits: there the loop would never be compiled. */
+function answerAll(sent: readonly StoreAppend[], outcome: AppendOutcome): void {
+  for (const append of sent) append.answer(outcome)
 }
 
 export function lastOffsetOf(events: readonly { readonly offset: number }[]): number {

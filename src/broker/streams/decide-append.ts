@@ -53,7 +53,7 @@ export function decideAppend(
   records: readonly WantedRecord[],
   context: AppendContext,
 ): AppendDecision {
-  const seen: Seen[] = records.map((record) => lookUp(index, record))
+  const seen = records.map((record) => lookUp(index, record))
   const refused = findBusy(index, records, seen, context)
   if (refused !== undefined) return refused
   const known = findKnown(index, records, seen, context)
@@ -105,8 +105,8 @@ function findKnown(
   seen: readonly Seen[],
   { windowOffset }: AppendContext,
 ): AppendDecision | undefined {
-  const events: StoredEvent[] = []
-  let firstKnown = -1
+  /** From the first record on: where that is not there, none may be. */
+  let events: StoredEvent[] | undefined
   /** Of the record before: where the next one of its stream would be, had both been sent before. */
   let nextSlot = -1
   let nextVersion = -1
@@ -114,7 +114,7 @@ function findKnown(
     const record = records[i]!
     const { slot, id } = seen[i]!
     if (slot < 0 || id === undefined || record.kind !== 'event') {
-      if (firstKnown >= 0) return partly(index, seen, firstKnown, events[0]!)
+      if (events !== undefined) return partly(index, seen, 0, events[0]!)
       if (slot !== nextSlot) nextSlot = -1
       continue
     }
@@ -129,16 +129,14 @@ function findKnown(
     nextSlot = version >= 0 || found !== undefined ? slot : -1
     nextVersion = (found?.version ?? version) + 1
     if (found === undefined) {
-      if (firstKnown >= 0) return partly(index, seen, firstKnown, events[0]!)
+      if (events !== undefined) return partly(index, seen, 0, events[0]!)
       continue
     }
-    if (firstKnown < 0) {
-      if (i > 0) return partly(index, seen, i, found)
-      firstKnown = i
-    }
+    if (events === undefined && i > 0) return partly(index, seen, i, found)
+    events ??= []
     events.push(found)
   }
-  return firstKnown < 0 ? undefined : { kind: 'duplicate', events }
+  return events && { kind: 'duplicate', events }
 }
 
 function partly(
@@ -192,7 +190,7 @@ function write(
   seen: readonly Seen[],
   { baseOffset, producerId }: AppendContext,
 ): AppendDecision {
-  const versions: number[] = []
+  const versions = new Array<number>(records.length)
   for (let i = 0; i < records.length; i++) {
     const record = records[i]!
     const before = seen[i]!
@@ -206,16 +204,14 @@ function write(
         ? before.slot
         : index.streams.ensure(record.name, record.nameStart, record.nameEnd)
     const id = before.id ?? idIn(index, record, slot)
-    versions.push(
-      index.apply({
-        slot,
-        offset: baseOffset + i,
-        kind: record.kind,
-        id,
-        beforeVersion: record.beforeVersion,
-        producerId,
-      }),
-    )
+    versions[i] = index.apply({
+      slot,
+      offset: baseOffset + i,
+      kind: record.kind,
+      id,
+      beforeVersion: record.beforeVersion,
+      producerId,
+    })
   }
   return { kind: 'append', versions }
 }

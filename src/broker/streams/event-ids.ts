@@ -82,9 +82,9 @@ export class EventIds {
     const old = this.#buckets[number]!
     const next = new Uint32Array(old.length * 2)
     let count = 0
-    for (const entry of old) {
-      if (entry === 0) continue
-      const relative = entry - 1
+    for (let at = 0; at < old.length; at++) {
+      const relative = old[at]! - 1
+      if (relative < 0) continue
       const low = this.#links.idLowOf(relative + this.#baseOffset)
       // Forgotten meanwhile.
       if (low >>> 24 !== number) continue

@@ -13,7 +13,6 @@ import type {
   SnapshotOutcome,
   StoredRecord,
   StoreOutcome,
-  StoreRefusal,
   StreamAppend,
   StreamInfo,
   StreamRead,
@@ -57,28 +56,43 @@ export class RunningStore implements EventStore {
   readonly #source: StoreSource
   readonly #turns = new StreamTurns()
   #hasSettled = false
+  /** @returns undefined when the stream is held by somebody of whom nothing is known here */
+  readonly #whenFree = (stream: string): Promise<void> | undefined => {
+    const turn = this.#turns.ofStream(stream)
+    if (turn !== undefined || this.#hasSettled) return turn
+    this.#hasSettled = true
+    return this.#source.transactions.settled()
+  }
 
   constructor(source: StoreSource) {
     this.topic = source.topic
     this.#source = source
   }
 
-  async append(appends: readonly StreamAppend[]): Promise<StoreOutcome> {
-    const wrong = explainInvalid(appends)
-    if (wrong !== undefined) return refused({ kind: 'invalid' }, wrong)
-    const partitions = this.#source.find() ?? (await this.#source.make())
+  append(appends: readonly StreamAppend[]): Promise<StoreOutcome> {
+    try {
+      const wrong = explainInvalid(appends)
+      if (wrong !== undefined) return Promise.resolve(refused({ kind: 'invalid' }, wrong))
+      const partitions = this.#source.find()
+      if (partitions !== undefined) return this.#appendTo(partitions, appends)
+      return this.#source.make().then((made) => this.#appendTo(made, appends))
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  /** Makes no promise of its own: all that an append waits for is its outcome, nearly always. */
+  #appendTo(
+    partitions: readonly StorePartition[],
+    appends: readonly StreamAppend[],
+  ): Promise<StoreOutcome> {
     const number = this.#partitionOf(appends, partitions.length)
     if (number === undefined) return this.#appendAcross(appends, partitions)
     const partition = partitions[number]!
-    if (!partition.isReady) await partition.ready()
-    if (partition.failure !== undefined) return refusedUnlearnt(partition)
-    for (;;) {
-      const append = new StoreAppend({ topic: this.topic, partition: number }, appends)
-      const outcome = await partition.append(append)
-      const freed = outcome.kind === 'refused' ? this.#whenFree(outcome.reason) : undefined
-      if (freed === undefined) return outcome
-      await freed
-    }
+    if (!partition.isReady) return partition.ready().then(() => this.#appendTo(partitions, appends))
+    if (partition.failure !== undefined) return Promise.resolve(refusedUnlearnt(partition))
+    const place = { topic: this.topic, partition: number, whenFree: this.#whenFree }
+    return partition.append(new StoreAppend(place, appends))
   }
 
   /** One transaction: the streams are its own from their checks to its end, written or not. */
@@ -111,15 +125,6 @@ export class RunningStore implements EventStore {
     } finally {
       endTurn()
     }
-  }
-
-  /** @returns undefined when the stream is held by somebody of whom nothing is known here */
-  #whenFree(reason: StoreRefusal): Promise<void> | undefined {
-    if (reason.kind !== 'busy') return undefined
-    const turn = this.#turns.ofStream(reason.stream)
-    if (turn !== undefined || this.#hasSettled) return turn
-    this.#hasSettled = true
-    return this.#source.transactions.settled()
   }
 
   async head(stream: string): Promise<StreamHead> {

@@ -20,6 +20,13 @@ import type { StreamTable } from './stream-table.ts'
 
 const UNDECIDED = refuse(ErrorCode.UNKNOWN_SERVER_ERROR, 'The append was not decided on.')
 
+export interface AppendOwner {
+  readonly topic: string
+  readonly partition: number
+  /** Of a stream that is held: when another try is worth it; undefined: that is not known. */
+  readonly whenFree?: (stream: string) => Promise<void> | undefined
+}
+
 type Taken = Extract<AppendDecision, { kind: 'append' | 'duplicate' }>
 
 export class StoreAppend {
@@ -29,38 +36,37 @@ export class StoreAppend {
   /** Its records take at most so many bytes. */
   readonly room: number
   readonly outcome: Promise<StoreOutcome>
-  readonly #place: { readonly topic: string; readonly partition: number }
+  readonly #owner: AppendOwner
   readonly #appends: readonly StreamAppend[]
-  readonly #resolve: (outcome: StoreOutcome) => void
-  readonly #reject: (reason: unknown) => void
+  #resolve: (outcome: StoreOutcome) => void = unset
+  #reject: (reason: unknown) => void = unset
   #decision: AppendDecision | undefined
   #baseOffset = -1
   #heads: readonly number[] = []
 
-  constructor(
-    place: { readonly topic: string; readonly partition: number },
-    appends: readonly StreamAppend[],
-  ) {
-    const wanted: WantedRecord[] = []
+  constructor(owner: AppendOwner, appends: readonly StreamAppend[]) {
+    // Arrays of the right length: one that grows takes room for 17 at once, and there are many of them.
+    const wanted = new Array<WantedRecord>(countOf(appends))
     const checks: WantedCheck[] = []
     let room = 0
+    let count = 0
     for (const { stream, expectedVersion, events } of appends) {
       const name = Buffer.from(stream)
       if (events.length === 0) checks.push({ name, expected: expectedVersion })
       for (let i = 0; i < events.length; i++) {
-        wanted.push(wantedOf(name, i === 0 ? expectedVersion : undefined, events[i]!))
+        wanted[count++] = wantedOf(name, i === 0 ? expectedVersion : undefined, events[i]!)
         room += roomOf(name.length, events[i]!)
       }
     }
-    const { promise, resolve, reject } = Promise.withResolvers<StoreOutcome>()
     this.wanted = wanted
     this.checks = checks
     this.room = room
-    this.outcome = promise
-    this.#place = place
+    this.outcome = new Promise((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+    })
+    this.#owner = owner
     this.#appends = appends
-    this.#resolve = resolve
-    this.#reject = reject
   }
 
   /** @param streams as they are right now */
@@ -85,6 +91,13 @@ export class StoreAppend {
     }
   }
 
+  /** Its stream was held by somebody else: resolves when it should be decided on anew. */
+  get freed(): Promise<void> | undefined {
+    const decision = this.#decision
+    if (decision?.kind !== 'busy') return undefined
+    return this.#owner.whenFree?.(decision.stream)
+  }
+
   /** @param outcome says that what was decided is durable, or why it never will be */
   answer(outcome: AppendOutcome): void {
     const decision = this.#decision
@@ -92,7 +105,7 @@ export class StoreAppend {
       const { errorCode, message } = outcome.kind === 'refused' ? outcome : UNDECIDED
       this.#resolve(refused({ kind: 'log', errorCode }, message ?? errorName(errorCode)))
     } else if (isRefused(decision)) {
-      this.#resolve(refused(decision, explainStreamRefusal(decision, this.#place.topic)))
+      this.#resolve(refused(decision, explainStreamRefusal(decision, this.#owner.topic)))
     } else {
       const deduplicated = decision.kind === 'duplicate'
       this.#resolve({ kind: 'appended', streams: this.#streams(decision), deduplicated })
@@ -104,24 +117,29 @@ export class StoreAppend {
   }
 
   #streams(decision: Taken): AppendedStream[] {
-    const { topic, partition } = this.#place
-    const streams: AppendedStream[] = []
+    const { topic, partition } = this.#owner
     let last = -1
     let checked = 0
-    for (const { stream, events } of this.#appends) {
+    return this.#appends.map(({ stream, events }) => {
       if (events.length === 0) {
-        streams.push({ stream, version: this.#heads[checked++] ?? -1, position: undefined })
-        continue
+        return { stream, version: this.#heads[checked++] ?? -1, position: undefined }
       }
       last += events.length
       const known = decision.kind === 'duplicate' ? decision.events[last]! : undefined
       const version = decision.kind === 'append' ? decision.versions[last]! : known!.version
       const offset = known?.offset ?? this.#baseOffset + last
-      streams.push({ stream, version, position: { topic, partition, offset } })
-    }
-    return streams
+      return { stream, version, position: { topic, partition, offset } }
+    })
   }
 }
+
+function countOf(appends: readonly StreamAppend[]): number {
+  let count = 0
+  for (const { events } of appends) count += events.length
+  return count
+}
+
+const unset = () => undefined
 
 export function refused(reason: StoreRefusal, message: string): StoreOutcome {
   return { kind: 'refused', reason, message }

@@ -9,7 +9,7 @@ import { EventIds } from './event-ids.ts'
 import { EventLinks } from './event-links.ts'
 import type { StreamHead, StreamLife } from './expected-version.ts'
 import type { RecordKind } from './store-names.ts'
-import { type StreamFields, StreamTable } from './stream-table.ts'
+import { type FieldsBefore, type StreamFields, StreamTable } from './stream-table.ts'
 
 export interface EventId {
   readonly high: number
@@ -37,11 +37,6 @@ export interface Change {
   readonly isKept?: boolean
 }
 
-interface Undo extends StreamFields {
-  readonly slot: number
-  readonly offset: number
-}
-
 interface OpenTransaction {
   readonly before: Map<number, StreamFields>
   readonly offsets: number[]
@@ -67,7 +62,7 @@ export class StreamIndex {
   /** Where each minute began, oldest first. */
   readonly #minutes: { startMs: number; offset: number }[] = []
   /** Newest last; see `forgetUndo`. */
-  #undo: Undo[] = []
+  #undo: FieldsBefore[] = []
   readonly #open = new Map(NO_OPEN)
   /** Slot to producer id. */
   readonly #busy = new Map<number, number>()
@@ -201,8 +196,8 @@ export class StreamIndex {
   /** @returns the version that the record has: its own, or for a record about its stream the head's */
   apply(change: Change): number {
     const { slot, offset, kind, producerId, id } = change
-    const before = this.streams.fields(slot)
-    if (change.isKept !== true) this.#undo.push(undoOf(slot, offset, before))
+    const before = this.streams.fieldsBefore(slot, offset)
+    if (change.isKept !== true) this.#undo.push(before)
     if (producerId >= 0) this.#joinTransaction(producerId, slot, offset, before)
     if (kind === 'event') {
       const version = change.version ?? before.headVersion + 1
@@ -317,7 +312,7 @@ export class StreamIndex {
   }
 
   /** Its first record in the stream was taken back: the stream is free again. */
-  #leaveTransaction(producerId: number, undo: Undo): void {
+  #leaveTransaction(producerId: number, undo: FieldsBefore): void {
     const transaction = this.#open.get(producerId)
     const before = transaction?.before.get(undo.slot)
     if (transaction?.offsets.at(-1) === undo.offset) transaction.offsets.pop()
@@ -346,11 +341,6 @@ const NO_STREAM = {
   headOffset: -1,
   firstVersion: 0,
   life: 'live' as StreamLife,
-}
-
-function undoOf(slot: number, offset: number, before: StreamFields): Undo {
-  const { headVersion, headOffset, firstVersion, bornVersion, life } = before
-  return { slot, offset, headVersion, headOffset, firstVersion, bornVersion, life }
 }
 
 function afterNotice(

@@ -29,6 +29,12 @@ export interface StreamFields {
   readonly life: StreamLife
 }
 
+/** What a stream was before the record at an offset. */
+export interface FieldsBefore extends StreamFields {
+  readonly slot: number
+  readonly offset: number
+}
+
 interface Page {
   readonly bytes: Buffer
   readonly headOffsets: Float64Array
@@ -130,6 +136,21 @@ export class StreamTable {
     const page = this.#pages[slot >> PAGE_SHIFT]!
     const index = slot & SLOT_MASK
     return {
+      headVersion: page.heads[index]! - 1,
+      headOffset: page.headOffsets[index]!,
+      firstVersion: page.firsts[index]!,
+      bornVersion: page.borns[index]!,
+      life: LIVES[page.lives[index]!]!,
+    }
+  }
+
+  /** As they are right before the record at an offset is learnt: in one object, for every append. */
+  fieldsBefore(slot: number, offset: number): FieldsBefore {
+    const page = this.#pages[slot >> PAGE_SHIFT]!
+    const index = slot & SLOT_MASK
+    return {
+      slot,
+      offset,
       headVersion: page.heads[index]! - 1,
       headOffset: page.headOffsets[index]!,
       firstVersion: page.firsts[index]!,
@@ -264,7 +285,10 @@ export class StreamTable {
 
   #grown(bucket: Int32Array): Int32Array {
     const next = new Int32Array(bucket.length * 2)
-    for (const entry of bucket) if (entry > 0) place(next, entry - 1, this.hashOf(entry - 1))
+    for (let at = 0; at < bucket.length; at++) {
+      const slot = bucket[at]! - 1
+      if (slot >= 0) place(next, slot, this.hashOf(slot))
+    }
     return next
   }
 }
