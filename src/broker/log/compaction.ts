@@ -71,7 +71,9 @@ export class Compaction {
    * @returns up to which offset, exclusive; less than was asked for when the map is full
    */
   async learnKeys(segments: readonly Segment[], plan: Cleanable): Promise<number> {
-    const transactions = new CleanedTransactions(this.#options.aborted)
+    // Those that ended before have no marker in what is read here that could end them.
+    const unended = this.#options.aborted.filter((one) => one.lastOffset >= plan.firstDirtyOffset)
+    const transactions = new CleanedTransactions(unended)
     this.#mapEndOffset = plan.endOffset
     for (const segment of segments) {
       if (segment.endOffset <= plan.firstDirtyOffset) continue
