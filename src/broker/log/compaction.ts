@@ -81,7 +81,7 @@ export class Compaction {
         await this.#giveWay()
         const { header } = batch
         if (header.isControlBatch) transactions.judgeMarker(header, batch.bytes)
-        else if (!transactions.isAborted(header)) {
+        else if (!transactions.isAborted(header) || this.#options.faults?.abortedSupersede) {
           const fullAt = await this.#learnBatch(batch, plan.firstDirtyOffset)
           if (fullAt === undefined) continue
           this.#mapEndOffset = fullAt
@@ -143,6 +143,7 @@ export class Compaction {
       const offset = header.baseOffset + cursor.offsetDelta
       const { key } = cursor
       if (key === null || offset < fromOffset) continue
+      if (cursor.valueLength < 0 && this.#options.faults?.tombstonesIgnored) continue
       if (!this.#map.put(key, offset)) return offset
     }
     return undefined
