@@ -35,7 +35,17 @@ const DEEDS: readonly (readonly [what: string, count: string])[] = [
   ['transactions committed', 'committed'],
   ['transactions aborted', 'aborted'],
   ['offsets committed', 'commits'],
-  ['generations of groups', 'generations'],
+  ['generations of classic groups', 'generations'],
+  ['joins of members of the new protocol', 'consumers: joined'],
+  ['partitions that they gave up for others', 'consumers: given up'],
+  ['members of it that had been silent, and were forgotten', 'consumers: fenced'],
+  ['commits of members that were none any more, refused', 'stale commits refused'],
+  ['records processed by loops that share their input', 'shared loops: processed'],
+  [
+    'their transactions that were refused, for they were no members',
+    'shared loops: refused as members',
+  ],
+  ['values that compaction took away', 'compacted away'],
   ['batches sent again', 'resent'],
   ['fenced producers that went on, and were refused', 'zombies refused'],
 ]

@@ -279,6 +279,29 @@ describe('transactions in a compacted log', () => {
     await world.close()
   })
 
+  it('that were aborted in what is clean say nothing of what their producer commits later', async () => {
+    const world = await CompactedLog.open()
+    await world.append([['a', 'old']])
+    await write(world, 1, 'b', 'aborted')
+    await end(world, 1, 'abort')
+    await world.roll()
+    await world.compact()
+    const next = { ...of(1), baseSequence: 1, isTransactional: true }
+    await world.append([['a', null]], next)
+    await end(world, 1, 'commit')
+    await world.roll()
+
+    await world.compact()
+
+    const { records } = await world.contents()
+    const ofA = records.filter(({ key }) => key === 'a')
+    assert.deepEqual(
+      ofA.map(({ value }) => value),
+      [null],
+    )
+    await world.close()
+  })
+
   it('keep a marker until no batch of theirs is left, and then for delete.retention.ms', async () => {
     const world = await CompactedLog.open({
       config: { deleteRetentionMs: 1000, producerIdExpirationMs: 500 },

@@ -71,7 +71,9 @@ export class Compaction {
    * @returns up to which offset, exclusive; less than was asked for when the map is full
    */
   async learnKeys(segments: readonly Segment[], plan: Cleanable): Promise<number> {
-    const transactions = new CleanedTransactions(this.#options.aborted)
+    // Those that ended before have no marker in what is read here that could end them.
+    const unended = this.#options.aborted.filter((one) => one.lastOffset >= plan.firstDirtyOffset)
+    const transactions = new CleanedTransactions(unended)
     this.#mapEndOffset = plan.endOffset
     for (const segment of segments) {
       if (segment.endOffset <= plan.firstDirtyOffset) continue
@@ -79,7 +81,7 @@ export class Compaction {
         await this.#giveWay()
         const { header } = batch
         if (header.isControlBatch) transactions.judgeMarker(header, batch.bytes)
-        else if (!transactions.isAborted(header)) {
+        else if (!transactions.isAborted(header) || this.#options.faults?.abortedSupersede) {
           const fullAt = await this.#learnBatch(batch, plan.firstDirtyOffset)
           if (fullAt === undefined) continue
           this.#mapEndOffset = fullAt
@@ -141,6 +143,7 @@ export class Compaction {
       const offset = header.baseOffset + cursor.offsetDelta
       const { key } = cursor
       if (key === null || offset < fromOffset) continue
+      if (cursor.valueLength < 0 && this.#options.faults?.tombstonesIgnored) continue
       if (!this.#map.put(key, offset)) return offset
     }
     return undefined

@@ -14,6 +14,10 @@ export interface LogFaults {
   readonly retryFailedSync?: boolean
   /** Puts a compacted segment in its place without syncing it. */
   readonly compactedUnsynced?: boolean
+  /** Compaction takes aborted records for newer ones of their keys. */
+  readonly abortedSupersede?: boolean
+  /** Compaction does not take tombstones for newer records of their keys. */
+  readonly tombstonesIgnored?: boolean
   /** Takes the names of new files and folders for durable. */
   readonly skipFolderSync?: boolean
   /** Readers see what the operating system has, synced or not. */

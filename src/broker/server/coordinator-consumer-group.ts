@@ -27,6 +27,7 @@ import {
 import { type ConsumerGroupRecord, keyOf } from '../coordinators/consumer-groups/records.ts'
 import type { TopicsView } from '../coordinators/consumer-groups/topics-view.ts'
 import { ErrorCode } from '../wire/error-codes.ts'
+import type { CoordinatorFaults } from './coordinator-faults.ts'
 import { GroupTimers } from './coordinator-timers.ts'
 import { bytesOfConsumerMember, type GroupMemory } from './group-memory.ts'
 import type { TopicRegexes } from './topic-regexes.ts'
@@ -41,6 +42,7 @@ export interface ConsumerGroupNeeds {
 export interface ConsumerGroupSurroundings extends ConsumerGroupNeeds {
   readonly host: Pick<Host, 'clock' | 'timers'>
   readonly memory: Pick<GroupMemory, 'add' | 'hasRoomForBytes'>
+  readonly faults?: CoordinatorFaults | undefined
   /** Settles in the order of the calls. @returns NONE once the records are durable */
   write(records: readonly ConsumerGroupRecord[]): Promise<ErrorCode>
 }
@@ -132,9 +134,12 @@ export class HostedConsumerGroup {
     if (!this.#hasRoomFor(request)) {
       return refused(ErrorCode.GROUP_MAX_SIZE_REACHED, 'The broker has no memory for more members.')
     }
-    const outcome = heartbeat(group, request, this.#surroundings(resolved))
+    const { faults } = this.#around
+    const heard = faults?.releasesAssumed === true ? { ...request, topicPartitions: [] } : request
+    const outcome = heartbeat(group, heard, this.#surroundings(resolved))
     if (outcome.records.length > 0) this.#group = group
-    const errorCode = await this.#carryOut(outcome)
+    const written = this.#carryOut(outcome)
+    const errorCode = faults?.heartbeatAnsweredEarly === true ? ErrorCode.NONE : await written
     return errorCode === ErrorCode.NONE ? outcome.reply : refused(errorCode)
   }
 

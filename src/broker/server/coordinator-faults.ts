@@ -30,4 +30,12 @@ export interface CoordinatorFaults {
   readonly offsetsForgottenAtStart?: boolean
   /** Takes commits of any member of any generation. */
   readonly generationsIgnored?: boolean
+  /** Takes offsets of a transaction from any member of any generation. */
+  readonly stagingMembersIgnored?: boolean
+  /** Takes what a member of the new protocol is to give up for given up. */
+  readonly releasesAssumed?: boolean
+  /** Takes commits of members of the new protocol whatever their epoch is. */
+  readonly memberEpochsIgnored?: boolean
+  /** Answers a heartbeat of the new protocol before what it says is durable. */
+  readonly heartbeatAnsweredEarly?: boolean
 }

@@ -119,6 +119,7 @@ export class HostedGroup {
       ...around.consumers,
       host: around.host,
       memory: around.memory,
+      faults: around.faults,
       write: (records) => this.#writeConsumer(records),
     })
   }
@@ -241,7 +242,9 @@ export class HostedGroup {
     const isTransactional = stagedBy !== undefined
     const token = this.#waiting.nextToken()
     this.offsets.begin(offsets) // Keeps a new group from being forgotten before it has an offset.
-    const isChecked = this.#around.faults?.generationsIgnored !== true
+    const { generationsIgnored, stagingMembersIgnored } = this.#around.faults ?? {}
+    const isBelieved = generationsIgnored === true || (isTransactional && stagingMembersIgnored)
+    const isChecked = isBelieved !== true
     const errorCode = isChecked
       ? (this.#commitErrorOfConsumer({ ...claim, isTransactional }, offsets) ??
         this.#ask({ ...claim, kind: 'commit', token, groupId, isTransactional }))
@@ -413,6 +416,7 @@ export class HostedGroup {
     const group = this.#consumer.group
     if (group === undefined) return undefined
     if (this.#isBroken) return ErrorCode.COORDINATOR_NOT_AVAILABLE
+    if (this.#around.faults?.memberEpochsIgnored === true) return ErrorCode.NONE
     const { generationId: memberEpoch, knowsGroupIdNotFound: knowsMemberEpochs } = claim
     return commitError(group, { ...claim, memberEpoch, knowsMemberEpochs, partitions: offsets })
   }

@@ -1,5 +1,5 @@
-// Who takes part in a run: writers, transactions, loops, readers, groups, on three topics. The same in
-// both worlds; a seed says how many there are and how they behave.
+// Who takes part in a run: writers, transactions, loops, readers, groups, on three topics and, now and
+// then, a compacted one. The same in both worlds; a seed says how many there are and how they behave.
 
 import assert from 'node:assert/strict'
 import { createTopics } from '../../../src/broker/protocol/19-create-topics.ts'
@@ -7,10 +7,14 @@ import { ErrorCode, errorName } from '../../../src/broker/wire/error-codes.ts'
 import type { SeededRandom } from '../../simulation/seeded-random.ts'
 import { Admin } from './actors/admin.ts'
 import type { Actor, Arena } from './actors/arena.ts'
+import { ClassicMembership } from './actors/classic-membership.ts'
+import { ConsumerMembership } from './actors/consumer-membership.ts'
 import { Deserter } from './actors/deserter.ts'
 import type { FinalTask } from './actors/finale.ts'
 import { Follower } from './actors/follower.ts'
-import { type GroupTimes, Member } from './actors/member.ts'
+import { GroupProcessor } from './actors/group-processor.ts'
+import { Member } from './actors/member.ts'
+import type { GroupTimes, Membership } from './actors/membership.ts'
 import { Processor } from './actors/processor.ts'
 import { type Place, placeOf, type Session } from './actors/session.ts'
 import { type TransactionalActor, TransactionalWriter } from './actors/transactional-writer.ts'
@@ -18,12 +22,21 @@ import { Writer } from './actors/writer.ts'
 
 const REST_MS = 5
 
+/** What the members of a group speak: that of all clients, or that of KIP-848. */
+export type GroupProtocol = 'classic' | 'consumer'
+
 export interface CastSettings {
   readonly writers: number
   readonly transactionalWriters: number
   readonly processors: number
+  /** Members of one group that share the input, instead of the others. */
+  readonly sharedLoops: number
+  readonly loopProtocol: GroupProtocol
+  /** Of the compacted topic; 0 = there is none. */
+  readonly keys: number
   readonly followers: number
   readonly members: number
+  readonly memberProtocol: GroupProtocol
   readonly admins: number
   /** They need a calendar that does not jump: only time ends what they begin. */
   readonly deserters: number
@@ -41,11 +54,24 @@ export interface CastSettings {
   readonly groupTimes: GroupTimes
 }
 
+/** A group that several share, each with some of its partitions. */
+interface SharedGroup {
+  readonly group: string
+  readonly protocol: GroupProtocol
+  readonly places: readonly Place[]
+  readonly times: GroupTimes
+}
+
+function membershipOf(name: string, { group, protocol, places, times }: SharedGroup): Membership {
+  if (protocol === 'consumer') return new ConsumerMembership(name, group, places, times)
+  return new ClassicMembership(group, places, times)
+}
+
 export function chooseCast(random: SeededRandom): CastSettings {
-  return {
+  const all: CastSettings = {
+    keys: random.pick([0, 0, 0, 3, 12]),
     writers: random.pick([1, 2, 4]),
     transactionalWriters: random.pick([1, 2, 3]),
-    processors: random.pick([0, 1, 2]),
     followers: random.pick([1, 2, 3]),
     members: random.pick([0, 2, 3]),
     admins: random.pick([0, 1]),
@@ -60,17 +86,59 @@ export function chooseCast(random: SeededRandom): CastSettings {
     resumeChance: random.pick([0, 0.5, 1]),
     transactionTimeoutMs: 200,
     classicShare: random.pick([0, 0.5, 1]),
-    groupTimes: { sessionTimeoutMs: 500, rebalanceTimeoutMs: 1_000 },
+    groupTimes: random.pick([
+      { sessionTimeoutMs: 100, rebalanceTimeoutMs: 300 },
+      { sessionTimeoutMs: 500, rebalanceTimeoutMs: 1_000 },
+    ]),
+    memberProtocol: random.pick(['classic', 'consumer']),
+    ...chooseLoops(random),
   }
+  if (all.keys === 0) return all
+  // Whoever works on the compacted topic takes the place of others, so that a run takes no longer.
+  const { writers, transactionalWriters, followers } = all
+  return {
+    ...all,
+    writers: Math.ceil(writers / 2),
+    transactionalWriters: Math.max(1, transactionalWriters - 1),
+    followers: Math.max(1, followers - 1),
+  }
+}
+
+/** Either kind of loops, so that a run takes no longer. */
+function chooseLoops(random: SeededRandom) {
+  const loopProtocol = random.pick(['classic', 'consumer'] as const)
+  const [processors, sharedLoops] = random.pick([
+    [0, 0],
+    [1, 0],
+    [2, 0],
+    [0, 2],
+    [0, 3],
+  ] as const)
+  return { processors, sharedLoops, loopProtocol }
+}
+
+interface Topic {
+  readonly name: string
+  readonly partitions: number
+  readonly config: Readonly<Record<string, string>>
+}
+
+/** Whatever can be compacted is, at once. */
+const COMPACTED = {
+  'cleanup.policy': 'compact',
+  'internal.segment.bytes': '2000',
+  'min.cleanable.dirty.ratio': '0.01',
+  'delete.retention.ms': '20',
 }
 
 export class Cast {
   readonly #actors: readonly Actor[]
-  readonly #topics: ReadonlyMap<string, number>
+  readonly #topics: readonly Topic[]
   readonly #places: readonly Place[]
   readonly #transactional: readonly TransactionalActor[]
   readonly #followers: readonly Follower[]
   readonly #members: readonly Member[]
+  readonly #groups: readonly SharedGroup[]
   readonly #admins: readonly Admin[]
 
   /** @param prefix of all names, so that one broker can serve one run after the other */
@@ -79,8 +147,15 @@ export class Cast {
     const places = (topic: string) =>
       Array.from({ length: partitions }, (_, index) => placeOf(`${prefix}${topic}`, index))
     const [plain, input, output] = [places('plain'), places('input'), places('output')]
-    this.#topics = new Map([plain, input, output].map(([first]) => [first!.topic, partitions]))
-    this.#places = [...plain, ...input, ...output]
+    const compacted = settings.keys === 0 ? [] : places('compacted').slice(0, 2)
+    this.#topics = [plain, input, output, compacted]
+      .filter((all) => all.length > 0)
+      .map((all) => ({
+        name: all[0]!.topic,
+        partitions: all.length,
+        config: all === compacted ? COMPACTED : {},
+      }))
+    this.#places = [...plain, ...input, ...output, ...compacted]
     const many = <Made>(count: number, make: (index: number) => Made) =>
       Array.from({ length: count }, (_, index) => make(index))
     const clientOf = (name: string) => ({
@@ -89,30 +164,66 @@ export class Cast {
       isV2: !random.chance(settings.classicShare),
       timeoutMs: settings.transactionTimeoutMs,
     })
+    const hasLoops = settings.processors > 0 || settings.sharedLoops > 0
     const writers = many(settings.writers, (index) => {
-      const targets = settings.processors > 0 && index % 2 === 0 ? input : plain
+      const targets = hasLoops && index % 2 === 0 ? input : plain
       return new Writer(`w${index}`, targets[(index >> 1) % partitions]!, settings)
+    })
+    const { groupTimes: times } = settings
+    const { sessionTimeoutMs } = times
+    const loopers = {
+      ...{ group: `${prefix}loops`, protocol: settings.loopProtocol, places: input, times },
+    }
+    const { keys } = settings
+    const keyedWriters = compacted.map((place, index) => {
+      return new Writer(`k${index}`, place, settings, keys)
     })
     const transactional: TransactionalActor[] = [
       ...many(settings.transactionalWriters, (index) => {
         return new TransactionalWriter(clientOf(`t${index}`), output, settings)
       }),
+      ...many(Math.min(1, compacted.length), () => {
+        return new TransactionalWriter(clientOf('tk'), compacted, settings, keys)
+      }),
       ...many(Math.min(settings.processors, partitions), (index) => {
         const loop = { group: `${prefix}loop${index}`, input: input[index]!, outputs: output }
         return new Processor(clientOf(`l${index}`), loop, settings)
       }),
+      ...many(settings.sharedLoops, (index) => {
+        const name = `s${index}`
+        const loop = { membership: membershipOf(name, loopers), outputs: output, sessionTimeoutMs }
+        return new GroupProcessor(clientOf(name), loop, settings)
+      }),
     ]
     this.#transactional = transactional
-    this.#followers = many(settings.followers, (index) => {
+    const isolated = many(settings.followers, (index) => {
       const isolation = index % 2 === 0 ? 'read_committed' : 'read_uncommitted'
       return new Follower(`${prefix}f${index}`, [...output, ...plain], isolation)
     })
+    this.#followers = [
+      ...isolated,
+      ...many(Math.min(1, compacted.length), () => {
+        return new Follower(`${prefix}again`, compacted, 'read_committed', true)
+      }),
+    ]
+    const isOfConsumers = settings.memberProtocol === 'consumer'
+    const readers = {
+      ...{ group: `${prefix}group`, protocol: settings.memberProtocol },
+      places: isOfConsumers ? [...output, ...input] : output,
+      times,
+    }
+    this.#groups = [
+      ...(settings.members === 0 ? [] : [readers]),
+      ...(settings.sharedLoops === 0 ? [] : [loopers]),
+    ]
     this.#members = many(settings.members, (index) => {
-      return new Member(`m${index}`, `${prefix}group`, output, settings.groupTimes)
+      const name = `m${index}`
+      return new Member(name, membershipOf(name, readers))
     })
     this.#admins = many(settings.admins, (index) => new Admin(`a${index}`, prefix, plain))
     this.#actors = [
       ...writers,
+      ...keyedWriters,
       ...transactional,
       ...this.#followers,
       ...this.#members,
@@ -126,8 +237,9 @@ export class Cast {
 
   /** Makes the topics that are not there yet, however long the disk is full. */
   async found(session: Session, arena: Arena): Promise<void> {
-    for (const [name, numPartitions] of this.#topics) {
-      const topic = { name, numPartitions, replicationFactor: 1, assignments: [], configs: [] }
+    for (const { name, partitions: numPartitions, config } of this.#topics) {
+      const configs = Object.entries(config).map(([key, value]) => ({ name: key, value }))
+      const topic = { name, numPartitions, replicationFactor: 1, assignments: [], configs }
       const make = async () => {
         const answer = await session.ask(createTopics, { topics: [topic], timeoutMs: 10_000 })
         return answer.topics[0]!.errorCode
@@ -153,7 +265,6 @@ export class Cast {
   }
 
   get finalTask(): FinalTask {
-    const [member] = this.#members
     return {
       places: [...this.#places, ...this.#admins.flatMap(({ places }) => places)],
       transactionalIds: this.#transactional.map(({ transactionalId }) => transactionalId),
@@ -162,8 +273,11 @@ export class Cast {
         ...this.#transactional
           .filter((actor) => actor instanceof Processor)
           .map(({ loop }) => ({ group: loop.group, places: [loop.input] })),
-        ...(member === undefined ? [] : [{ group: member.group, places: member.places }]),
+        ...this.#groups,
       ],
+      joins: this.#groups
+        .filter(({ protocol }) => protocol === 'consumer')
+        .map((shared) => ({ ...shared, membership: membershipOf('the end', shared) })),
     }
   }
 }

@@ -9,6 +9,13 @@ export type Isolation = 'read_uncommitted' | 'read_committed'
 /** `topic-partition`; of a topic that was made again with its incarnation, so that no two are the same. */
 export type PartitionName = string
 
+/** Ends the names of values that delete their key. */
+export const TOMBSTONE_SUFFIX = '~'
+
+export function isTombstone(value: string): boolean {
+  return value.endsWith(TOMBSTONE_SUFFIX)
+}
+
 export interface TransactionName {
   /** Of its own, in the whole run. */
   readonly name: string
@@ -34,6 +41,8 @@ export interface Send {
   readonly partition: PartitionName
   /** Each of them is sent once in a run, whatever is retried. */
   readonly values: readonly string[]
+  /** One for each value, in a compacted topic: of each key the last value stays. */
+  readonly keys?: readonly string[] | undefined
   /** Sends of one stream to one partition reach the log in the order of their numbers. */
   readonly stream: string
   readonly number: number
@@ -63,6 +72,13 @@ export interface Stage {
   readonly group: string
   readonly partition: PartitionName
   readonly offset: number
+  readonly by?: MemberName | undefined
+}
+
+/** As whom somebody commits: its epoch, or the generation of a classic group. */
+export interface MemberName {
+  readonly member: string
+  readonly epoch: number
 }
 
 export interface Commit {
@@ -70,6 +86,23 @@ export interface Commit {
   readonly group: string
   readonly partition: PartitionName
   readonly offset: number
+  readonly by?: MemberName | undefined
+}
+
+/** Of a member by the new protocol (KIP-848): it says what it holds and hears what it is to hold. */
+export interface Heartbeat {
+  readonly kind: 'heartbeat'
+  readonly group: string
+  readonly member: string
+  /** Of those of the member: none is missing between two that follow one another. */
+  readonly number: number
+  /** That it comes with: 0 joins, -1 leaves. */
+  readonly memberEpoch: number
+  readonly held: readonly PartitionName[]
+  /** Answered: what it has from now on. */
+  readonly epoch?: number
+  /** Answered: all that it is to hold, whether it was told now or before. */
+  readonly assigned?: readonly PartitionName[]
 }
 
 /** A look at what a group has committed. */
@@ -136,6 +169,7 @@ export type Action =
   | End
   | Stage
   | Commit
+  | Heartbeat
   | Committed
   | Poll
   | DeleteRecords

@@ -10,6 +10,9 @@ const acts = [
   ...['zombies', 'zombies refused', 'overslept', 'asked again', 'deserted transactions'],
   ...['admin: topics made', 'admin: topics deleted', 'admin: partitions added'],
   'admin: records deleted',
+  ...['consumers: joined', 'consumers: given up', 'consumers: fell silent', 'consumers: fenced'],
+  ...['consumers: commits as who they were', 'stale commits refused', 'compacted away'],
+  ...['shared loops: processed', 'shared loops: fell silent', 'shared loops: refused as members'],
 ]
 
 export const requiredOfSimulation: readonly string[] = [
@@ -30,6 +33,7 @@ export const requiredOfSimulation: readonly string[] = [
 
 export const requiredOfReality: readonly string[] = [
   ...['acknowledged', 'read', 'committed', 'aborted', 'commits', 'resent'],
+  ...['consumers: joined', 'shared loops: processed', 'compacted away'],
   ...faults('kill -9', 'clean stop', 'pause', 'full disk', 'slow disk', 'I/O error'),
   ...faults('clock jump', 'late duplicate', 'cut mid-request', 'cut before the answer'),
   ...faults('half-open'),
@@ -40,5 +44,5 @@ export const requiredOfReality: readonly string[] = [
 /** Rare ones, which a run of an hour has to meet. */
 export const requiredOfLong: readonly string[] = [
   ...recovery('lostPagesCut', 'gapsCut', 'leftoversRemoved', 'markersRetried'),
-  ...errors('REQUEST_TIMED_OUT'),
+  ...errors('REQUEST_TIMED_OUT', 'STALE_MEMBER_EPOCH', 'UNSTABLE_OFFSET_COMMIT'),
 ]

@@ -5,6 +5,7 @@
 import { ErrorCode, errorName } from '../../../../src/broker/wire/error-codes.ts'
 import type { Isolation } from '../operations.ts'
 import { type Arena, TryAgain } from './arena.ts'
+import type { Membership } from './membership.ts'
 import { askCommitted, pollOnce } from './polling.ts'
 import type { Place, Session } from './session.ts'
 
@@ -12,17 +13,21 @@ export interface FinalTask {
   readonly places: readonly Place[]
   readonly transactionalIds: readonly string[]
   readonly groups: readonly { readonly group: string; readonly places: readonly Place[] }[]
+  /** Groups that whoever comes last must be given all of. */
+  readonly joins: readonly { readonly membership: Membership; readonly places: readonly Place[] }[]
 }
 
 /** Answers without any progress that are enough to call it stuck. */
 const PATIENCE = 300
+/** Who left without a word has a session that is to end first. */
+const JOIN_PATIENCE = 3 * PATIENCE
 const REST_MS = 10
 const POLL_MS = 20
 
 export async function readEverything(
   session: Session,
   arena: Arena,
-  { places, transactionalIds, groups }: FinalTask,
+  { places, transactionalIds, groups, joins }: FinalTask,
 ): Promise<void> {
   const stuck = (what: string, place?: Place) =>
     arena.history.note('the end', {
@@ -39,6 +44,10 @@ export async function readEverything(
       if (why !== undefined) stuck(`${place.name} cannot be read to its end: ${why}`, place)
     }
   }
+  for (const { membership, places: all } of joins) {
+    if (await holdsAll(session, arena, membership, all.length)) continue
+    stuck(`${membership.group} does not give all its partitions to its only member`)
+  }
   const whereIsIt = async (group: string, place: Place) => {
     try {
       const about = { who: 'the end', group, place, isFinal: true, patience: PATIENCE }
@@ -53,6 +62,27 @@ export async function readEverything(
       await whereIsIt(group, place)
     }
   }
+}
+
+async function holdsAll(
+  session: Session,
+  arena: Arena,
+  membership: Membership,
+  count: number,
+): Promise<boolean> {
+  for (let times = 0; times < JOIN_PATIENCE; times++) {
+    try {
+      await membership.goOn(session, arena)
+    } catch (error) {
+      if (!(error instanceof TryAgain)) throw error
+    }
+    if ([...membership.held].length === count) {
+      await membership.leave(session, arena)
+      return true
+    }
+    await arena.pass(REST_MS)
+  }
+  return false
 }
 
 async function endWhatIsOpen(

@@ -3,7 +3,7 @@
 import { ErrorCode, errorName } from '../../../../src/broker/wire/error-codes.ts'
 import type { Isolation, StoredValue } from '../operations.ts'
 import { type Arena, TryAgain } from './arena.ts'
-import type { Place, Session } from './session.ts'
+import type { Claim, Place, Session } from './session.ts'
 import { isTransient } from './transient.ts'
 
 const UNSTABLE_MS = 5
@@ -28,6 +28,7 @@ export interface PollAnswer {
   readonly nextOffset: number
   readonly highWatermark: number
   readonly lastStableOffset: number
+  readonly logStartOffset: number
 }
 
 export async function pollOnce(
@@ -54,16 +55,19 @@ export async function pollOnce(
   const isCut = records.length < fetched.records.length
   const nextOffset = isCut ? records.at(-1)!.offset + 1 : fetched.nextOffset
   const { highWatermark, lastStableOffset, logStartOffset } = fetched
-  operation.ok({ records, nextOffset, highWatermark, lastStableOffset, logStartOffset })
+  const ends = { highWatermark, lastStableOffset, logStartOffset }
+  operation.ok({ records, nextOffset, ...ends })
   arena.tally.count('polls')
   arena.tally.count('read', records.length)
-  return { errorCode: ErrorCode.NONE, records, nextOffset, highWatermark, lastStableOffset }
+  return { errorCode: ErrorCode.NONE, records, nextOffset, ...ends }
 }
 
 export interface CommittedQuestion {
   readonly who: string
   readonly group: string
   readonly place: Place
+  /** The member that asks, where the group wants to know. */
+  readonly as?: Claim | undefined
   readonly isFinal?: boolean
   /** Of answers that it is not stable yet; then somebody else has to come and end a transaction. */
   readonly patience?: number
@@ -73,16 +77,15 @@ export interface CommittedQuestion {
 export async function askCommitted(
   session: Session,
   arena: Arena,
-  { who, group, place, isFinal, patience = 20 }: CommittedQuestion,
+  { who, group, place, as, isFinal, patience = 20 }: CommittedQuestion,
 ): Promise<number> {
   for (let times = 0; times < patience; times++) {
     const operation = arena.history.invoke(who, {
       ...{ kind: 'committed', group, partition: place.name },
       ...(isFinal !== undefined && { isFinal }),
     })
-    const { errorCode, offsets } = await session.committedOffsets(group, place.topic, [
-      place.partition,
-    ])
+    const { topic, partition } = place
+    const { errorCode, offsets } = await session.committedOffsets(group, topic, [partition], as)
     if (errorCode === ErrorCode.NONE) {
       const offset = offsets.get(place.partition)!
       operation.ok({ offset })

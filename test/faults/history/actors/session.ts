@@ -4,9 +4,11 @@
 import { readControlMarker } from '../../../../src/broker/batch/control-marker.ts'
 import { batchCrc, readBatchHeader, readBatchSize } from '../../../../src/broker/batch/header.ts'
 import { readRecords } from '../../../../src/broker/batch/records.ts'
+import { ZERO_UUID } from '../../../../src/broker/bytes/uuid.ts'
 import { produce } from '../../../../src/broker/protocol/00-produce.ts'
 import { fetch } from '../../../../src/broker/protocol/01-fetch.ts'
 import { listOffsets } from '../../../../src/broker/protocol/02-list-offsets.ts'
+import { metadata } from '../../../../src/broker/protocol/03-metadata.ts'
 import { offsetCommit } from '../../../../src/broker/protocol/08-offset-commit.ts'
 import { offsetFetch } from '../../../../src/broker/protocol/09-offset-fetch.ts'
 import { findCoordinator } from '../../../../src/broker/protocol/10-find-coordinator.ts'
@@ -21,6 +23,7 @@ import type { Fields, Infer, InferInput } from '../../../../src/broker/wire/fiel
 import type { Connection, RequestOptions } from '../../../../src/cli/client/connection.ts'
 import type { Isolation, PartitionName, StoredValue } from '../operations.ts'
 import type { Arena } from './arena.ts'
+import { nameOf } from './records.ts'
 
 /** The last versions that name topics, and the last ones before transactions v2. */
 const NAMED = { produce: 12, fetch: 12, offsetCommit: 9, offsetFetch: 9 }
@@ -54,7 +57,8 @@ export interface TransactionalProducer extends Producer {
 
 export type PlaceAndOffset = Place & { readonly offset: number }
 
-export interface Membership {
+/** As whom a member of a group speaks; in the new protocol its epoch is the generation. */
+export interface Claim {
   readonly memberId: string
   readonly generationId: number
 }
@@ -166,6 +170,16 @@ export class Session {
     return result
   }
 
+  async topicId(name: string): Promise<string> {
+    const answer = await this.ask(metadata, {
+      topics: [{ name, topicId: ZERO_UUID }],
+      allowAutoTopicCreation: false,
+      includeTopicAuthorizedOperations: false,
+      includeClusterAuthorizedOperations: false,
+    })
+    return answer.topics[0]!.topicId
+  }
+
   /** @param transactionalId null for one that is idempotent only */
   async initProducer(
     transactionalId: string | null,
@@ -215,7 +229,7 @@ export class Session {
     producer: TransactionalProducer,
     groupId: string,
     { topic, partition, offset }: PlaceAndOffset,
-    { memberId, generationId }: Membership = { memberId: '', generationId: -1 },
+    { memberId, generationId }: Claim = { memberId: '', generationId: -1 },
   ): Promise<number> {
     const options = producer.isV2 ? {} : { maxVersion: CLASSIC.txnOffsetCommit }
     const body = {
@@ -258,7 +272,7 @@ export class Session {
   async commitOffset(
     groupId: string,
     { topic, partition, offset }: PlaceAndOffset,
-    { memberId, generationId }: Membership = { memberId: '', generationId: -1 },
+    { memberId, generationId }: Claim = { memberId: '', generationId: -1 },
   ): Promise<number> {
     const partitions = [
       { partitionIndex: partition, committedOffset: offset, committedMetadata: null },
@@ -278,6 +292,7 @@ export class Session {
     groupId: string,
     topic: string,
     partitionIndexes: readonly number[],
+    as?: Claim,
   ): Promise<{ errorCode: number; offsets: Map<number, number> }> {
     const answer = await this.ask(
       offsetFetch,
@@ -287,6 +302,7 @@ export class Session {
         groups: [
           {
             groupId,
+            ...(as !== undefined && { memberId: as.memberId, memberEpoch: as.generationId }),
             topics: [{ name: topic, topicId: '', partitionIndexes: [...partitionIndexes] }],
           },
         ],
@@ -337,8 +353,9 @@ function readBatches(
       continue
     }
     if (header.isTransactional && open.has(header.producerId)) continue
-    for (const { offset, value } of readRecords(batch)) {
-      if (offset >= fromOffset) records.push({ offset, value: String(value) })
+    for (const record of readRecords(batch)) {
+      const { offset } = record
+      if (offset >= fromOffset) records.push({ offset, value: nameOf(record) })
     }
   }
   return { records, nextOffset }

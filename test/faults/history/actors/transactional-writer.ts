@@ -3,8 +3,9 @@
 // it goes on as if nothing had happened.
 
 import { Actor, type Arena, TryAgain } from './arena.ts'
+import { chooseKeys } from './records.ts'
 import type { Place, Session } from './session.ts'
-import { type ClientOptions, Refused, TransactionalClient } from './transactions.ts'
+import { type ClientOptions, NoMember, Refused, TransactionalClient } from './transactions.ts'
 
 export interface Habits {
   readonly thinkMs: number
@@ -103,7 +104,8 @@ export abstract class TransactionalActor extends Actor {
       await client.end(session, arena, isCommit)
     } catch (error) {
       this.lost()
-      throw error
+      if (!(error instanceof NoMember)) throw error
+      await client.end(session, arena, false)
     }
   }
 
@@ -123,17 +125,21 @@ export abstract class TransactionalActor extends Actor {
 export class TransactionalWriter extends TransactionalActor {
   protected override readonly mayCommitParts = true
   readonly #places: readonly Place[]
+  readonly #keys: number
 
-  constructor(options: ClientOptions, places: readonly Place[], habits: Habits) {
+  /** @param keys how many the topic has; 0 = it has none */
+  constructor(options: ClientOptions, places: readonly Place[], habits: Habits, keys = 0) {
     super(options, habits)
     this.#places = places
+    this.#keys = keys
   }
 
   protected async fill(session: Session, arena: Arena): Promise<boolean> {
     const places = this.#places.filter(() => arena.random.chance(0.6))
     for (const place of places.length === 0 ? this.#places.slice(0, 1) : places) {
-      const values = Array.from({ length: 1 + arena.random.below(3) }, () => this.client.newValue())
-      await this.client.send(session, arena, { place, values })
+      const names = Array.from({ length: 1 + arena.random.below(3) }, () => this.client.newValue())
+      const keyed = chooseKeys(arena.random, names, this.#keys)
+      await this.client.send(session, arena, { place, ...keyed })
     }
     return true
   }
@@ -148,7 +154,7 @@ export class TransactionalWriter extends TransactionalActor {
     arena: Arena,
   ): Promise<void> {
     if (arena.random.chance(0.3)) return // straight to its commit
-    const values = [zombie.newValue()]
-    await zombie.send(session, arena, { place: arena.random.pick(this.#places), values })
+    const keyed = chooseKeys(arena.random, [zombie.newValue()], this.#keys)
+    await zombie.send(session, arena, { place: arena.random.pick(this.#places), ...keyed })
   }
 }

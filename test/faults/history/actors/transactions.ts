@@ -6,19 +6,25 @@ import { buildBatch } from '../../../../src/broker/batch/builder.ts'
 import { ErrorCode, errorName } from '../../../../src/broker/wire/error-codes.ts'
 import type { Source, TransactionName } from '../operations.ts'
 import { type Arena, TryAgain } from './arena.ts'
-import type {
-  Membership,
-  Place,
-  PlaceAndOffset,
-  Session,
-  TransactionalProducer,
-} from './session.ts'
+import { memberOf } from './follower.ts'
+import { recordsOf } from './records.ts'
+import type { Claim, Place, PlaceAndOffset, Session, TransactionalProducer } from './session.ts'
 import { isTransient } from './transient.ts'
 
 const BUSY_MS = 5
 
 /** The producer holds its id no longer, or its transaction is over. */
 export class Refused extends TryAgain {}
+
+/** Who stages offsets is no member of the group by now; the transaction is there to be aborted. */
+export class NoMember extends TryAgain {
+  readonly errorCode: number
+
+  constructor(errorCode: number) {
+    super()
+    this.errorCode = errorCode
+  }
+}
 
 export interface ClientOptions {
   readonly name: string
@@ -143,10 +149,12 @@ export class TransactionalClient {
     {
       place,
       values,
+      keys,
       sources,
     }: {
       place: Place
       values: readonly string[]
+      keys?: readonly string[] | undefined
       sources?: readonly Source[]
     },
   ): Promise<void> {
@@ -155,12 +163,12 @@ export class TransactionalClient {
     this.#sequences.set(place.name, baseSequence + values.length)
     const timestamp = arena.nowMs()
     const bytes = buildBatch({
-      records: values.map((value) => ({ timestamp, key: null, value: Buffer.from(value) })),
+      records: recordsOf(values, { timestamp, keys }),
       ...{ producerId: producer.id, producerEpoch: producer.epoch, baseSequence },
       isTransactional: true,
     })
     const operation = arena.history.invoke(this.#options.name, {
-      ...{ kind: 'send', partition: place.name, values, transaction },
+      ...{ kind: 'send', partition: place.name, values, keys, transaction },
       stream: `${producer.transactionalId}/${this.#incarnation}`,
       number: this.#shared.sends++,
       ...(sources !== undefined && { sources }),
@@ -181,18 +189,19 @@ export class TransactionalClient {
   async stage(
     session: Session,
     arena: Arena,
-    { group, at, membership }: { group: string; at: PlaceAndOffset; membership?: Membership },
+    { group, at, claim }: { group: string; at: PlaceAndOffset; claim?: Claim | undefined },
   ): Promise<void> {
     const { producer, transaction } = this.#current()
     const { name: partition, offset } = at
-    const action = { kind: 'stage', transaction, group, partition, offset } as const
+    const by = claim && memberOf(claim)
+    const action = { kind: 'stage', transaction, group, partition, offset, by } as const
     const operation = arena.history.invoke(this.#options.name, action)
     await this.#ask(session, arena, operation, async (current) => {
       if (!producer.isV2) {
         const errorCode = await current.addOffsets(producer, group)
         if (errorCode !== ErrorCode.NONE) return { errorCode }
       }
-      return { errorCode: await current.stageOffset(producer, group, at, membership) }
+      return { errorCode: await current.stageOffset(producer, group, at, claim) }
     })
   }
 
@@ -234,6 +243,10 @@ export class TransactionalClient {
         if (errorCode !== ErrorCode.CONCURRENT_TRANSACTIONS) {
           if (isUnsure) operation.info(errorName(errorCode))
           else operation.fail(errorName(errorCode))
+          if (OF_MEMBERS.has(errorCode)) {
+            this.#underWay = undefined
+            throw new NoMember(errorCode)
+          }
           this.abandon()
           throw new Refused()
         }
@@ -256,3 +269,9 @@ export class TransactionalClient {
     this.#producer = producer
   }
 }
+
+/** Said of who stages, not of the producer. */
+const OF_MEMBERS: ReadonlySet<number> = new Set([
+  ErrorCode.ILLEGAL_GENERATION,
+  ErrorCode.UNKNOWN_MEMBER_ID,
+])

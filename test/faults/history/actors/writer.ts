@@ -6,6 +6,7 @@ import { ErrorCode, errorName } from '../../../../src/broker/wire/error-codes.ts
 import type { Invoked } from '../history.ts'
 import type { Send } from '../operations.ts'
 import { Actor, type Arena, TryAgain } from './arena.ts'
+import { chooseKeys, recordsOf } from './records.ts'
 import type { Place, Producer, Session } from './session.ts'
 import { isTransient } from './transient.ts'
 
@@ -18,6 +19,7 @@ export interface Pace {
 
 interface Outgoing {
   readonly values: readonly string[]
+  readonly keys: readonly string[] | undefined
   readonly baseSequence: number
   readonly timestamp: number
   readonly operation: Invoked<Send>
@@ -27,6 +29,7 @@ interface Outgoing {
 export class Writer extends Actor {
   readonly #place: Place
   readonly #pace: Pace
+  readonly #keys: number
   #producer: Producer | undefined
   #nextSequence = 0
   #count = 0
@@ -34,10 +37,12 @@ export class Writer extends Actor {
   #incarnation = 0
   #pending: Outgoing[] = []
 
-  constructor(name: string, place: Place, pace: Pace) {
+  /** @param keys how many the topic has; 0 = it has none */
+  constructor(name: string, place: Place, pace: Pace, keys = 0) {
     super(name)
     this.#place = place
     this.#pace = pace
+    this.#keys = keys
   }
 
   get isDone(): boolean {
@@ -70,15 +75,18 @@ export class Writer extends Actor {
 
   #next(arena: Arena): Outgoing {
     const size = 1 + arena.random.below(this.#pace.recordsPerBatch)
-    const values = Array.from({ length: size }, () => `${this.name}.${this.#count++}`)
+    const names = Array.from({ length: size }, () => `${this.name}.${this.#count++}`)
+    const { values, keys } = chooseKeys(arena.random, names, this.#keys)
     const batch: Outgoing = {
       values,
+      keys,
       baseSequence: this.#nextSequence,
       timestamp: arena.nowMs(),
       operation: arena.history.invoke(this.name, {
         kind: 'send',
         partition: this.#place.name,
         values,
+        keys,
         stream: `${this.name}/${this.#incarnation}`,
         number: this.#number++,
       }),
@@ -99,11 +107,11 @@ export class Writer extends Actor {
     batch: Outgoing,
     { session, arena, producer }: { session: Session; arena: Arena; producer: Producer },
   ): Promise<void> {
-    const { values, baseSequence, timestamp, operation } = batch
+    const { values, keys, baseSequence, timestamp, operation } = batch
     if (batch.attempts > 0) arena.tally.count('resent')
     batch.attempts += 1
     const bytes = buildBatch({
-      records: values.map((value) => ({ timestamp, key: null, value: Buffer.from(value) })),
+      records: recordsOf(values, { timestamp, keys }),
       ...{ producerId: producer.id, producerEpoch: producer.epoch, baseSequence },
     })
     const { errorCode, baseOffset } = await session.produce(this.#place, bytes)

@@ -49,6 +49,13 @@ export type AnomalyKind =
   /** Offsets of an aborted transaction count, or of one that is still open. */
   | 'g1a-offset'
   | 'precommitted-offset'
+  /** A key that was deleted has an older value again. */
+  | 'key-back'
+  /** A partition was in the hands of two members at once. */
+  | 'owned-twice'
+  /** A member that did everything right was fenced, or went back to an older epoch. */
+  | 'fenced-in-order'
+  | 'member-epoch-back'
   | 'stuck'
 
 export interface Anomaly {

@@ -91,6 +91,18 @@ const anomalies: Record<AnomalyKind, () => Story> = {
     const t = story.transaction('t1#1')
     return story.stage(t, 4).committed(4).commit(t)
   },
+  'key-back': () =>
+    new Story().send('a', { at: 0, key: 'k' }).send('b~', { at: 1, key: 'k' }).final('0:a'),
+  'owned-twice': () =>
+    new Story()
+      .heartbeat('a', 0, { to: 1, is: true })
+      .heartbeat('b', 0, { to: 2, is: true })
+      .heartbeat('a', 1, { holds: true }),
+  'fenced-in-order': () =>
+    new Story()
+      .heartbeat('a', 0, { to: 1, is: true })
+      .heartbeat('a', 1, { holds: true, fails: 'FENCED_MEMBER_EPOCH' }),
+  'member-epoch-back': () => new Story().heartbeat('a', 0, { to: 3 }).heartbeat('a', 3, { to: 2 }),
   stuck: () => new Story().note({ kind: 'stuck', what: 'orders-0 does not move' }),
 }
 
@@ -108,6 +120,44 @@ it('a record that was deleted and comes again is a duplicate', () => {
   const { found } = new Story().send('a').poll('0:a').deleteRecords(1).poll('5:a')
 
   assert.ok(found.includes('duplicate'), `found ${found}`)
+})
+
+it('the last value of a key that is missing although there are older ones', () => {
+  const story = new Story().send('a', { at: 0, key: 'k' }).send('b', { at: 1, key: 'k' })
+
+  const { found } = story.final('0:a')
+
+  assert.ok(found.includes('lost-write'), `found ${found}`)
+})
+
+it('a value that was aborted makes no way', () => {
+  const story = new Story().send('a', { at: 0, key: 'k' })
+  const t = story.transaction('t1#1')
+  story.send('b', { at: 1, in: t, key: 'k' }).abort(t)
+
+  const { found } = story.final('')
+
+  assert.ok(found.includes('lost-write'), `found ${found}`)
+})
+
+it('a value that a reader did not get before there was a newer one', () => {
+  const story = new Story().send('a', { at: 0, key: 'k' }).send('b', { at: 1 })
+  story.poll('1:b', { from: 0 }).send('c', { at: 2, key: 'k' })
+
+  const { found } = story.final('1:b 2:c')
+
+  assert.deepEqual(found, ['poll-skip'])
+})
+
+it('a commit at an epoch at which the partition was not yet in the hands of another', () => {
+  const { found } = new Story()
+    .heartbeat('a', 0, { to: 1, is: true })
+    .heartbeat('a', 1, { holds: true, is: false })
+    .heartbeat('a', 1, { to: 2 })
+    .heartbeat('b', 0, { to: 2, is: true })
+    .commitOffset(5, 'ok', { member: 'a', epoch: 1 })
+
+  assert.ok(found.includes('zombie'), `found ${found}`)
 })
 
 const allowed: Record<string, () => Story> = {
@@ -170,6 +220,29 @@ const allowed: Record<string, () => Story> = {
       .commitOffset(1)
       .final('0:a')
       .committed(1, { isFinal: true }),
+  'an older value of a key that compaction took away': () =>
+    new Story()
+      .send('a', { at: 0, key: 'k' })
+      .send('b', { at: 1, key: 'other' })
+      .send('c', { at: 2, key: 'k' })
+      .poll('1:b 2:c', { from: 0 })
+      .final('1:b 2:c'),
+  'a tombstone that is gone with what it deleted': () =>
+    new Story().send('a', { at: 0, key: 'k' }).send('b~', { at: 1, key: 'k' }).final(''),
+  'a partition that moves when its owner has given it up': () =>
+    new Story()
+      .heartbeat('a', 0, { to: 1, is: true })
+      .heartbeat('a', 1, { holds: true, is: false })
+      .commitOffset(5, 'ok', { member: 'a', epoch: 1 })
+      .heartbeat('a', 1, { to: 2 })
+      .heartbeat('b', 0, { to: 2, is: true })
+      .heartbeat('b', 2, { holds: true }),
+  'a partition that moves because its owner was silent for too long': () =>
+    new Story()
+      .heartbeat('a', 0, { to: 1, is: true })
+      .heartbeat('b', 0, { to: 2, is: true })
+      .heartbeat('a', 1, { holds: true, fails: 'UNKNOWN_MEMBER_ID' })
+      .heartbeat('a', 0, { to: 3 }),
   'an end that goes back between two answers that overlap': () => new Story().pollsAtOnce(5, 4),
   'a fenced producer that is refused': () => {
     const story = new Story().init(1)

@@ -4,7 +4,9 @@
 
 import type { Operation } from '../operations.ts'
 import { type Anomaly, anomaly } from './anomaly.ts'
+import { checkKeys } from './compaction.ts'
 import { Facts } from './facts.ts'
+import { checkMembers } from './members.ts'
 import { checkOffsets } from './offsets.ts'
 import { checkPolls } from './polls.ts'
 import { checkTransactions } from './transactions.ts'
@@ -17,6 +19,8 @@ export function check(operations: readonly Operation[]): Anomaly[] {
     ...checkTransactions(facts),
     ...checkPolls(facts),
     ...checkOffsets(facts),
+    ...checkMembers(facts),
+    ...checkKeys(facts),
     ...facts.of('stuck').map(({ action, process }) => {
       const partitions = action.partition === undefined ? [] : [action.partition]
       return anomaly('stuck', `${process}: ${action.what}`, { partitions })

@@ -1,13 +1,14 @@
 // What a history says, put in order once for all checks: where each value stands, what became of each
 // transaction, what the last reading of everything found.
 
-import type {
-  Action,
-  Isolation,
-  Operation,
-  PartitionName,
-  StoredValue,
-  TransactionName,
+import {
+  type Action,
+  type Isolation,
+  isTombstone,
+  type Operation,
+  type PartitionName,
+  type StoredValue,
+  type TransactionName,
 } from '../operations.ts'
 
 export type Of<Kind extends Action['kind']> = Operation & {
@@ -40,6 +41,15 @@ export interface FinalReading {
   readonly values: ReadonlyMap<number, string>
 }
 
+export interface KeyedValue {
+  readonly value: string
+  /** undefined when nobody saw it or was told of it. */
+  readonly offset: number | undefined
+  readonly sentAt: number
+}
+
+const LAST = Number.MAX_SAFE_INTEGER
+
 export class Facts {
   readonly operations: readonly Operation[]
   readonly sends: readonly Of<'send'>[]
@@ -50,6 +60,7 @@ export class Facts {
   readonly places = new Map<PartitionName, Map<number, Set<string>>>()
   /** By value: every place of it. */
   readonly placesOf = new Map<string, Map<PartitionName, Set<number>>>()
+  readonly #keyed = new Map<PartitionName, Map<string, KeyedValue[]>>()
   readonly #final = new Map<string, FinalReading>()
   readonly #byKind = new Map<Action['kind'], Operation[]>()
 
@@ -68,6 +79,7 @@ export class Facts {
       for (const record of action.records ?? []) this.#stands(action.partition, record)
     }
     this.#learnTransactions()
+    this.#learnKeys()
     this.#learnFinal()
   }
 
@@ -85,7 +97,7 @@ export class Facts {
   }
 
   outcomeOf(name: string): TransactionOutcome {
-    const commits = this.transactions.get(name)?.ends.filter(({ action }) => action.isCommit) ?? []
+    const commits = this.endsOf(name)
     if (commits.some(({ outcome }) => outcome === 'ok')) return 'committed'
     return commits.some(({ outcome }) => outcome === 'info') ? 'unknown' : 'not-committed'
   }
@@ -106,6 +118,70 @@ export class Facts {
       offset = Math.max(offset, action.offset)
     }
     return offset
+  }
+
+  keyOf(value: string): string | undefined {
+    const sent = this.sent.get(value)
+    return sent?.operation.action.keys?.[sent.index]
+  }
+
+  keyedPartitions(): PartitionName[] {
+    return [...this.#keyed.keys()]
+  }
+
+  /** Of a compacted partition, by key, in the order of their offsets; those without one come last. */
+  valuesByKey(partition: PartitionName): ReadonlyMap<string, readonly KeyedValue[]> {
+    return this.#keyed.get(partition) ?? new Map()
+  }
+
+  /**
+   * Whether compaction may have taken it away: it has no key that lasts, or a newer value of its key
+   * may have been in the log by then.
+   */
+  mayBeGone(value: string, offset: number, before = Number.POSITIVE_INFINITY): boolean {
+    const key = this.keyOf(value)
+    if (key === undefined) return false
+    if (isTombstone(value) || this.isVisible(value) !== true) return true
+    return this.hasNewer(value, offset, before)
+  }
+
+  /** Whether a newer value of its key may have been in the log by then. */
+  hasNewer(value: string, offset: number, before: number): boolean {
+    const { partition } = this.sent.get(value)!.operation.action
+    const values = this.valuesByKey(partition).get(this.keyOf(value)!) ?? []
+    const isNewer = (other: KeyedValue) =>
+      (other.offset === undefined || other.offset > offset) &&
+      other.sentAt < before &&
+      this.isVisible(other.value) !== false
+    for (let at = firstBehind(values, offset); at < values.length; at++) {
+      if (isNewer(values[at]!)) return true
+    }
+    return false
+  }
+
+  /** Of its commit. */
+  endsOf(transaction: string): readonly Of<'end'>[] {
+    return this.transactions.get(transaction)?.ends.filter(({ action }) => action.isCommit) ?? []
+  }
+
+  #learnKeys(): void {
+    for (const { action, outcome, invokedAt: sentAt } of this.sends) {
+      if (action.keys === undefined || outcome === 'fail') continue
+      const byKey = this.#keyed.get(action.partition) ?? new Map<string, KeyedValue[]>()
+      this.#keyed.set(action.partition, byKey)
+      for (const [index, key] of action.keys.entries()) {
+        const value = action.values[index]!
+        const [offset] = this.placesOf.get(value)?.get(action.partition) ?? []
+        const values = byKey.get(key) ?? []
+        byKey.set(key, values)
+        values.push({ value, offset, sentAt })
+      }
+    }
+    for (const byKey of this.#keyed.values()) {
+      for (const values of byKey.values()) {
+        values.sort((a, b) => (a.offset ?? LAST) - (b.offset ?? LAST))
+      }
+    }
   }
 
   #learnSends(): void {
@@ -165,4 +241,16 @@ export class Facts {
     }
     for (const [key, reading] of readings) this.#final.set(key, reading)
   }
+}
+
+/** @param values in the order of their offsets */
+function firstBehind(values: readonly KeyedValue[], offset: number): number {
+  let low = 0
+  let high = values.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if ((values[middle]!.offset ?? LAST) <= offset) low = middle + 1
+    else high = middle
+  }
+  return low
 }

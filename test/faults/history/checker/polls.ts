@@ -53,6 +53,7 @@ function* skips(facts: Facts): Generator<Anomaly> {
     const deletedBelow = facts.deletedBelow(partition, completedAt)
     for (const { offset, value } of between(known.get(partition) ?? [], fromOffset, nextOffset)) {
       if (given.has(offset) || offset < deletedBelow) continue
+      if (facts.mayBeGone(value, offset, completedAt)) continue
       if (isolation === 'read_committed' && !isShown(facts, action, offset, value)) continue
       const what = `${action.reader} went from ${fromOffset} to ${nextOffset} of ${partition} past ${value} (@${offset})`
       const transaction = facts.sent.get(value)?.operation.action.transaction

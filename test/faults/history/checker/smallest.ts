@@ -2,7 +2,7 @@
 // anomaly's values, transactions, group and place is kept, then operation after operation is left out as
 // long as the checker still finds the very same thing.
 
-import type { Action, Operation, Poll, Send } from '../operations.ts'
+import type { Action, Heartbeat, MemberName, Operation, Poll, Send } from '../operations.ts'
 import type { Anomaly } from './anomaly.ts'
 import { check } from './check.ts'
 
@@ -43,6 +43,8 @@ function concerns(action: Action, found: Anomaly): boolean {
       )
     case 'init':
       return found.kind === 'zombie'
+    case 'heartbeat':
+      return action.group === found.group
     case 'commit':
     case 'committed':
       return action.group === found.group && isOurs(action.partition)
@@ -127,9 +129,11 @@ function text(action: Action): string {
     case 'end':
       return `${action.isCommit ? 'commit' : 'abort'} ${action.transaction.name}`
     case 'stage':
-      return `stage ${action.group} ${action.partition} = ${action.offset} in ${action.transaction.name}`
+      return `stage ${action.group} ${action.partition} = ${action.offset} in ${action.transaction.name}${byText(action.by)}`
     case 'commit':
-      return `commit ${action.group} ${action.partition} = ${action.offset}`
+      return `commit ${action.group} ${action.partition} = ${action.offset}${byText(action.by)}`
+    case 'heartbeat':
+      return heartbeatText(action)
     case 'committed':
       return `committed of ${action.group} ${action.partition}: ${action.offset ?? '?'}`
     case 'delete-records':
@@ -146,6 +150,15 @@ function text(action: Action): string {
 function sendText({ partition, values, transaction, baseOffset }: Send): string {
   const where = baseOffset === undefined ? '' : ` @${baseOffset}`
   return `send [${values}] to ${partition}${where}${transaction ? ` in ${transaction.name}` : ''}`
+}
+
+function byText(by: MemberName | undefined): string {
+  return by === undefined ? '' : ` as ${by.member} at epoch ${by.epoch}`
+}
+
+function heartbeatText({ member, memberEpoch, held, epoch, assigned }: Heartbeat): string {
+  const now = epoch === undefined ? '?' : `${epoch}, is to hold [${assigned}]`
+  return `heartbeat of ${member} at epoch ${memberEpoch}, holds [${held}]: epoch ${now}`
 }
 
 function pollText(poll: Poll): string {

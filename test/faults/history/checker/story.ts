@@ -2,7 +2,14 @@
 // another; what overlaps is begun with `begin`.
 
 import { History } from '../history.ts'
-import type { Isolation, Operation, Poll, StoredValue, TransactionName } from '../operations.ts'
+import type {
+  Isolation,
+  MemberName,
+  Operation,
+  Poll,
+  StoredValue,
+  TransactionName,
+} from '../operations.ts'
 import { check } from './check.ts'
 
 export const PLACE = 'orders-0'
@@ -11,6 +18,7 @@ export class Story {
   readonly #history: History
   #nowMs = 0
   #number = 0
+  readonly #beats = new Map<string, number>()
 
   constructor() {
     this.#history = new History(() => this.#nowMs++)
@@ -32,12 +40,13 @@ export class Story {
   /** Acknowledged at `at`; without it the answer was lost. */
   send(
     value: string,
-    { at, to = PLACE, in: transaction, from, stream = 'p', fails }: SendStep = {},
+    { at, to = PLACE, in: transaction, from, stream = 'p', key, fails }: SendStep = {},
   ): this {
     const operation = this.#history.invoke(stream, {
       kind: 'send',
       partition: to,
       values: [value],
+      keys: key === undefined ? undefined : [key],
       stream,
       number: this.#number++,
       ...(transaction !== undefined && { transaction }),
@@ -68,8 +77,8 @@ export class Story {
     return this
   }
 
-  commitOffset(offset: number, outcome: 'ok' | 'fail' | 'info' = 'ok'): this {
-    const action = { kind: 'commit', group: 'loop', partition: PLACE, offset } as const
+  commitOffset(offset: number, outcome: 'ok' | 'fail' | 'info' = 'ok', by?: MemberName): this {
+    const action = { kind: 'commit', group: 'loop', partition: PLACE, offset, by } as const
     const operation = this.#history.invoke('r', action)
     if (outcome === 'ok') operation.ok()
     else if (outcome === 'fail') operation.fail('refused')
@@ -131,6 +140,20 @@ export class Story {
     return this
   }
 
+  /** Of the group `loop`, for orders-0. @param at the epoch that it comes with */
+  heartbeat(member: string, at: number, { holds, to, is, fails }: HeartbeatStep): this {
+    const held = holds === true ? [PLACE] : []
+    const number = this.#beats.get(member) ?? 0
+    this.#beats.set(member, number + 1)
+    const operation = this.#history.invoke(member, {
+      ...{ kind: 'heartbeat', group: 'loop', member, memberEpoch: at, held },
+      number,
+    })
+    if (fails !== undefined) operation.fail(fails)
+    else operation.ok({ epoch: to ?? at, assigned: (is ?? holds) === true ? [PLACE] : [] })
+    return this
+  }
+
   note(action: Parameters<History['note']>[1]): this {
     this.#history.note('n', action)
     return this
@@ -150,6 +173,16 @@ interface SendStep {
   readonly in?: TransactionName
   readonly from?: number
   readonly stream?: string
+  readonly key?: string
+  readonly fails?: string
+}
+
+interface HeartbeatStep {
+  readonly holds?: boolean
+  /** The epoch that it is answered with. */
+  readonly to?: number
+  /** Whether it is to hold it; as before. */
+  readonly is?: boolean
   readonly fails?: string
 }
 

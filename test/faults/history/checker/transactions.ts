@@ -51,7 +51,10 @@ function* torn(facts: Facts): Generator<Anomaly> {
       const { values, baseOffset } = send.action
       if (reading === undefined || send.outcome !== 'ok') continue
       if (baseOffset! < reading.startOffset) continue
-      const isSeen = values.every((value, i) => reading.values.get(baseOffset! + i) === value)
+      const isThere = (value: string, i: number) => reading.values.get(baseOffset! + i) === value
+      const isSeen = values.every(isThere)
+      const mayBeGone = (value: string, i: number) => facts.mayBeGone(value, baseOffset! + i)
+      if (!isSeen && values.every((value, i) => isThere(value, i) || mayBeGone(value, i))) continue
       ;(isSeen ? seen : missing).push(send)
     }
     if (seen.length === 0 || missing.length === 0) continue

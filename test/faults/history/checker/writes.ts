@@ -82,7 +82,8 @@ function* lostIn(facts: Facts, partition: PartitionName): Generator<Anomaly> {
     for (const [index, value] of action.values.entries()) {
       const offset = action.baseOffset! + index
       const isIn = (reading = all) => reading?.values.get(offset) === value
-      const isOver = (reading = all) => reading === undefined || offset < reading.startOffset
+      const isOver = (reading = all) =>
+        reading === undefined || offset < reading.startOffset || facts.mayBeGone(value, offset)
       const concerns = {
         partitions: [partition],
         values: [value],
@@ -90,10 +91,10 @@ function* lostIn(facts: Facts, partition: PartitionName): Generator<Anomaly> {
         transactions: action.transaction === undefined ? [] : [action.transaction.name],
       }
       const where = `${partition}@${offset}`
-      if (!isOver() && !isIn()) {
+      if (!isIn() && !isOver()) {
         const what = `${value} was acknowledged at ${where} and is not there`
         yield anomaly('lost-write', what, concerns)
-      } else if (facts.isVisible(value) === true && !isOver(committed) && !isIn(committed)) {
+      } else if (facts.isVisible(value) === true && !isIn(committed) && !isOver(committed)) {
         const what = `${value} was committed at ${where} and readers of committed data do not get it`
         yield anomaly('lost-write', what, concerns)
       }
@@ -113,6 +114,7 @@ function* lostReads(
     if (action.partition !== partition || action.isolation !== isolation) continue
     for (const { offset, value } of action.records ?? []) {
       if (offset < reading.startOffset || reading.values.get(offset) === value) continue
+      if (facts.mayBeGone(value, offset)) continue
       const what = `${value} was read at ${partition}@${offset} by ${action.reader} and is not there`
       const transaction = facts.sent.get(value)?.operation.action.transaction
       const concerns = {

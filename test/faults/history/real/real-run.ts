@@ -13,10 +13,12 @@ import { SeededRandom } from '../../../simulation/seeded-random.ts'
 import type { Arena } from '../actors/arena.ts'
 import { Echoes } from '../actors/echoes.ts'
 import { readEverything } from '../actors/finale.ts'
+import { consumerGroupConfig } from '../actors/membership.ts'
 import { Session } from '../actors/session.ts'
 import { Cast, type CastSettings, chooseCast } from '../cast.ts'
 import type { Anomaly } from '../checker/anomaly.ts'
 import { check } from '../checker/check.ts'
+import { compactedAway } from '../checker/compaction.ts'
 import { History } from '../history.ts'
 import type { Operation } from '../operations.ts'
 import type { Tally } from '../tally.ts'
@@ -40,6 +42,8 @@ export interface RoundOptions {
 const REQUEST_TIMEOUT_MS = 3_000
 const FAULT_REST_MS = 700
 const TRANSACTION_TIMEOUT_MS = 1_500
+const GROUP_TIMES = { sessionTimeoutMs: 2_000, rebalanceTimeoutMs: 3_000 }
+const HEARTBEAT_MS = 100
 /** Answers, or lost connections, that are enough for everybody to have come to an end. */
 const PATIENCE = { answers: 20_000, interruptions: 400 }
 
@@ -113,6 +117,7 @@ export class RealWorld implements AsyncDisposable {
     await this.#broker!.askCounts()
     const { operations } = history
     this.#tally.count('operations', operations.length)
+    this.#tally.count('compacted away', compactedAway(operations))
     this.#tally.count('rounds')
     return { anomalies: check(operations), operations, settings } satisfies RoundReport
   }
@@ -146,7 +151,9 @@ export class RealWorld implements AsyncDisposable {
       'offsets.topic.num.partitions': '2',
       'transaction.abort.timed.out.transaction.cleanup.interval.ms': '200',
       'log.roll.ms': '2000',
+      ...consumerGroupConfig(GROUP_TIMES, HEARTBEAT_MS),
       'log.retention.check.interval.ms': '5000',
+      'log.cleaner.backoff.ms': '500',
       'log.segment.delete.delay.ms': '1000',
     }
     const listen = `127.0.0.1:${this.#broker?.port ?? 0}`
@@ -160,10 +167,22 @@ export class RealWorld implements AsyncDisposable {
     const chosen = chooseCast(random)
     return {
       ...chosen,
+      ...this.#guests(chosen),
       thinkMs: 10 + chosen.thinkMs,
       deserters: faults.includes('clock jump') ? 0 : chosen.deserters,
       transactionTimeoutMs: TRANSACTION_TIMEOUT_MS,
-      groupTimes: { sessionTimeoutMs: 2_000, rebalanceTimeoutMs: 3_000 },
+      groupTimes: GROUP_TIMES,
+    }
+  }
+
+  /** There are few rounds: these take part in turns, whatever the seed says. */
+  #guests({ members, sharedLoops, keys }: CastSettings): Partial<CastSettings> {
+    const turn = this.#round
+    return {
+      ...(turn % 2 === 1
+        ? { members: Math.max(2, members), memberProtocol: 'consumer' }
+        : { sharedLoops: Math.max(2, sharedLoops), processors: 0 }),
+      keys: turn % 3 === 1 ? 3 : keys,
     }
   }
 

@@ -17,10 +17,12 @@ import type { Arena } from '../actors/arena.ts'
 import { echoLateRequests } from '../actors/echo.ts'
 import { Echoes } from '../actors/echoes.ts'
 import { readEverything } from '../actors/finale.ts'
+import { consumerGroupConfig } from '../actors/membership.ts'
 import { Session } from '../actors/session.ts'
 import { Cast, type CastSettings, chooseCast } from '../cast.ts'
 import type { Anomaly } from '../checker/anomaly.ts'
 import { check } from '../checker/check.ts'
+import { compactedAway } from '../checker/compaction.ts'
 import { History } from '../history.ts'
 import type { Operation } from '../operations.ts'
 import { Tally } from '../tally.ts'
@@ -60,6 +62,8 @@ export interface SimulatedReport {
 const FINISH_WITHIN_MS = 15_000
 const MAX_JUMP_MS = 30 * 60_000
 const SLOWNESS = 200
+const HEARTBEAT_MS = 10
+const CLEANER_BACKOFF_MS = 20
 const RESERVE_BYTES = 50_000
 const START_MS = 1_767_225_600_000
 
@@ -127,6 +131,7 @@ class SimulatedRun {
     this.#tally.count('runs')
     const { operations } = this.#history
     this.#tally.count('operations', operations.length)
+    this.#tally.count('compacted away', compactedAway(operations))
     return { anomalies: check(operations), operations, tally: this.#tally }
   }
 
@@ -250,7 +255,7 @@ class SimulatedRun {
 
   async #live(diskFaults: DiskFaults, netFaults: NetFaults, work: (life: Life) => Promise<void>) {
     const { internals, onNote } = this.#options
-    const { journalFileBytes, checkpointIntervalMs, segmentMs } = this.#settings
+    const { journalFileBytes, checkpointIntervalMs, segmentMs, groupTimes, keys } = this.#settings
     const report = await liveOnce(
       {
         seed: this.#random.uint32(),
@@ -265,6 +270,8 @@ class SimulatedRun {
         maxOpenFiles: 100,
         config: {
           'log.roll.ms': String(segmentMs),
+          ...(keys > 0 && { 'log.cleaner.backoff.ms': String(CLEANER_BACKOFF_MS) }),
+          ...consumerGroupConfig(groupTimes, HEARTBEAT_MS),
           'transaction.state.log.num.partitions': '2',
           'transaction.abort.timed.out.transaction.cleanup.interval.ms': '20',
         },

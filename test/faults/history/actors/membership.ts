@@ -1,0 +1,55 @@
+// Being a member of a group, whichever protocol the group speaks: joining, giving signs of life,
+// hearing what to read, leaving. Whoever reads or processes does so by what it holds here.
+
+import type { Arena } from './arena.ts'
+import type { Claim, Place, Session } from './session.ts'
+
+export interface GroupTimes {
+  readonly sessionTimeoutMs: number
+  readonly rebalanceTimeoutMs: number
+}
+
+/** A partition in the hands of a member, from when it was told so. */
+export interface Hold {
+  readonly place: Place
+  /** As whom the member was told. */
+  readonly since: Claim
+  /** The next to read; undefined until the group was asked where it is. */
+  offset: number | undefined
+  /** The group knows that the member has it no longer: what comes in its name is to be refused. */
+  isOver: boolean
+}
+
+export interface Membership {
+  readonly group: string
+  readonly held: Iterable<Hold>
+  /** As whom it commits; undefined while it is no member. */
+  readonly claim: Claim | undefined
+  /** As whom it asks where the group is; undefined where that needs no member. */
+  readonly asker: Claim | undefined
+  /** Counted up whenever it holds something else. */
+  readonly assignment: number
+  /** The connection is another one. */
+  reconnected(): void
+  /** Joins, or gives a sign of life. @returns whether it is a member, by now */
+  goOn(session: Session, arena: Arena): Promise<boolean>
+  /** What it was told about a commit. @returns whether it may go on as it is. @throws TryAgain */
+  hear(errorCode: number): boolean
+  /** Now and then: leaves and comes back, or whatever members do without need. */
+  wander(session: Session, arena: Arena): Promise<void>
+  leave(session: Session, arena: Arena): Promise<void>
+}
+
+/** In groups of the new protocol the broker says how long a session is. */
+export function consumerGroupConfig(
+  { sessionTimeoutMs }: GroupTimes,
+  heartbeatMs: number,
+): Record<string, string> {
+  return {
+    'group.consumer.min.session.timeout.ms': String(sessionTimeoutMs),
+    'group.consumer.session.timeout.ms': String(sessionTimeoutMs),
+    'group.consumer.min.heartbeat.interval.ms': String(heartbeatMs),
+    'group.consumer.heartbeat.interval.ms': String(heartbeatMs),
+    'group.consumer.assignment.interval.ms': String(heartbeatMs),
+  }
+}
