@@ -58,7 +58,7 @@ export class Lookup {
     return this.#overSegments(async (segments) => {
       const found: AbortedTransaction[] = []
       for (const segment of segments) {
-        if (segment.endOffset <= range.fromOffset) continue
+        if (segment.endOffset <= range.fromOffset || !segment.mayHaveAborted) continue
         const { aborted } = await this.indexesOf(segment)
         found.push(...overlapping(aborted, range))
         // An entry that says everything below is settled: later ones cannot reach into the range.

@@ -66,6 +66,8 @@ export class Segment {
   #indexes: Indexes | undefined
   /** Aborted transactions that its index on disk must know, by the last checkpoint. */
   #notedAborted = 0
+  /** It is as the checkpoint says: there are no more of them. */
+  #isAsNoted = false
   /** How many the index on disk has; -1 when it may have any. */
   #savedAborted = 0
   #indexWrites: Promise<void> = Promise.resolve()
@@ -97,6 +99,12 @@ export class Segment {
   /** In memory already; undefined when they must be loaded first. */
   get indexesNow(): Indexes | undefined {
     return this.#indexes
+  }
+
+  /** Known without its indexes where a checkpoint counted none: most logs have none at all. */
+  get mayHaveAborted(): boolean {
+    if (this.#indexes !== undefined) return this.#indexes.aborted.length > 0
+    return !this.#isAsNoted || this.#notedAborted > 0
   }
 
   get hasUnsavedAborts(): boolean {
@@ -147,6 +155,7 @@ export class Segment {
     this.firstTimestamp = note.firstTimestamp
     this.hasDurableName = true
     this.expectAborted(note.abortedCount)
+    this.#isAsNoted = true
   }
 
   toNote(): SegmentNote {

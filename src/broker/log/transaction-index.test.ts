@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { FaultyDisk } from '../../../test/faults/faulty-disk.ts'
 import type { Disk } from '../../host/disk.ts'
 import { memoryDisk } from '../../host/memory-disk.ts'
 import { nodeHost } from '../../host/node-host.ts'
@@ -100,7 +101,7 @@ describe('the aborted transactions that a reader must leave out', () => {
     assert.equal(start, undefined)
   })
 
-  it('are known when their index is still being read while the first is added to it', async () => {
+  it('are known when their index is still being read while one is added to it', async () => {
     // A large segment has its indexes in files; those of a small one are read from the log.
     const cases = [
       { bytes: 100_000, file: `${SEGMENT}.txnindex`, nth: 1 },
@@ -110,7 +111,8 @@ describe('the aborted transactions that a reader must leave out', () => {
       const disk = newDisk()
       const first = await open(disk)
       await first.log.append(record(bytes), { acks: -1, origin: 'internal' })
-      await first.log.append(inTransaction(1), { acks: -1, origin: 'internal' })
+      await abort(first.log, 1)
+      await first.log.append(inTransaction(2), { acks: -1, origin: 'internal' })
       await first.close()
       const slow = slowToRead(disk, file)
       const { log } = await open(slow.disk, { wasCleanStop: true })
@@ -118,12 +120,33 @@ describe('the aborted transactions that a reader must leave out', () => {
       slow.hold(nth)
       const early = log.read(request(0))
       await slow.reached
-      await log.append(marker(1), { acks: -1, origin: 'internal' })
+      await log.append(marker(2), { acks: -1, origin: 'internal' })
       slow.release()
 
       assert.equal((await early).kind, 'records')
-      assert.deepEqual(await abortedIn(log), [{ producerId: 1, firstOffset: 1 }])
+      assert.deepEqual(await abortedIn(log), [
+        { producerId: 1, firstOffset: 1 },
+        { producerId: 2, firstOffset: 3 },
+      ])
     }
+  })
+
+  it('are looked for in no file where a checkpoint counted none', async () => {
+    const disk = newDisk()
+    const config = { segmentBytes: 300 }
+    const first = await open(disk, { config })
+    for (let count = 0; count < 5; count++) {
+      await first.log.append(record(200), { acks: -1, origin: 'internal' })
+    }
+    await abort(first.log, 1)
+    await first.log.append(record(200), { acks: -1, origin: 'internal' })
+    await first.close()
+    const counting = new FaultyDisk(disk)
+
+    const { log } = await open(counting, { config, wasCleanStop: true })
+
+    assert.deepEqual(await abortedIn(log), [{ producerId: 1, firstOffset: 5 }])
+    assert.equal(counting.count('read', /\.txnindex$/), 1)
   })
 
   it('are known of a segment that is full, after a crash that lost its indexes', async () => {
