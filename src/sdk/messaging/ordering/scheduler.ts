@@ -218,10 +218,12 @@ export class Scheduler<Item> {
   #startNext(lane: Lane<Item>, most: number): Started<Item> {
     const first = lane.first as Queued<Item>
     const items = [first.item]
-    let { bytes, next } = first
-    for (; next !== undefined && items.length < most; next = next.next) {
+    let { bytes } = first
+    let next = detach(first)
+    while (next !== undefined && items.length < most) {
       items.push(next.item)
       bytes += next.bytes
+      next = detach(next)
     }
     lane.first = next
     if (next === undefined) lane.last = undefined
@@ -275,6 +277,13 @@ export class Scheduler<Item> {
     this.#turns = without(this.#turns, partition)
     this.#serialTurns = without(this.#serialTurns, partition)
   }
+}
+
+/** @returns what follows. One that has grown old would keep all that ever followed it from the collector. */
+function detach<Item>(queued: Queued<Item>): Queued<Item> | undefined {
+  const { next } = queued
+  queued.next = undefined
+  return next
 }
 
 /** The last one takes its place: which is where does not matter. */
