@@ -2,6 +2,7 @@
 // events that are published, and then consumed by our runtime or by a bare loop over
 // @platformatic/kafka that parses and validates them with the same schema and commits every second.
 import {
+  Admin,
   type Message,
   Consumer as PlatformaticConsumer,
   ProduceAcks,
@@ -12,16 +13,36 @@ import { consumer } from '../../src/sdk/messaging/consumer.ts'
 import { kafka } from '../../src/transports/kafka/kafka.ts'
 import { closedLoop } from '../load/closed-loop.ts'
 import { CpuMeter } from './cpu-meter.ts'
-import { OrderCheck, orderAt, orderSchema, orders, published } from './orders.ts'
+import {
+  type Order,
+  OrderCheck,
+  orderAt,
+  orderSchema,
+  orders,
+  PARTITIONS,
+  plainOrders,
+  published,
+} from './orders.ts'
 
 const COMMIT_EVERY_MS = 1000
+/** Under way at once while topics are filled, so that batches are of the size that producers send. */
+const FILLED_AT_ONCE = 200
+/**
+ * The bare loop at its best: the library looks for each field of a record in the list of pieces that an
+ * answer came in, and answers of this size come in few. With its own 10 MB an event costs half as much again.
+ */
+const BARE_FETCH_BYTES = 64 * 1024
 /** With it an event is about 1 KB. */
 const LONG_NOTE = 800
 
+/** Events with the headers of the SDK, or plain messages. */
+export type Form = 'events' | 'plain'
+export type Ordering = 'key' | 'partition'
+
 export type ConsumerTask = { readonly bootstrap: string; readonly seconds: number } & (
-  | { readonly kind: 'fill'; readonly events: number }
-  | ({ readonly events: number; readonly group: string } & (
-      | { readonly kind: 'runtime'; readonly order: 'key' | 'partition' }
+  | { readonly kind: 'fill'; readonly events: number; readonly form: Form }
+  | ({ readonly events: number; readonly group: string; readonly form: Form } & (
+      | { readonly kind: 'runtime'; readonly order: Ordering }
       | { readonly kind: 'bare' }
     ))
   | { readonly kind: 'publish' | 'send'; readonly callers: number }
@@ -49,16 +70,37 @@ function run(task: ConsumerTask): Promise<Record<string, number>> {
   }
 }
 
-async function fill({ bootstrap, events }: Of<'fill'>): Promise<Record<string, number>> {
+function fill(task: Of<'fill'>): Promise<Record<string, number>> {
+  return task.form === 'plain' ? fillPlain(task) : fillEvents(task)
+}
+
+async function fillEvents({ bootstrap, events }: Of<'fill'>): Promise<Record<string, number>> {
   const broker = kafka({ brokers: bootstrap })
   await using app = await connect({ service: 'bench', broker, topics: [orders] })
   const { OrderChanged } = orders.events
   const sent: Promise<unknown>[] = []
   for (let index = 0; index < events; index++) {
     sent.push(app.publish(OrderChanged(orderAt(index))))
-    if (sent.length === 10_000) await Promise.all(sent.splice(0))
+    if (sent.length === FILLED_AT_ONCE) await Promise.all(sent.splice(0))
   }
   await Promise.all(sent)
+  return { events }
+}
+
+async function fillPlain({ bootstrap, events }: Of<'fill'>): Promise<Record<string, number>> {
+  const { name } = plainOrders
+  const admin = new Admin({ bootstrapBrokers: [bootstrap], clientId: 'bench' })
+  await admin.createTopics({ topics: [name], partitions: PARTITIONS, replicas: 1 })
+  await admin.close()
+  const producer = plainProducer(bootstrap)
+  for (let from = 0; from < events; from += FILLED_AT_ONCE) {
+    const count = Math.min(FILLED_AT_ONCE, events - from)
+    const messages = Array.from({ length: count }, (_, index) =>
+      messageOf(name, orderAt(from + index)),
+    )
+    await producer.send({ messages, acks: ProduceAcks.ALL })
+  }
+  await producer.close()
   return { events }
 }
 
@@ -66,7 +108,7 @@ async function consumeWithRuntime(task: Of<'runtime'>): Promise<Record<string, n
   const meter = new CpuMeter(task.events)
   const check = new OrderCheck()
   const definition = consumer(task.group, {
-    from: orders,
+    from: task.form === 'plain' ? plainOrders : orders,
     startAt: 'earliest',
     otherwise: 'stop',
     order: task.order,
@@ -101,7 +143,12 @@ async function consumeBare(task: Of<'bare'>): Promise<Record<string, number>> {
     groupId: task.group,
     autocommit: COMMIT_EVERY_MS,
   })
-  const stream = await bare.consume({ topics: [orders.name], mode: 'earliest' })
+  const { name } = task.form === 'plain' ? plainOrders : orders
+  const stream = await bare.consume({
+    topics: [name],
+    mode: 'earliest',
+    maxBytes: BARE_FETCH_BYTES,
+  })
   for await (const message of stream as AsyncIterable<Message<Buffer, Buffer, Buffer, Buffer>>) {
     check.see(orderSchema.parse(JSON.parse(message.value.toString())))
     meter.count(check.count)
@@ -129,22 +176,22 @@ async function publish({ bootstrap, ...loop }: Of<'publish' | 'send'>) {
  */
 async function send({ bootstrap, ...loop }: Of<'publish' | 'send'>) {
   await makeTopic(bootstrap)
-  const producer = new Producer<Buffer, Buffer, Buffer, Buffer>({
-    bootstrapBrokers: [bootstrap],
-    clientId: 'bench',
-  })
+  const producer = plainProducer(bootstrap)
   let index = 0
   const result = await closedLoop(loop, async () => {
-    const order = orderAt(index++, LONG_NOTE)
-    const key = Buffer.from(order.orderId)
-    const value = Buffer.from(JSON.stringify(order))
-    await producer.send({
-      messages: [{ topic: published.name, key, value }],
-      acks: ProduceAcks.ALL,
-    })
+    const messages = [messageOf(published.name, orderAt(index++, LONG_NOTE))]
+    await producer.send({ messages, acks: ProduceAcks.ALL })
   })
   await producer.close()
   return result
+}
+
+function plainProducer(bootstrap: string): Producer<Buffer, Buffer, Buffer, Buffer> {
+  return new Producer({ bootstrapBrokers: [bootstrap], clientId: 'bench' })
+}
+
+function messageOf(topic: string, order: Order) {
+  return { topic, key: Buffer.from(order.orderId), value: Buffer.from(JSON.stringify(order)) }
 }
 
 async function makeTopic(bootstrap: string): Promise<void> {

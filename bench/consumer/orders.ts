@@ -6,7 +6,7 @@ import { topic } from '../../src/sdk/events/topic.ts'
 import { TOPIC_CONFIGS } from '../peers/peer.ts'
 
 const KEYS = 1000
-const PARTITIONS = 4
+export const PARTITIONS = 4
 
 export const orderSchema = z.object({
   orderId: z.string(),
@@ -25,6 +25,13 @@ export const orders = topic('bench-orders', {
   events: { OrderChanged },
   key: ({ data }) => data.orderId,
   partitions: PARTITIONS,
+})
+
+/** The same without headers, as a program without an SDK writes it: nothing but a key and JSON. */
+export const plainOrders = topic('bench-plain-orders', {
+  events: { OrderChanged },
+  typeOf: () => OrderChanged.type,
+  decode: (record) => record.json,
 })
 
 const OrderPublished = event('bench.OrderPublished', orderSchema)

@@ -2,7 +2,7 @@
 // with the same schema, in processor time of the consuming process; and publish() beside its send(). The
 // broker is Millrace over TCP for all of them. Before anything is timed, each way of consuming must have
 // given every event once, and those of each key in their order; it is checked again while it is timed.
-import type { ConsumerTask } from '../consumer/load.ts'
+import type { ConsumerTask, Form, Ordering } from '../consumer/load.ts'
 import { median } from '../percentile.ts'
 import { runLoad } from '../processes.ts'
 import { undisturbed } from '../quiet.ts'
@@ -38,7 +38,9 @@ export async function consumerSuite(bench: Bench): Promise<void> {
     const bootstrap = `${host}:${port}`
     const run = (task: ConsumerTask) =>
       runLoad<Record<string, number>>('consumer/load.ts', task, bench.loadCpus)
-    await run({ kind: 'fill', bootstrap, seconds: 0, events: eventsOf(bench) })
+    for (const form of ['events', 'plain'] as const) {
+      await run({ kind: 'fill', bootstrap, seconds: 0, events: eventsOf(bench), form })
+    }
     let runs = 0
     for (const { own, rival, value } of rows) {
       if (value !== 'cpuMicros') continue
@@ -77,14 +79,16 @@ function allRows(bench: Bench): readonly Row[] {
   const { seconds } = bench
   const events = eventsOf(bench)
   const group = (run: number) => `bench-${run}` // each begins at the beginning
-  const bare: Way = {
+  const bare = (form: Form): Way => ({
     name: 'bare loop',
-    task: (bootstrap, run) => ({ kind: 'bare', bootstrap, seconds, events, group: group(run) }),
-  }
-  const runtime = (order: 'key' | 'partition'): Way => ({
+    task: (bootstrap, run) => {
+      return { kind: 'bare', form, bootstrap, seconds, events, group: group(run) }
+    },
+  })
+  const runtime = (form: Form, order: Ordering): Way => ({
     name: 'runtime',
     task: (bootstrap, run) => {
-      return { kind: 'runtime', order, bootstrap, seconds, events, group: group(run) }
+      return { kind: 'runtime', form, order, bootstrap, seconds, events, group: group(run) }
     },
   })
   const producing = (kind: 'publish' | 'send', callers: number): Way => ({
@@ -92,13 +96,15 @@ function allRows(bench: Bench): readonly Row[] {
     task: (bootstrap) => ({ kind, bootstrap, seconds, callers }),
   })
   return [
-    ...(['key', 'partition'] as const).map((order) => ({
-      name: `consume, order by ${order}`,
-      value: 'cpuMicros' as const,
-      unit: 'us/event',
-      own: runtime(order),
-      rival: bare,
-    })),
+    ...(['events', 'plain'] as const).flatMap((form) =>
+      (['key', 'partition'] as const).map((order) => ({
+        name: `consume ${form}, order by ${order}`,
+        value: 'cpuMicros' as const,
+        unit: 'us/event',
+        own: runtime(form, order),
+        rival: bare(form),
+      })),
+    ),
     ...[1, 200].map((callers) => ({
       name: `publish, ${callers} at once`,
       value: 'perSecond' as const,

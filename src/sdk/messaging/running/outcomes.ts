@@ -106,8 +106,9 @@ export class Outcomes {
   }
 
   #isFollower({ run, record, redrive }: Task): boolean {
-    if (redrive !== undefined || record.key === null) return false
-    return run.lot?.holds(record.key, record.offset) === true
+    const { lot } = run
+    if (redrive !== undefined || lot === undefined || record.key === null) return false
+    return lot.holds(record.key, record.offset)
   }
 
   /** Consecutive events at once, and one by one when one of them is not like the others or is bad. */
