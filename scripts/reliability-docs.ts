@@ -1,6 +1,6 @@
 // Writes the tables of docs/reliability.md from what campaigns of the checker have put down:
 //   node scripts/reliability-docs.ts FILE...     lines of `npm run test:history -- --json FILE`
-// The last campaign counts, and of each seeded bug the last line.
+// Every campaign is listed, in the order given; of each seeded bug the last line counts.
 
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -67,7 +67,9 @@ function campaignTables({ git, seed, command, minutes, simulated, real }: Campai
     '',
     '| what happened meanwhile | simulated | real process |',
     '| --- | ---: | ---: |',
-    ...DEEDS.map(([what, name]) => `| ${what} | ${at(simulated, name)} | ${at(real, name)} |`),
+    ...DEEDS.filter(([, name]) => name in simulated || name in real).map(
+      ([what, name]) => `| ${what} | ${at(simulated, name)} | ${at(real, name)} |`,
+    ),
     '',
     '| branch of recovery | taken in simulation | by the real process |',
     '| --- | ---: | ---: |',
@@ -100,11 +102,13 @@ const lines = process.argv
   .slice(2)
   .flatMap((file) => readFileSync(file, 'utf8').trim().split('\n'))
   .map((line): CampaignLine | BugLine => JSON.parse(line))
-const campaign = lines.findLast((line) => line.kind === 'campaign')
+const campaigns = lines.filter((line) => line.kind === 'campaign')
 const bugs = new Map(
   lines.filter((line) => line.kind === 'bug').map((line) => [line.bug, line] as const),
 )
 let text = readFileSync(page, 'utf8')
-if (campaign !== undefined) text = replaceBetween(text, 'campaign', campaignTables(campaign))
+if (campaigns.length > 0) {
+  text = replaceBetween(text, 'campaign', campaigns.map(campaignTables).join('\n\n'))
+}
 if (bugs.size > 0) text = replaceBetween(text, 'bugs', bugTable([...bugs.values()]))
 writeFileSync(page, text)

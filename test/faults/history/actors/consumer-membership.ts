@@ -75,16 +75,14 @@ export class ConsumerMembership implements Membership {
   async goOn(session: Session, arena: Arena): Promise<boolean> {
     this.#giveUp(arena)
     const isJoin = this.#epoch === JOINING
+    const givenUp = this.#givenUp
     const answer = await this.#beat(session, arena)
     if (answer.errorCode === ErrorCode.NONE) {
-      // While it has more to give up it stays in its epoch, in which it may commit whatever it likes.
-      if (answer.memberEpoch !== this.#epoch) {
-        for (const hold of this.#givenUp) hold.isOver = true
-        if (!isJoin) arena.tally.count('consumers: given up', this.#givenUp.length)
-        this.#givenUp = []
-      }
+      for (const hold of givenUp) hold.isOver = true
+      this.#givenUp = this.#givenUp.filter(({ isOver }) => !isOver)
       this.#take(answer)
       if (isJoin) arena.tally.count('consumers: joined')
+      else arena.tally.count('consumers: given up', givenUp.length)
       return true
     }
     if (!FORGOTTEN.has(answer.errorCode)) throw new TryAgain()

@@ -6,7 +6,7 @@
 import { ErrorCode } from '../../../../src/broker/wire/error-codes.ts'
 import type { Source } from '../operations.ts'
 import { type Arena, TryAgain } from './arena.ts'
-import type { Hold, Membership } from './membership.ts'
+import { type Hold, isStale, type Membership } from './membership.ts'
 import { askCommitted, pollOnce } from './polling.ts'
 import type { Claim, Place, Session } from './session.ts'
 import { type Habits, TransactionalActor } from './transactional-writer.ts'
@@ -113,7 +113,7 @@ export class GroupProcessor extends TransactionalActor {
   /** As the member that it was when it held something; in a transaction of its own. */
   async #stale(session: Session, arena: Arena): Promise<void> {
     const last = this.#last
-    if (last === undefined || !last.hold.isOver) return
+    if (last === undefined || !isStale(last, this.#loop.membership)) return
     this.#last = undefined
     if (!arena.random.chance(STALE_CHANCE)) return
     await this.#stage(session, arena, { at: { ...last.hold.place, offset: 0 }, claim: last.claim })

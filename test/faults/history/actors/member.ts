@@ -6,7 +6,7 @@
 import { ErrorCode } from '../../../../src/broker/wire/error-codes.ts'
 import { Actor, type Arena, TryAgain } from './arena.ts'
 import { commitOnce } from './follower.ts'
-import type { Hold, Membership } from './membership.ts'
+import { type Hold, isStale, type Membership } from './membership.ts'
 import { askCommitted, pollOnce } from './polling.ts'
 import type { Claim, Session } from './session.ts'
 
@@ -46,7 +46,7 @@ export class Member extends Actor {
 
   async #stale(session: Session, arena: Arena): Promise<void> {
     const last = this.#last
-    if (last === undefined || !last.hold.isOver) return
+    if (last === undefined || !isStale(last, this.#membership)) return
     this.#last = undefined
     if (!arena.random.chance(STALE_CHANCE)) return
     const { claim, hold, offset } = last

@@ -40,6 +40,20 @@ export interface Membership {
   leave(session: Session, arena: Arena): Promise<void>
 }
 
+/**
+ * Whether what comes as the member that somebody was, for a partition that it held, is to be refused.
+ * Within its epoch a member may commit whatever it likes, and who comes back under the same id may be
+ * given the same epoch, when the partitions have not been shared out anew meanwhile (KIP-848, KIP-1263).
+ */
+export function isStale(
+  was: { readonly claim: Claim; readonly hold: Hold },
+  { claim: now }: Membership,
+): boolean {
+  const { memberId, generationId } = was.claim
+  const isSame = now?.memberId === memberId && now.generationId === generationId
+  return was.hold.isOver && !isSame
+}
+
 /** In groups of the new protocol the broker says how long a session is. */
 export function consumerGroupConfig(
   { sessionTimeoutMs }: GroupTimes,
