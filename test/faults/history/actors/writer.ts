@@ -36,6 +36,11 @@ export class Writer extends Actor {
   #number = 0
   #incarnation = 0
   #pending: Outgoing[] = []
+  /**
+   * One under way was not acknowledged: nothing new is sent before it comes again. The broker knows the
+   * last five batches again, which is what producers have under way at most, those they send again too.
+   */
+  #hasFailed = false
 
   /** @param keys how many the topic has; 0 = it has none */
   constructor(name: string, place: Place, pace: Pace, keys = 0) {
@@ -51,9 +56,10 @@ export class Writer extends Actor {
 
   protected async work(session: Session, arena: Arena): Promise<void> {
     const producer = await this.#identify(session)
+    this.#hasFailed = false
     const underWay = this.#pending.map((batch) => this.#start(batch, { session, arena, producer }))
     for (;;) {
-      while (!arena.isEnding && underWay.length < this.#pace.maxInFlight) {
+      while (!arena.isEnding && !this.#hasFailed && underWay.length < this.#pace.maxInFlight) {
         underWay.push(this.#start(this.#next(arena), { session, arena, producer }))
       }
       const first = underWay.shift()
@@ -99,7 +105,10 @@ export class Writer extends Actor {
 
   #start(batch: Outgoing, around: { session: Session; arena: Arena; producer: Producer }) {
     const sent = this.#send(batch, around)
-    sent.catch(() => undefined) // all that are under way fail together; `work` hears it from the first
+    // `work` hears of it when it is that one's turn, and then sends again whatever is not acknowledged.
+    sent.catch(() => {
+      this.#hasFailed = true
+    })
     return sent
   }
 
