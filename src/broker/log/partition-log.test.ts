@@ -171,7 +171,7 @@ describe('a partition log', () => {
 
   it('keeps what is in the journal only when everything written before it is deleted', async () => {
     await using w = await world(undefined, timelessHost())
-    const opened = [0, 1, 2, 3].map((i) => w.open(i, { retentionMs: -1 }))
+    const opened = [0, 1, 2, 3].map((i) => w.open(i))
     const [log, ...others] = await Promise.all(opened)
     await w.commit.finishRecovery()
     await log!.append(batchOf(['written']), { acks: -1, origin: 'client' })
@@ -188,6 +188,20 @@ describe('a partition log', () => {
     const outcome = await log!.read({ fromOffset: 1, ...request })
     assert.equal(log!.logStartOffset, 1)
     assert.ok(outcome.kind === 'records' && outcome.bytes.length > 0, outcome.kind)
+  })
+
+  it('keeps records that are only old until the next check of retention when others are deleted', async () => {
+    await using w = await world()
+    const log = await w.open(0, { retentionMs: 1 }) // the records are years old
+    for (const value of ['deleted', 'old']) {
+      await log.append(batchOf([value]), { acks: -1, origin: 'client' })
+    }
+
+    await log.deleteRecordsBefore(1)
+
+    assert.equal(log.logStartOffset, 1)
+    await log.applyRetention(w.host.clock.nowMs())
+    assert.equal(log.logStartOffset, 2)
   })
 
   it('answers a resent batch with the offset it was first given', async () => {

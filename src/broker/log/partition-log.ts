@@ -275,7 +275,7 @@ export class PartitionLog {
     this.#offsets.announceLogStart(startOffset)
     await this.#commit.saveCheckpoint()
     this.#offsets.raiseLogStart(startOffset)
-    await this.upkeep.removeExpired(this.#host.clock.nowMs())
+    await this.upkeep.removeBelowStart()
   }
 
   /** Removes the segments that have outlived retention.ms or retention.bytes. */

@@ -22,6 +22,16 @@ export interface RetentionState {
   readonly nowMs: number
 }
 
+const KEEPS_WHAT_IS_OLD = { cleanupPolicy: [], retentionMs: -1, retentionBytes: -1 } as const
+
+/** @returns how many segments from the oldest on hold nothing at or above the log start */
+export function countBelowStart(
+  segments: readonly RetainedSegment[],
+  state: Pick<RetentionState, 'logStartOffset' | 'highWatermark'>,
+): number {
+  return countExpired(segments, { ...state, config: KEEPS_WHAT_IS_OLD, nowMs: 0 })
+}
+
 /** @returns how many segments from the oldest on may go; the last one may be among them */
 export function countExpired(segments: readonly RetainedSegment[], state: RetentionState): number {
   const { config, logStartOffset, highWatermark, nowMs } = state

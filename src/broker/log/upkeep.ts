@@ -15,7 +15,7 @@ import type { LogWriter } from './log-writer.ts'
 import type { Lookup } from './lookup.ts'
 import type { ProducerTable } from './producer-table.ts'
 import type { RecoveredLog } from './recovered-log.ts'
-import { countExpired } from './retention.ts'
+import { countBelowStart, countExpired } from './retention.ts'
 import type { Segment } from './segment.ts'
 import { SegmentRemoval } from './segment-removal.ts'
 import { SegmentSwap } from './segment-swap.ts'
@@ -100,7 +100,12 @@ export class Upkeep {
 
   /** Removes the segments that are below the log start or have outlived their retention. */
   removeExpired(nowMs: number): Promise<void> {
-    return this.#exclusively(() => this.#removeExpired(nowMs))
+    return this.#exclusively(() => this.#remove(() => this.#countExpired(nowMs)))
+  }
+
+  /** Removes the segments that are below the log start; what is only old waits for its own check. */
+  removeBelowStart(): Promise<void> {
+    return this.#exclusively(() => this.#remove(() => this.#countBelowStart()))
   }
 
   /** What could be compacted now; costs no I/O. */
@@ -216,15 +221,15 @@ export class Upkeep {
     return true
   }
 
-  async #removeExpired(nowMs: number): Promise<void> {
+  async #remove(countRemovable: () => number): Promise<void> {
     const { writer, owner } = this.#options
-    let count = this.#countExpired(nowMs)
+    let count = countRemovable()
     if (count === 0) return
     if (count === writer.segments.length) {
       // The next segment must be there first: its name is what remembers where the log ends. What
       // stood in the journal only has reached the last one by then, and may keep it.
       await this.#roll()
-      count = this.#countExpired(nowMs)
+      count = countRemovable()
     }
     await this.#swap.finish()
     if (writer.isOffline || count === 0 || writer.segments.length <= count) return
@@ -244,6 +249,15 @@ export class Upkeep {
       highWatermark: owner.highWatermark(),
       nowMs,
     })
+  }
+
+  #countBelowStart(): number {
+    const { writer, owner } = this.#options
+    const offsets = {
+      logStartOffset: owner.logStartOffset(),
+      highWatermark: owner.highWatermark(),
+    }
+    return countBelowStart(writer.segments, offsets)
   }
 
   /** The next segment begins; what was in the active one is durable then. */
