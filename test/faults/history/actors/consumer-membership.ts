@@ -76,9 +76,11 @@ export class ConsumerMembership implements Membership {
     this.#giveUp(arena)
     const isJoin = this.#epoch === JOINING
     const givenUp = this.#givenUp
+    // The group takes what is given up out of a member's hands all at once, with the last of it.
+    const hasNothingToGiveUp = [...this.#held.keys()].every((place) => this.#assigned.has(place))
     const answer = await this.#beat(session, arena)
     if (answer.errorCode === ErrorCode.NONE) {
-      for (const hold of givenUp) hold.isOver = true
+      if (hasNothingToGiveUp) for (const hold of givenUp) hold.isOver = true
       this.#givenUp = this.#givenUp.filter(({ isOver }) => !isOver)
       this.#take(answer)
       if (isJoin) arena.tally.count('consumers: joined')
