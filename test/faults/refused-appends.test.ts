@@ -202,6 +202,19 @@ describe("a new producer's second batch is not taken for its first", () => {
   })
 })
 
+it('who waits for what will never be durable hears so, also when the disk has failed before', async () => {
+  const disk = new FaultyDisk(memoryDisk({ maxBytes: 64 * 1024 * 1024 }))
+  const { log, commit } = await open(disk)
+  disk.inject({ on: 'sync', path: /^topics.*log$/, fails: 'io' })
+  await until(async () => (await log.append(batchOf(['lost']), ACKS_ALL)).kind === 'refused')
+
+  const late = await log.onceDurable(log.highWatermark)
+  await log.close()
+  await commit.close()
+
+  assert.equal(late.kind, 'refused')
+})
+
 async function open(
   disk: FaultyDisk,
   {

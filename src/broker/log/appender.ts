@@ -114,7 +114,8 @@ export class Appender {
 
   /** Once everything up to an offset, inclusive, is durable; or why it never will be. */
   onceDurable(lastOffset: number): Promise<AppendOutcome> {
-    const { logStartOffset } = this.#offsets
+    const { logStartOffset, highWatermark } = this.#offsets
+    if (this.#end !== undefined && lastOffset >= highWatermark) return Promise.resolve(this.#end)
     const offsets = { baseOffset: lastOffset, lastOffset, logStartOffset }
     const outcome = { kind: 'appended', logAppendTimeMs: -1, ...offsets } as const
     return this.#answerOnceDurable(lastOffset, outcome, UNTIL_DURABLE)

@@ -95,6 +95,20 @@ for (const partitions of [1, 4]) {
       assert.deepEqual(typeof found === 'object' && found.offset, 0)
     })
 
+    it('the latest record that is found is one that may be read', async () => {
+      const busy = await BusyLogs.open(partitions)
+      const [log] = busy.logs
+
+      const areDurable: boolean[] = []
+      for (let count = 0; count < 20; count++) {
+        const found = await busy.within(log!.maxTimestamp())
+        areDurable.push(typeof found === 'object' && found.offset < log!.highWatermark)
+      }
+      await busy.close()
+
+      assert.deepEqual(new Set(areDurable), new Set([true]))
+    })
+
     it('records are deleted, with the producers that wrote them kept', async () => {
       const busy = await BusyLogs.open(partitions, { segmentBytes: 500 })
       const [log] = busy.logs
