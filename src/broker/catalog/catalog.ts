@@ -163,7 +163,7 @@ export class Catalog {
   }
 
   /** Of users; read it, and change it by `alterCredentials`. */
-  get credentials(): Pick<CredentialState, 'credential' | 'users' | 'sample'> {
+  get credentials(): Omit<CredentialState, 'apply' | 'size'> {
     return this.#state.credentials
   }
 

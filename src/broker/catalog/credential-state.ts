@@ -1,11 +1,21 @@
 // The credentials of all users, folded from their records. Pure.
 
-import type { CredentialRecord, ScramCredential, ScramMechanism } from './credential-record.ts'
+import {
+  type CredentialRecord,
+  type ScramCredential,
+  type ScramMechanism,
+  scramMechanisms,
+} from './credential-record.ts'
 
 export interface KnownCredentials {
   credential(user: string, mechanism: ScramMechanism): ScramCredential | undefined
   /** Of all users and mechanisms. */
   readonly size: number
+}
+
+export interface StrongestCredential {
+  readonly mechanism: ScramMechanism
+  readonly credential: ScramCredential
 }
 
 export class CredentialState implements KnownCredentials {
@@ -40,6 +50,25 @@ export class CredentialState implements KnownCredentials {
     for (const credential of users.values()) {
       if (left === 0) return credential
       left -= 1
+    }
+    return undefined
+  }
+
+  /** What a password alone is held against. */
+  strongest(user: string): StrongestCredential | undefined {
+    for (const mechanism of scramMechanisms.toReversed()) {
+      const credential = this.credential(user, mechanism)
+      if (credential !== undefined) return { mechanism, credential }
+    }
+    return undefined
+  }
+
+  /** That of somebody, chosen by a number. */
+  sampleStrongest(choice: number): StrongestCredential | undefined {
+    let left = this.size === 0 ? 0 : choice % this.size
+    for (const users of Object.values(this.#byMechanism)) {
+      if (left >= users.size) left -= users.size
+      else for (const user of users.keys()) if (left-- === 0) return this.strongest(user)
     }
     return undefined
   }

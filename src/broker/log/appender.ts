@@ -9,7 +9,7 @@ import {
   writeLogAppendTime,
   writePartitionLeaderEpoch,
 } from '../batch/header.ts'
-import type { ErrorCode } from '../wire/error-codes.ts'
+import { type ErrorCode, isRetriable } from '../wire/error-codes.ts'
 import type { AppendGate, AppendPlace, GateVerdict } from './append-gate.ts'
 import { AppendOrder } from './append-order.ts'
 import { type AppendOutcome, type Refusal, storageError, TIMED_OUT } from './append-outcome.ts'
@@ -52,6 +52,7 @@ export interface AppenderOptions {
   readonly config: () => LogConfig
 }
 
+const UNREAD = storageError(TOO_MANY_FILES)
 const UNTIL_DURABLE: AppendRequest = { acks: -1, origin: 'client' }
 
 export class Appender {
@@ -84,22 +85,13 @@ export class Appender {
     if (this.#end !== undefined) return Promise.resolve(this.#end)
     // Only the first append after a clean start; those that come meanwhile queue up behind it.
     if (this.#producers.table === undefined) {
-      return this.#onceProducersKnown(() => this.append(batch, request))
+      const append = () => this.append(batch, request)
+      return this.#onceProducersKnown(append, () => this.#refuseUnread(batch, request))
     }
     if (this.#gate !== undefined && !this.#gate.isReady) {
       return this.#gate.ready().then(() => this.append(batch, request))
     }
-    const check = {
-      config: this.#config(),
-      origin: request.origin,
-      nowMs: this.#host.clock.nowMs(),
-      ignoreCrc: this.#commit.faults.ignoreCrc === true,
-    }
-    const prepared = prepareBatch(batch, check, this.#preparing)
-    if (prepared instanceof Promise || !this.#order.isEmpty) {
-      return this.#order.join(prepared, (ready) => this.#judge(ready, request))
-    }
-    return this.#judge(prepared, request)
+    return this.#oncePrepared(batch, request, (ready) => this.#judge(ready, request))
   }
 
   /** What the gate's owner makes itself, at its turn. @param build decides before it returns */
@@ -109,18 +101,21 @@ export class Appender {
   ): Promise<AppendOutcome> {
     if (this.#end !== undefined) return Promise.resolve(this.#end)
     if (this.#producers.table === undefined) {
-      return this.#onceProducersKnown(() => this.appendBuilt(build, request))
+      const append = () => this.appendBuilt(build, request)
+      return this.#onceProducersKnown(append, () => Promise.resolve(UNREAD))
     }
     const decide = () => {
       if (this.#end !== undefined) return Promise.resolve(this.#end)
-      return this.#refuseFull(request) ?? this.#acceptBuilt(build, request, undefined)
+      const full = this.#refuseFull(request)
+      return full ? Promise.resolve(full) : this.#acceptBuilt(build, request, undefined)
     }
     return this.#order.isEmpty ? decide() : this.#order.join(undefined, decide)
   }
 
   /** Once everything up to an offset, inclusive, is durable; or why it never will be. */
   onceDurable(lastOffset: number): Promise<AppendOutcome> {
-    const { logStartOffset } = this.#offsets
+    const { logStartOffset, highWatermark } = this.#offsets
+    if (this.#end !== undefined && lastOffset >= highWatermark) return Promise.resolve(this.#end)
     const offsets = { baseOffset: lastOffset, lastOffset, logStartOffset }
     const outcome = { kind: 'appended', logAppendTimeMs: -1, ...offsets } as const
     return this.#answerOnceDurable(lastOffset, outcome, UNTIL_DURABLE)
@@ -161,11 +156,53 @@ export class Appender {
     this.#waiting.refuseAll(this.#end)
   }
 
-  #onceProducersKnown(append: () => Promise<AppendOutcome>): Promise<AppendOutcome> {
+  #onceProducersKnown(
+    append: () => Promise<AppendOutcome>,
+    refuseUnread: () => Promise<AppendOutcome>,
+  ): Promise<AppendOutcome> {
     return this.#producers.load().then(() => {
       const isUnread = this.#producers.table === undefined && this.#end === undefined
-      return isUnread ? storageError(TOO_MANY_FILES) : append()
+      return isUnread ? refuseUnread() : append()
     })
+  }
+
+  /** Nothing can be judged by what its producer did before; that it was refused is remembered. */
+  #refuseUnread(batch: Buffer, request: AppendRequest): Promise<AppendOutcome> {
+    return this.#oncePrepared(batch, request, async (prepared) => {
+      if (isRefusal(prepared)) return prepared
+      prepared.release?.()
+      return this.#refuseForNow(prepared.header, request, UNREAD)
+    })
+  }
+
+  /** @param decide takes its decision before it returns, in the order in which batches came */
+  #oncePrepared(
+    batch: Buffer,
+    { origin }: AppendRequest,
+    decide: (prepared: PreparedBatch | Refusal) => Promise<AppendOutcome>,
+  ): Promise<AppendOutcome> {
+    const check = {
+      config: this.#config(),
+      origin,
+      nowMs: this.#host.clock.nowMs(),
+      ignoreCrc: this.#commit.faults.ignoreCrc === true,
+    }
+    const prepared = prepareBatch(batch, check, this.#preparing)
+    if (prepared instanceof Promise || !this.#order.isEmpty) {
+      return this.#order.join(prepared, decide)
+    }
+    return decide(prepared)
+  }
+
+  /**
+   * A batch that may come again. Of a producer that nobody knew it must be the next one: the batch that
+   * it sent behind this one would pass for its first.
+   */
+  #refuseForNow(header: BatchHeader, { origin }: AppendRequest, refusal: Refusal): Refusal {
+    if (origin === 'client' && isRetriable(refusal.errorCode)) {
+      this.#producers.learnRefused(header, header.maxTimestamp)
+    }
+    return refusal
   }
 
   /** Takes the decision at once. */
@@ -182,17 +219,16 @@ export class Appender {
     const producerBefore = this.#producers.table?.get(header.producerId)
     if (header.producerId >= 0) {
       const decision = judgeProducer(producerBefore, { header, bytes }, request)
-      if (decision.kind === 'refused') return Promise.resolve(decision)
+      if (decision.kind === 'refused') {
+        return Promise.resolve(this.#refuseForNow(header, request, decision))
+      }
       const isTaken = this.#commit.faults.duplicatesAppended === true
       if (decision.kind === 'duplicate' && !isTaken) {
         return this.#answerDuplicate(decision.original, request)
       }
     }
     const full = this.#refuseFull(request)
-    if (full !== undefined) {
-      this.#producers.table?.learnRefused(header, header.maxTimestamp)
-      return full
-    }
+    if (full !== undefined) return Promise.resolve(this.#refuseForNow(header, request, full))
     const gate = this.#gate
     if (gate !== undefined && request.origin === 'client') {
       const judge = (place: AppendPlace) => gate.judge({ bytes, header }, place)
@@ -202,10 +238,9 @@ export class Appender {
     return this.#accept(bytes, header, request, producerBefore)
   }
 
-  #refuseFull(request: AppendRequest): Promise<Refusal> | undefined {
+  #refuseFull(request: AppendRequest): Refusal | undefined {
     const isFull = this.#commit.isOutOfSpace && request.mayUseReserve !== true
-    if (!isFull && !this.#writer.isStalled) return undefined
-    return Promise.resolve(storageError(NO_SPACE))
+    return isFull || this.#writer.isStalled ? storageError(NO_SPACE) : undefined
   }
 
   /** @param sent the batch as its producer sent it; undefined when no producer did */
@@ -219,7 +254,9 @@ export class Appender {
     const nowMs = this.#host.clock.nowMs()
     const baseOffset = this.#offsets.logEndOffset
     const verdict = build({ baseOffset, nowMs })
-    if (verdict.kind === 'refused') return Promise.resolve(verdict)
+    if (verdict.kind === 'refused') {
+      return Promise.resolve(sent ? this.#refuseForNow(sent.header, request, verdict) : verdict)
+    }
     if (verdict.kind === 'held') {
       return this.#answerOnceDurable(verdict.lastOffset, verdict.refusal, { ...request, acks: -1 })
     }

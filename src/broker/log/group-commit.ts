@@ -89,6 +89,8 @@ export class GroupCommit {
   #isRecovered = false
   #state: CommitState = 'idle'
   #loop: Promise<void> | undefined
+  /** Of the group that is being committed, or the next one. */
+  #groupEnd = Promise.withResolvers<void>()
   #eager: Promise<void> | undefined
   #waitingBytes = 0
   #takenBytes = 0
@@ -262,12 +264,23 @@ export class GroupCommit {
     return this.useReserve(() => this.#checkpointer.save())
   }
 
-  /** Waits until everything that was appended to this partition stands in its own files. */
+  /**
+   * Waits until everything that was appended to this partition so far is durable and stands in its own
+   * files; not for what comes meanwhile, which on a busy partition never ends.
+   */
   async settle(writer: LogWriter): Promise<void> {
+    const endOffset = writer.queuedEndOffset
+    const { isRollRequested } = writer
     while ((writer.isPending || writer.hasUnwritten) && !writer.isStalled) {
       if (this.#isDead || writer.isOffline) return
-      if (writer.isPending) await this.#loop
-      else await this.#journal.flush()
+      const mustRoll = isRollRequested && writer.isRollRequested
+      const isDurable = writer.durableEndOffset >= endOffset && !mustRoll
+      if (isDurable && writer.writtenEndOffset >= endOffset) return
+      if (writer.isPending && !isDurable && this.#loop !== undefined) await this.#groupEnd.promise
+      else {
+        await this.#journal.flush()
+        await this.#host.timers.yield()
+      }
     }
   }
 
@@ -324,6 +337,7 @@ export class GroupCommit {
         this.#state = 'idle'
         this.#loop = undefined
         if (this.#pending.size > 0) this.#start()
+        this.#tellGroupEnd()
       })
   }
 
@@ -338,7 +352,13 @@ export class GroupCommit {
       await this.#commit(group)
       this.#onCommit(this.#host.clock.monotonicMs() - startMs)
       for (const writer of group) if (!writer.isPending) this.#pending.delete(writer)
+      this.#tellGroupEnd()
     }
+  }
+
+  #tellGroupEnd(): void {
+    this.#groupEnd.resolve()
+    this.#groupEnd = Promise.withResolvers()
   }
 
   /** Everyone with something that is not durable; of what waits, a bounded part. */

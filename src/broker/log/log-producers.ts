@@ -31,6 +31,8 @@ export class LogProducers {
   #loading: Promise<void> | undefined
   /** Of the first open transaction while the producers are on disk; -1 = none. */
   readonly #notedOpenOffset: number
+  /** Whose batches were refused while the table is on disk. */
+  readonly #refusedUnread = new ProducerTable()
   /** Ended transactions whose marker is not durable: they still hold back the last stable offset. */
   #undurableEnds: CompletedTransaction[] = []
 
@@ -83,6 +85,12 @@ export class LogProducers {
     return completed
   }
 
+  /** A batch was refused that may come again: see `ProducerTable.learnRefused`. */
+  learnRefused(header: BatchHeader, timestamp: number): void {
+    const table = this.#table ?? this.#refusedUnread
+    table.learnRefused(header, timestamp)
+  }
+
   /** An append was not kept after all; to be told of the last one first. */
   takeBack({ producerId, producerBefore, completed }: Appended): void {
     if (producerId >= 0) this.#table?.restore(producerId, producerBefore)
@@ -104,6 +112,7 @@ export class LogProducers {
     ).then(
       ({ producers, offlineReason }) => {
         this.#table = producers
+        producers.addUnknown(this.#refusedUnread.entries())
         if (offlineReason !== undefined) writer.fail(offlineReason)
       },
       (error) => {

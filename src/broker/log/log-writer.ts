@@ -230,6 +230,12 @@ export class LogWriter {
     return false
   }
 
+  /** Exclusive: of everything that was appended, wherever it is on its way. */
+  get queuedEndOffset(): number {
+    const last = this.#queue.at(-1)
+    return last === undefined ? this.#takenEndOffset : last.lastOffset + 1
+  }
+
   enqueue(append: PendingAppend): void {
     this.#queue.push(append)
   }

@@ -338,10 +338,17 @@ export class PartitionLog {
     return this.#writer.segments
   }
 
-  async #lookUp<T>(find: () => Promise<T>): Promise<T | 'offline'> {
+  /** @returns a record that is durable; undefined: there is none */
+  async #lookUp(
+    find: () => Promise<TimestampedOffset | undefined>,
+  ): Promise<TimestampedOffset | 'offline' | undefined> {
     await this.#commit.settle(this.#writer)
     try {
-      return await find()
+      const found = await find()
+      if (found === undefined) return undefined
+      // It may have been written meanwhile, and wait for its sync.
+      const { kind } = await this.#appender.onceDurable(found.offset)
+      return kind === 'refused' ? 'offline' : found
     } catch (error) {
       if (isTooManyFiles(error)) return 'offline'
       if (!isBroken(error)) throw error

@@ -123,8 +123,8 @@ export function afterBatch(
 }
 
 /**
- * The entry of a producer that nobody knew, after its first batch found no space: without one, the
- * batch that it sent behind that would pass for its first. Pure.
+ * The entry of a producer that nobody knew, after its first batch was refused for now (no space, no
+ * files): without one, the batch that it sent behind that would pass for its first. Pure.
  * @returns undefined when it did not begin at sequence 0: it is as unknown as before
  */
 export function afterRefusedFirst(

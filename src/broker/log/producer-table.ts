@@ -80,12 +80,19 @@ export class ProducerTable {
     })
   }
 
-  /** A batch that may follow what is known of its producer found no space: the next must be the same. */
+  /** A batch was refused for now: of a producer that is not known, the next must be the same. */
   learnRefused(header: BatchHeader, timestamp: number): void {
     const { producerId } = header
     if (producerId < 0 || this.#entries.has(producerId)) return
     const entry = afterRefusedFirst(header, timestamp)
     if (entry !== undefined) this.#entries.set(producerId, entry)
+  }
+
+  /** What was remembered elsewhere of producers that are not known here. */
+  addUnknown(entries: Iterable<ProducerEntry>): void {
+    for (const entry of entries) {
+      if (!this.#entries.has(entry.producerId)) this.#entries.set(entry.producerId, entry)
+    }
   }
 
   /** Undoes the last change to one producer, whose batch found no space. */

@@ -43,6 +43,30 @@ async function produceAges(client: KafkaClient, nowMs: number, batches: number[]
 }
 
 describe('ListOffsets', () => {
+  it('finds the latest record of a partition that is written to without a pause', async (t) => {
+    const { connect } = await startTestBroker(t)
+    const client = await connect()
+    await makeTopic(client, 'orders')
+    await produceAges(client, Date.now(), [[0]])
+    let isStopped = false
+    const produce = async (producer: KafkaClient) => {
+      while (!isStopped) await produceAges(producer, Date.now(), [[0]])
+    }
+    const producers = [await connect(), await connect(), await connect()].map(produce)
+
+    const offsets: number[] = []
+    for (let count = 0; count < 20; count++) {
+      offsets.push((await ask(client, -3)).offset, (await ask(client, 0)).offset)
+    }
+    isStopped = true
+    await Promise.all(producers)
+
+    assert.deepEqual(
+      offsets.filter((offset) => offset < 0),
+      [],
+    )
+  })
+
   it('answers the latest and the earliest offset at every version', async (t) => {
     const { connect } = await startTestBroker(t)
     const client = await connect()

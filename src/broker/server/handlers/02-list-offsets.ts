@@ -83,18 +83,18 @@ async function find(
     const isOld = currentLeaderEpoch < log.leaderEpoch
     return isOld ? ErrorCode.FENCED_LEADER_EPOCH : ErrorCode.UNKNOWN_LEADER_EPOCH
   }
-  return findIn(log, timestamp, isCommittedOnly ? log.lastStableOffset : log.highWatermark)
+  return findIn(log, timestamp, () => (isCommittedOnly ? log.lastStableOffset : log.highWatermark))
 }
 
-/** @param endOffset what this reader may see, exclusive */
+/** @param endOffset what this reader may see now, exclusive: it has grown when a search has ended */
 async function findIn(
   log: PartitionLog,
   timestamp: number,
-  endOffset: number,
+  endOffset: () => number,
 ): Promise<Found | ErrorCode> {
   switch (timestamp) {
     case LATEST:
-      return { offset: endOffset, timestamp: -1, leaderEpoch: log.leaderEpoch }
+      return { offset: endOffset(), timestamp: -1, leaderEpoch: log.leaderEpoch }
     case EARLIEST:
     case EARLIEST_LOCAL:
       return earliest(log)
@@ -102,9 +102,9 @@ async function findIn(
     case EARLIEST_PENDING_UPLOAD:
       return NOTHING
     case MAX_TIMESTAMP:
-      return readable(await log.maxTimestamp(), endOffset)
+      return readable(await log.maxTimestamp(), endOffset())
     default:
-      return readable(await log.offsetForTimestamp(timestamp), endOffset)
+      return readable(await log.offsetForTimestamp(timestamp), endOffset())
   }
 }
 

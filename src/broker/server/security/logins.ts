@@ -5,11 +5,7 @@
 import { createHmac } from 'node:crypto'
 import type { Host } from '../../../host/host.ts'
 import type { Catalog } from '../../catalog/catalog.ts'
-import {
-  type ScramCredential,
-  type ScramMechanism,
-  scramMechanisms,
-} from '../../catalog/credential-record.ts'
+import type { ScramCredential, ScramMechanism } from '../../catalog/credential-record.ts'
 import { MIN_ITERATIONS } from '../../catalog/decide-credentials.ts'
 import type { SaslMechanism, SaslPlan } from '../../catalog/listener-security.ts'
 import type { JsonLog } from '../json-log.ts'
@@ -22,9 +18,11 @@ import { digestOf } from './scram-keys.ts'
 
 export interface LoginsOptions {
   readonly host: Host
-  readonly catalog: Catalog
+  readonly catalog: Pick<Catalog, 'credentials'> & {
+    readonly config: Pick<Catalog['config'], 'connectionFailedAuthenticationDelayMs'>
+  }
   readonly log: JsonLog
-  readonly checks: PasswordChecks
+  readonly checks: Pick<PasswordChecks, 'saltPassword'>
   /** `catalog.loginSecret()` */
   readonly secret: Buffer
   readonly listener: string
@@ -83,12 +81,14 @@ export class Logins {
 
   /** One stored by another mechanism is as good for PLAIN; the strongest counts. */
   #anyCredential(user: string): StoredCredential {
-    for (const mechanism of scramMechanisms.toReversed()) {
-      const credential = this.#options.catalog.credentials.credential(user, mechanism)
-      if (credential !== undefined) return { mechanism, credential, isKnown: true }
-    }
-    const mechanism = 'SCRAM-SHA-512'
-    return { mechanism, credential: this.#madeUp(user, mechanism), isKnown: false }
+    const { credentials } = this.#options.catalog
+    const known = credentials.strongest(user)
+    if (known !== undefined) return { ...known, isKnown: true }
+    // By the mechanism of one that exists: they take different times.
+    const model = credentials.sampleStrongest(this.#secretOf('mechanism', user).readUInt32BE(0))
+    const { mechanism } = model ?? { mechanism: 'SCRAM-SHA-512' as const }
+    const credential = this.#madeUp(user, mechanism, model?.credential)
+    return { mechanism, credential, isKnown: false }
   }
 
   #credential(
@@ -97,15 +97,18 @@ export class Logins {
   ): { credential: ScramCredential; isKnown: boolean } {
     const known = this.#options.catalog.credentials.credential(user, mechanism)
     if (known !== undefined) return { credential: known, isKnown: true }
-    return { credential: this.#madeUp(user, mechanism), isKnown: false }
+    const choice = this.#secretOf('choice', `${mechanism} ${user}`).readUInt32BE(0)
+    const model = this.#options.catalog.credentials.sample(mechanism, choice)
+    return { credential: this.#madeUp(user, mechanism, model), isKnown: false }
   }
 
-  /** Looks like one of those that exist, in the length of its salt and its iterations too. */
-  #madeUp(user: string, mechanism: ScramMechanism): ScramCredential {
-    const { secret, catalog } = this.#options
-    const bytes = (what: string) =>
-      createHmac('sha512', secret).update(`${what} ${mechanism} ${user}`).digest()
-    const model = catalog.credentials.sample(mechanism, bytes('choice').readUInt32BE(0))
+  /** Looks like one that exists, in the length of its salt and its iterations too. */
+  #madeUp(
+    user: string,
+    mechanism: ScramMechanism,
+    model: ScramCredential | undefined,
+  ): ScramCredential {
+    const bytes = (what: string) => this.#secretOf(what, `${mechanism} ${user}`)
     const { bytes: keyBytes } = digestOf[mechanism]
     const saltBytes = Math.min(model?.salt.length ?? SALT_BYTES, bytes('salt').length)
     return {
@@ -114,6 +117,11 @@ export class Logins {
       storedKey: bytes('stored key').subarray(0, keyBytes),
       serverKey: bytes('server key').subarray(0, keyBytes),
     }
+  }
+
+  /** The same every time, and known to nobody else. */
+  #secretOf(what: string, of: string): Buffer {
+    return createHmac('sha512', this.#options.secret).update(`${what} ${of}`).digest()
   }
 }
 

@@ -121,6 +121,7 @@ export async function checkTlsPlan(plan: TlsPlan): Promise<void> {
 }
 
 async function readSettings(plan: TlsPlan): Promise<TlsServerSettings> {
+  const readPem = pemReader()
   const certificateChain = await readPem(plan.certificateChain)
   certificateFacts(certificateChain)
   const cipherSuites = plan.cipherSuites.map((name) => {
@@ -141,8 +142,15 @@ async function readSettings(plan: TlsPlan): Promise<TlsServerSettings> {
   }
 }
 
-function readPem(source: PemSource): Promise<string> | string {
-  return source.kind === 'text' ? source.text : readPemFile(source.path)
+/** Reads each file once: one that is replaced meanwhile gives its key and its chain of one moment. */
+function pemReader(): (source: PemSource) => Promise<string> | string {
+  const read = new Map<string, Promise<string>>()
+  return (source) => {
+    if (source.kind === 'text') return source.text
+    const text = read.get(source.path) ?? readPemFile(source.path)
+    read.set(source.path, text)
+    return text
+  }
 }
 
 function isSame(one: TlsServerSettings, other: TlsServerSettings): boolean {

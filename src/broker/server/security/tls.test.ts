@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
-import { copyFile, readFile, writeFile } from 'node:fs/promises'
+import { existsSync, renameSync } from 'node:fs'
+import { copyFile, readFile, rename, writeFile } from 'node:fs/promises'
 import { connect as connectPlain, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { after, before, describe, it, type TestContext } from 'node:test'
@@ -9,13 +10,16 @@ import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
 import { Authority, type Certificate } from '../../../../test/support/certificates.ts'
 import { KafkaClient } from '../../../../test/support/kafka-client.ts'
 import { startTestBroker, until } from '../../../../test/support/test-broker.ts'
+import { nodeClock, nodeHost } from '../../../host/node-host.ts'
 import { metadata } from '../../protocol/03-metadata.ts'
 import { findCoordinator } from '../../protocol/10-find-coordinator.ts'
 import { describeConfigs } from '../../protocol/32-describe-configs.ts'
 import { incrementalAlterConfigs } from '../../protocol/44-incremental-alter-configs.ts'
 import { describeCluster } from '../../protocol/60-describe-cluster.ts'
 import { ErrorCode } from '../../wire/error-codes.ts'
+import { createJsonLog } from '../json-log.ts'
 import { subjectName } from './distinguished-name.ts'
+import { TlsCertificates } from './tls-certificates.ts'
 
 let ca: Authority
 let strangerCa: Authority
@@ -82,6 +86,12 @@ async function shownSubject(t: TestContext, port: number): Promise<string> {
   const subject = socket.getPeerX509Certificate()?.subject ?? ''
   socket.destroy()
   return subject
+}
+
+/** In one step, as docs/security.md says: a file that is being written is half a file, and is said too. */
+async function replaceFile(path: string, content: string | Buffer): Promise<void> {
+  await writeFile(`${path}.new`, content)
+  await rename(`${path}.new`, path)
 }
 
 async function closed(socket: Socket): Promise<void> {
@@ -260,16 +270,44 @@ describe('the certificate of a listener', () => {
     const old = KafkaClient.over(await secured(t, port))
     await old.send(metadata, 12, NO_TOPICS)
 
-    await copyFile((await ca.sign('second', '/CN=second')).path, path)
+    await replaceFile(path, await readFile((await ca.sign('second', '/CN=second')).path))
     await until(() => said('certificate-renewed').length === 1)
     const renewed = await shownSubject(t, port)
-    await writeFile(path, 'half a file')
+    await replaceFile(path, 'half a file')
     await until(() => said('certificate-not-renewed').length === 1)
     const kept = await shownSubject(t, port)
 
     assert.deepEqual([renewed, kept], ['CN=second', 'CN=second'])
     assert.equal((await old.send(metadata, 12, NO_TOPICS)).brokers.length, 1)
     assert.equal(said('certificate-not-renewed').length, 1)
+  })
+
+  it('goes with the key that stood in its file at the same moment', async () => {
+    const path = join(ca.folder, 'both.pem')
+    await copyFile(server.path, path)
+    await copyFile(alice.path, `${path}.new`)
+    const key = {
+      kind: 'file' as const,
+      get path() {
+        // Replaced after the certificate was read, and before the key is.
+        if (existsSync(`${path}.new`)) renameSync(`${path}.new`, path)
+        return path
+      },
+    }
+
+    const certificates = await TlsCertificates.open({
+      host: nodeHost({ folder: ca.folder }),
+      log: createJsonLog({ clock: nodeClock, write: () => undefined }),
+      listener: 'SSL',
+      plan: () => ({
+        ...{ certificateChain: { kind: 'file', path }, key, keyPassword: undefined },
+        ...{ trusted: undefined, clientAuth: 'none', versions: ['TLSv1.3'] },
+        ...{ cipherSuites: [], mapping: [] },
+      }),
+      reloadIntervalMs: 60_000,
+    })
+
+    await certificates.close()
   })
 
   it('is changed on a running broker by its own key alone, and only for one that can be used', async (t) => {
