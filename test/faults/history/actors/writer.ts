@@ -37,8 +37,9 @@ export class Writer extends Actor {
   #incarnation = 0
   #pending: Outgoing[] = []
   /**
-   * One under way was not acknowledged: nothing new is sent before it comes again. The broker knows the
-   * last five batches again, which is what producers have under way at most, those they send again too.
+   * One under way was not acknowledged: nothing new is sent before it was, when it comes again. The broker
+   * knows the last five batches again, which is what producers have under way at most, those they send
+   * again too.
    */
   #hasFailed = false
 
@@ -57,7 +58,9 @@ export class Writer extends Actor {
   protected async work(session: Session, arena: Arena): Promise<void> {
     const producer = await this.#identify(session)
     this.#hasFailed = false
-    const underWay = this.#pending.map((batch) => this.#start(batch, { session, arena, producer }))
+    const again = this.#pending.map((batch) => this.#start(batch, { session, arena, producer }))
+    for (const sent of again) await sent
+    const underWay: Promise<void>[] = []
     for (;;) {
       while (!arena.isEnding && !this.#hasFailed && underWay.length < this.#pace.maxInFlight) {
         underWay.push(this.#start(this.#next(arena), { session, arena, producer }))
