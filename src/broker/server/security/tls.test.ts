@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
-import { copyFile, readFile, writeFile } from 'node:fs/promises'
+import { copyFile, readFile, rename, writeFile } from 'node:fs/promises'
 import { connect as connectPlain, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { after, before, describe, it, type TestContext } from 'node:test'
@@ -260,10 +260,12 @@ describe('the certificate of a listener', () => {
     const old = KafkaClient.over(await secured(t, port))
     await old.send(metadata, 12, NO_TOPICS)
 
-    await copyFile((await ca.sign('second', '/CN=second')).path, path)
+    // Renamed, not written: a broker that looks meanwhile finds no half of it.
+    await rename((await ca.sign('second', '/CN=second')).path, path)
     await until(() => said('certificate-renewed').length === 1)
     const renewed = await shownSubject(t, port)
-    await writeFile(path, 'half a file')
+    await writeFile(`${path}.half`, 'half a file')
+    await rename(`${path}.half`, path)
     await until(() => said('certificate-not-renewed').length === 1)
     const kept = await shownSubject(t, port)
 
