@@ -1,7 +1,7 @@
 // What clients see of a stop and a start, clean or not.
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
+import { appendFile, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it, type TestContext } from 'node:test'
@@ -18,6 +18,7 @@ import {
 } from '../../test/support/test-broker.ts'
 import { TransactionalProducer } from '../../test/support/transactional-producer.ts'
 import { fetch } from './protocol/01-fetch.ts'
+import { offsetFetch } from './protocol/09-offset-fetch.ts'
 import { initProducerId } from './protocol/22-init-producer-id.ts'
 import { offsetForLeaderEpoch } from './protocol/23-offset-for-leader-epoch.ts'
 import { writeTxnMarkers } from './protocol/27-write-txn-markers.ts'
@@ -235,4 +236,63 @@ describe('after either stop', () => {
       assert.equal(all.lastStableOffset, all.highWatermark)
     })
   }
+
+  it('a coordinator serves by what is whole when the end of its log is torn', async (t) => {
+    const folder = mkdtempSync(join(temporary, 'data-'))
+    const first = await startTestBroker(t, { folder })
+    const producer = new TransactionalProducer(await first.connect())
+    await makeTopic(await first.connect(), 'orders')
+    await producer.init()
+    await producer.produce('orders', ['a'])
+    await producer.commitOffset('readers', 'orders', 7)
+    await first.broker.close()
+    const torn = await tearInternalTopics(folder)
+    assert.deepEqual(torn, ['__consumer_offsets', '__transaction_state'])
+
+    const second = await startTestBroker(t, { folder })
+    const client = await second.connect()
+    const { transactionalId, producerId, producerEpoch } = producer
+    const again = new TransactionalProducer(client, { transactionalId })
+    Object.assign(again, { producerId, producerEpoch })
+    await until(async () => (await again.end(true)) === ErrorCode.NONE)
+
+    const answer = await client.send(offsetFetch, 7, {
+      groups: [],
+      groupId: 'readers',
+      topics: [{ name: 'orders', partitionIndexes: [0] }],
+      requireStable: true,
+    })
+    assert.equal(answer.topics[0]!.partitions[0]!.committedOffset, 7)
+    const { records } = await fetchFrom(client, 'orders', { isolationLevel: 1 })
+    assert.deepEqual(valuesIn(records).slice(0, 1), ['a'])
+  })
 })
+
+/**
+ * As a crash in the middle of a write leaves them: half of a batch behind the last whole one.
+ * @returns the topics that have records
+ */
+async function tearInternalTopics(folder: string): Promise<string[]> {
+  await rm(join(folder, 'clean-stop'))
+  const torn = new Set<string>()
+  const topics = join(folder, 'topics')
+  for (const name of await readdir(topics)) {
+    if (!name.startsWith('__')) continue
+    const log = join(topics, name, '00000000000000000000.log')
+    const bytes = await readFile(log)
+    if (bytes.length === 0) continue
+    const last = bytes.subarray(bytes.length - lastBatchSize(bytes))
+    await appendFile(log, last.subarray(0, last.length - 5))
+    torn.add(name.slice(0, name.lastIndexOf('-')))
+  }
+  return [...torn].sort()
+}
+
+function lastBatchSize(bytes: Buffer): number {
+  let at = 0
+  for (;;) {
+    const size = 12 + bytes.readInt32BE(at + 8)
+    if (at + size >= bytes.length) return size
+    at += size
+  }
+}

@@ -18,6 +18,7 @@ import {
   TEST_MEMORY,
   TEST_SETTINGS,
 } from './coordinator-test-world.ts'
+import { TopicRegexes } from './topic-regexes.ts'
 
 class World {
   readonly time = new ManualTime()
@@ -25,6 +26,11 @@ class World {
   readonly topics = new Topics()
   readonly forgotten: string[] = []
   settings: Partial<ConsumerGroupSettings> = {}
+  readonly regexes = new TopicRegexes({
+    host: { clock: this.time, timers: this.time },
+    version: () => this.topics.version,
+    names: () => this.topics.names(),
+  })
   group = this.newGroup()
 
   newGroup(): HostedGroup {
@@ -35,6 +41,7 @@ class World {
       consumers: {
         ...TEST_CONSUMERS,
         topics: this.topics,
+        regexes: this.regexes,
         settingsOf: (groupId) => ({ ...TEST_CONSUMERS.settingsOf(groupId), ...this.settings }),
       },
       append: this.log.append,
@@ -73,8 +80,8 @@ class World {
     return this.beat(memberId, 0, { ...joining, ...more })
   }
 
-  async joined(memberId: string): Promise<void> {
-    const reply = this.join(memberId)
+  async joined(memberId: string, more: Partial<HeartbeatRequest> = {}): Promise<void> {
+    const reply = this.join(memberId, more)
     await outcomeOf(reply)
     await this.log.settleAll()
     assert.equal((await reply).errorCode, ErrorCode.NONE)
@@ -118,6 +125,21 @@ describe('a hosted consumer group', () => {
 
     assert.equal((await world.beat('b', 3)).errorCode, ErrorCode.UNKNOWN_MEMBER_ID)
     assert.equal((await world.beat('a', 2)).errorCode, ErrorCode.NONE)
+  })
+
+  it('sees a topic that an expression matches also when a stranger was refused since it came', async () => {
+    const world = new World()
+    world.topics.set('t1', 1)
+    await world.joined('a', { subscribedTopicNames: null, subscribedTopicRegex: 't.' })
+    world.topics.set('t2', 1)
+    assert.equal((await world.beat('x', 7)).errorCode, ErrorCode.UNKNOWN_MEMBER_ID)
+
+    const beating = world.beat('a', 2)
+    await outcomeOf(beating)
+    await world.log.settleAll()
+
+    const assigned = (await beating).assignment?.map(({ topicId }) => topicId)
+    assert.deepEqual(assigned, ['T11', 'T22'])
   })
 
   it('goes back to what is durable when writing fails, and serves again', async () => {

@@ -132,12 +132,14 @@ export class HostedConsumerGroup {
   async heartbeat(request: HeartbeatRequest, resolved: ResolvedRegexes): Promise<HeartbeatReply> {
     const group = this.#group ?? new ConsumerGroup(this.#groupId)
     if (!this.#hasRoomFor(request)) {
+      this.#lookAgain(resolved)
       return refused(ErrorCode.GROUP_MAX_SIZE_REACHED, 'The broker has no memory for more members.')
     }
     const { faults } = this.#around
     const heard = faults?.releasesAssumed === true ? { ...request, topicPartitions: [] } : request
     const outcome = heartbeat(group, heard, this.#surroundings(resolved))
     if (outcome.records.length > 0) this.#group = group
+    if (outcome.reply.errorCode !== ErrorCode.NONE) this.#lookAgain(resolved)
     const written = this.#carryOut(outcome)
     const errorCode = faults?.heartbeatAnsweredEarly === true ? ErrorCode.NONE : await written
     return errorCode === ErrorCode.NONE ? outcome.reply : refused(errorCode)
@@ -162,6 +164,11 @@ export class HostedConsumerGroup {
 
   close(): void {
     this.#timers.cancelAll()
+  }
+
+  /** What was resolved for a request that is refused has not reached the group: the next one is to. */
+  #lookAgain(resolved: ResolvedRegexes): void {
+    if (resolved.size > 0) this.#resolvedVersion = -1
   }
 
   #expired(name: string): void {

@@ -18,6 +18,8 @@ export interface ConsumerMember extends MemberMetadata, CurrentAssignment {
 
 export type ConsumerGroupState = 'Empty' | 'Assigning' | 'Reconciling' | 'Stable'
 
+/** Of a request that joins, or joins again. */
+export const JOINING_EPOCH = 0
 /** A member's epoch once it has said that it leaves for good, and for a while (KIP-848). */
 export const LEAVING_EPOCH = -1
 export const STATIC_LEAVING_EPOCH = -2

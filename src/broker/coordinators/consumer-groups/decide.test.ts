@@ -199,6 +199,37 @@ describe('a new target', () => {
   })
 })
 
+describe('a member that was fenced', () => {
+  it('comes back with epoch 0 under its own id, and is told what it has', () => {
+    const { scenario, kept } = revoking()
+    goOn(scenario, 'a', kept)
+    scenario.topics.set('t', 6)
+    const { assignment } = goOn(scenario, 'a', kept)
+    const late = scenario.heartbeat({ memberId: 'a', memberEpoch: 2, topicPartitions: kept })
+    assert.equal(late.errorCode, ErrorCode.FENCED_MEMBER_EPOCH)
+
+    const back = scenario.join('a', ['t'])
+
+    assert.equal(back.errorCode, ErrorCode.NONE)
+    assert.equal(back.memberEpoch, 4)
+    assert.deepEqual(back.assignment, assignment)
+  })
+
+  it('has given up by coming back what it was to give up', () => {
+    const { scenario } = revoking()
+    goOn(scenario, 'b', [])
+    scenario.topics.set('t', 5)
+    goOn(scenario, 'b', [])
+
+    const back = scenario.join('a', ['t'])
+
+    assert.equal(back.errorCode, ErrorCode.NONE)
+    assert.equal(scenario.group.members.get('a')?.pendingRevocation.size, 0)
+    goOn(scenario, 'b', [])
+    assert.equal(scenario.group.state, 'Stable')
+  })
+})
+
 describe('a join is refused', () => {
   it('with an expression that cannot be read, and the group stays as it was', () => {
     const scenario = new Scenario()

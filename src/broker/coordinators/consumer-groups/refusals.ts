@@ -5,6 +5,7 @@ import { ErrorCode } from '../../wire/error-codes.ts'
 import {
   type ConsumerGroup,
   type ConsumerMember,
+  JOINING_EPOCH,
   LEAVING_EPOCH,
   newMember,
   STATIC_LEAVING_EPOCH,
@@ -111,11 +112,12 @@ function refusalOfStatic(
 
 /**
  * A member may come with its last epoch but one, and no more than it has: it may have missed the
- * answer that gave it the last one.
+ * answer that gave it the last one. One that was fenced comes back with 0, whatever it had (KIP-848):
+ * it has let go of everything.
  */
 function wrongEpoch(member: ConsumerMember, request: HeartbeatRequest): HeartbeatReply | null {
   const { memberEpoch } = request
-  if (memberEpoch === member.memberEpoch) return null
+  if (memberEpoch === JOINING_EPOCH || memberEpoch === member.memberEpoch) return null
   const isRetry = memberEpoch === member.previousMemberEpoch && holdsOnly(request, member.assigned)
   if (memberEpoch < member.memberEpoch && isRetry) return null
   const which = memberEpoch > member.memberEpoch ? 'greater' : 'smaller'

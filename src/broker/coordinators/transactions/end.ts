@@ -12,7 +12,6 @@ import {
   isExhausted,
   LAST_USABLE_EPOCH,
   MAX_EPOCH,
-  NO_EPOCH,
   NO_ID,
   TRANSACTIONS_V2,
   type Transaction,
@@ -30,16 +29,16 @@ export function end(
 }
 
 /**
- * Aborts over the producer's head and leaves its epoch behind. After transactions v2 by two: by one
- * the producer's own EndTxn would look like one that is asked again, and hear of a success.
+ * Aborts over the producer's head and leaves its epoch behind, as the producer's own EndTxn v5 would:
+ * who then aborts hears that this has happened, and goes on; who names that epoch to be given the next
+ * one (KIP-360) gets it, until another producer takes over.
  */
 export function abortAndFence(transaction: Transaction, nowMs: number): Transaction {
-  const step = transaction.clientVersion >= TRANSACTIONS_V2 ? 2 : 1
   return {
     ...transaction,
     state: 'PrepareAbort',
-    producerEpoch: Math.min(transaction.producerEpoch + step, MAX_EPOCH),
-    lastProducerEpoch: NO_EPOCH,
+    producerEpoch: Math.min(transaction.producerEpoch + 1, MAX_EPOCH),
+    lastProducerEpoch: transaction.producerEpoch,
     updatedMs: nowMs,
   }
 }

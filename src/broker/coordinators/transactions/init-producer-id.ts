@@ -12,6 +12,7 @@ import {
   isEnding,
   isExhausted,
   LAST_USABLE_EPOCH,
+  MAX_EPOCH,
   NO_EPOCH,
   NO_PARTITIONS,
   newTransaction,
@@ -41,16 +42,17 @@ function takeOver(transaction: Transaction, request: InitRequest, nowMs: number)
   }
   if (isEnding(transaction)) return refuse(transaction, ErrorCode.CONCURRENT_TRANSACTIONS)
   if (transaction.state === 'Ongoing') {
-    // The epoch that fences is told to nobody: the producer asks again, and gets the next one.
+    // It asks again once this is over: a newcomer then gets the epoch after the one that fences.
     const aborting = abortAndFence(transaction, nowMs)
     return go(aborting, refusal(ErrorCode.CONCURRENT_TRANSACTIONS))
   }
   const { producerId, producerEpoch, lastProducerEpoch } = transaction
-  const isAskedAgain = expected !== null && expected.producerEpoch !== producerEpoch
-  if (isAskedAgain) {
+  const isBehind = expected !== null && expected.producerEpoch !== producerEpoch
+  // What was aborted at the last epoch stands at one that is handed out to nobody.
+  if (isBehind && producerEpoch < MAX_EPOCH) {
     return handOut(transaction, { epoch: producerEpoch, lastProducerEpoch, request, nowMs })
   }
-  const askedWith = expected === null ? NO_EPOCH : producerEpoch
+  const askedWith = expected?.producerEpoch ?? NO_EPOCH
   if (!isExhausted(transaction)) {
     const epoch = producerEpoch + 1
     return handOut(transaction, { epoch, lastProducerEpoch: askedWith, request, nowMs })

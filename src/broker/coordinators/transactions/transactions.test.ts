@@ -61,6 +61,35 @@ describe('taking over a transactional id', () => {
     assert.equal(scenario.transaction?.state, 'Ongoing')
   })
 
+  for (const clientVersion of [0, 2]) {
+    it(`goes on for who names what it has with a transaction open (version ${clientVersion})`, () => {
+      const scenario = new Scenario()
+      const producer = scenario.init()
+      scenario.add(producer, [0], clientVersion)
+
+      assert.equal(scenario.init(producer).errorCode, CONCURRENT_TRANSACTIONS)
+      scenario.markersWritten()
+      const next = scenario.init(producer)
+
+      assert.equal(next.errorCode, NONE)
+      assert.ok(next.producerEpoch > producer.producerEpoch)
+      assert.deepEqual(scenario.init(producer), next)
+    })
+  }
+
+  it('goes on with a new producer id after an abort at the last epoch, also when asked again', () => {
+    const scenario = at(LAST_USABLE_EPOCH)
+    const last = { producerId: 7, producerEpoch: LAST_USABLE_EPOCH }
+    scenario.add(last)
+    scenario.advance(TIMEOUT_MS + 1)
+    scenario.markersWritten()
+
+    const next = scenario.init(last)
+
+    assert.deepEqual(next, { errorCode: NONE, producerId: 100, producerEpoch: 0 })
+    assert.deepEqual(scenario.init(last), next)
+  })
+
   it('gets a new producer id when the epochs are used up, again after a lost answer', () => {
     const scenario = at(LAST_USABLE_EPOCH)
     const last = { producerId: 7, producerEpoch: LAST_USABLE_EPOCH }
@@ -220,27 +249,42 @@ describe('the end of a classic transaction', () => {
 })
 
 describe('time', () => {
-  for (const clientVersion of [0, 2]) {
-    it(`aborts what outlives its timeout and fences its producer (version ${clientVersion})`, () => {
-      const scenario = new Scenario()
-      const producer = scenario.init()
-      scenario.add(producer, [0], clientVersion)
-      scenario.advance(TIMEOUT_MS)
-      assert.equal(scenario.transaction?.state, 'Ongoing')
+  it('aborts what outlives its timeout and fences its producer, which may go on by its claim', () => {
+    const scenario = new Scenario()
+    const producer = scenario.init()
+    scenario.add(producer, [0], 0)
+    scenario.advance(TIMEOUT_MS)
+    assert.equal(scenario.transaction?.state, 'Ongoing')
 
-      scenario.advance(1)
+    scenario.advance(1)
 
-      assert.equal(scenario.transaction?.state, 'PrepareAbort')
-      for (const isDone of [false, true]) {
-        if (isDone) scenario.markersWritten()
-        for (const isCommit of [true, false]) {
-          assert.equal(scenario.end(producer, isCommit).errorCode, PRODUCER_FENCED)
-          assert.equal(scenario.endPlainly(producer, isCommit).errorCode, PRODUCER_FENCED)
-        }
+    assert.equal(scenario.transaction?.state, 'PrepareAbort')
+    for (const isDone of [false, true]) {
+      if (isDone) scenario.markersWritten()
+      for (const isCommit of [true, false]) {
+        assert.equal(scenario.end(producer, isCommit).errorCode, PRODUCER_FENCED)
+        assert.equal(scenario.endPlainly(producer, isCommit).errorCode, PRODUCER_FENCED)
       }
-      assert.equal(scenario.transaction?.state, 'CompleteAbort')
-    })
-  }
+    }
+    assert.equal(scenario.transaction?.state, 'CompleteAbort')
+    assert.equal(scenario.init(producer).errorCode, NONE)
+  })
+
+  it('lets a producer of version 2 abort what was aborted for it, and go on', () => {
+    const scenario = new Scenario()
+    const producer = scenario.begun(0)
+    scenario.advance(TIMEOUT_MS + 1)
+
+    assert.equal(scenario.end(producer, false).errorCode, CONCURRENT_TRANSACTIONS)
+    assert.equal(scenario.end(producer, true).errorCode, INVALID_TXN_STATE)
+    scenario.markersWritten()
+    assert.equal(scenario.add(producer), PRODUCER_FENCED)
+    assert.equal(scenario.end(producer, true).errorCode, INVALID_TXN_STATE)
+    const next = scenario.end(producer, false)
+    assert.deepEqual(next, { errorCode: NONE, producerId: 100, producerEpoch: 1 })
+    assert.equal(scenario.add(next), NONE)
+    assert.equal(scenario.end(producer, false).errorCode, PRODUCER_FENCED)
+  })
 
   it('fences also at the very last epoch, whose producer then gets a new id', () => {
     const scenario = at(LAST_USABLE_EPOCH)

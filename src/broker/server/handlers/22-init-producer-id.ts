@@ -5,8 +5,10 @@
 //            it had (KIP-360 bumps the epoch of such a producer in the client). With a transactional
 //            id it takes over from whoever had it: the next epoch, or after the last one a new id;
 //            51 while an open transaction is being aborted, 50 for a timeout beyond the maximum, and
-//            for who was fenced 90, before v4 47. Takes WRITE on the transactional id (53); without one
-//            IDEMPOTENT_WRITE on the cluster, or WRITE on any topic (31, KIP-679).
+//            for who was fenced 90, before v4 47. A producer that names what it had goes on also when
+//            its transaction was aborted meanwhile (KIP-360), unless another has taken over. Takes WRITE
+//            on the transactional id (53); without one IDEMPOTENT_WRITE on the cluster, or WRITE on any
+//            topic (31, KIP-679).
 // Differs    A transactional id beyond millrace.max.transactional.ids is refused with 44. A fenced
 // from Kafka producer that asks to go on does not abort its successor's open transaction.
 

@@ -3,8 +3,8 @@
 //            comes when every partition has its marker, so that a reader of committed data sees what was
 //            answered; a partition that cannot be written keeps neither waiting. Asked again after a
 //            lost answer the same outcome succeeds, the other is 48. v5 moves the producer on to its
-//            next epoch (KIP-890). Who was fenced hears 90, before v2 47. Takes WRITE on the transactional
-//            id (53).
+//            next epoch (KIP-890); one whose transaction outlived its timeout may abort it with v5 and so go
+//            on. Who was fenced hears 90, before v2 47. Takes WRITE on the transactional id (53).
 // Differs    Kafka answers before the markers are written.
 // from Kafka
 

@@ -172,7 +172,7 @@ export async function tell(listener: Listener): Promise<readonly StoryLine[]> {
   const story = new Story(listener)
   await story.createTopic('t', 4)
   await story.createTopic('u', 3)
-  for (const groupId of ['g', 's', 'e']) {
+  for (const groupId of ['g', 's', 'e', 'f']) {
     await story.configure(groupId, 'consumer.assignment.interval.ms', '0')
   }
   await tellOfRefusals(story)
@@ -186,6 +186,7 @@ export async function tell(listener: Listener): Promise<readonly StoryLine[]> {
   await tellOfTopicsThatChange(story)
   await tellOfEmptySubscriptions(story)
   await tellOfMembersPutOut(story)
+  await tellOfFencedMembers(story)
   return story.lines
 }
 
@@ -452,4 +453,29 @@ async function tellOfMembersPutOut(story: Story): Promise<void> {
     story.note(`an operator puts members of ${groupId} out`, left)
     await story.describe(groupId)
   }
+}
+
+async function tellOfFencedMembers(story: Story): Promise<void> {
+  const { owned } = story
+  const ask = (asked: string, member: Member) => story.heartbeat('f', asked, member)
+  const goOn = (memberId: string, memberEpoch: number) =>
+    ask(`${memberId} at ${memberEpoch}`, {
+      ...{ memberId, memberEpoch },
+      topicPartitions: owned[memberId] ?? [],
+    })
+  await ask('a joins', joining('a', ['t']))
+  await ask('b joins', joining('b', ['t']))
+  await goOn('a', 2)
+  await goOn('a', 2)
+  await ask('c joins', joining('c', ['t']))
+  await goOn('a', 3)
+  await goOn('a', 3)
+  await goOn('a', 1)
+  await ask('a comes back', joining('a', ['t']))
+  await ask('a comes back with what it had', joining('a', ['t'], { topicPartitions: owned['a']! }))
+  await ask('b comes back', joining('b', ['t']))
+  await ask('a comes back and wants something else', joining('a', ['n']))
+  await goOn('b', 4)
+  await goOn('c', 4)
+  await story.describe('f')
 }

@@ -190,14 +190,29 @@ for (const isV2 of [false, true]) {
       await tx.produce('orders', ['a'])
       await until(async () => (await stateOf(client, 'tx')).transactionState === 'CompleteAbort')
 
-      assert.equal(await tx.end(true), ErrorCode.PRODUCER_FENCED)
-      assert.equal(await tx.end(false), ErrorCode.PRODUCER_FENCED)
       assert.equal(await tx.produce('orders', ['b']), ErrorCode.INVALID_PRODUCER_EPOCH)
+      const { INVALID_TXN_STATE, PRODUCER_FENCED } = ErrorCode
+      assert.equal(await tx.end(true), isV2 ? INVALID_TXN_STATE : PRODUCER_FENCED)
       assert.deepEqual(await committed(client), [])
-      assert.equal(await tx.init(), NONE)
+      assert.equal(await tx.initOnce(5, true), NONE)
+      assert.equal(tx.producerEpoch, 1)
     })
   })
 }
+
+it('a producer of version 2 whose transaction outlived its timeout may abort it, and goes on', async (t) => {
+  const key = 'transaction.abort.timed.out.transaction.cleanup.interval.ms'
+  const { client, producer } = await world(t, { [key]: '1' })
+  const tx = await producer({ timeoutMs: 1 })
+  await tx.produce('orders', ['a'])
+  await until(async () => (await stateOf(client, 'tx')).transactionState === 'CompleteAbort')
+  assert.equal(await tx.produce('orders', ['b']), ErrorCode.INVALID_PRODUCER_EPOCH)
+
+  assert.equal(await tx.end(false), NONE)
+
+  assert.equal(tx.producerEpoch, 1)
+  assert.deepEqual(await committed(client), [])
+})
 
 async function stateOf(client: KafkaClient, transactionalId: string) {
   const request = { transactionalIds: [transactionalId] }
