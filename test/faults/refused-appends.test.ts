@@ -215,34 +215,55 @@ it('who waits for what will never be durable hears so, also when the disk has fa
   assert.equal(late.kind, 'refused')
 })
 
+it('who appends after the journal has failed hears so, also where nothing was under way', async () => {
+  const disk = new FaultyDisk(memoryDisk({ maxBytes: 64 * 1024 * 1024 }))
+  const onFatal = () => undefined
+  const { log, commit, openPartition } = await open(disk, { onFatal })
+  const other = await openPartition(1)
+  disk.inject({ on: 'write', path: /^journal/, fails: 'io' })
+
+  const first = await log.append(batchOf(['finds it out']), ACKS_ALL)
+  const later = await other.append(batchOf(['comes later']), ACKS_ALL)
+  await log.close()
+  await other.close()
+  await commit.close()
+
+  assert.deepEqual([first.kind, later.kind], ['refused', 'refused'])
+})
+
+interface OpenOptions {
+  wasCleanStop?: boolean
+  compressionType?: LogConfig['compressionType']
+  gate?: PartitionLogOptions['gate']
+  onFatal?: (error: unknown) => void
+}
+
 async function open(
   disk: FaultyDisk,
   {
     wasCleanStop = false,
     compressionType = 'producer',
     gate,
-  }: {
-    wasCleanStop?: boolean
-    compressionType?: LogConfig['compressionType']
-    gate?: PartitionLogOptions['gate']
-  } = {},
+    onFatal = (error) => assert.fail(String(error)),
+  }: OpenOptions = {},
 ) {
   const host = nodeHost({ disk })
-  const onFatal = (error: unknown) => assert.fail(String(error))
   const commit = await GroupCommit.open({ host, folder: 'journal', onFatal })
-  const log = await PartitionLog.open({
-    host,
-    folder: FOLDER,
-    topic: 'orders',
-    partition: 0,
-    topicId: 'AAAAAAAAAAAAAAAAAAAABA',
-    config: { ...DEFAULT_LOG_CONFIG, segmentBytes: 100, compressionType },
-    leaderEpoch: 0,
-    commit,
-    files: new FileCache({ disk, maxOpenFiles: 10 }),
-    wasCleanStop,
-    gate,
-  })
+  const openPartition = (partition: number) =>
+    PartitionLog.open({
+      host,
+      folder: `topics/orders-${partition}`,
+      topic: 'orders',
+      partition,
+      topicId: 'AAAAAAAAAAAAAAAAAAAABA',
+      config: { ...DEFAULT_LOG_CONFIG, segmentBytes: 100, compressionType },
+      leaderEpoch: 0,
+      commit,
+      files: new FileCache({ disk, maxOpenFiles: 10 }),
+      wasCleanStop,
+      gate,
+    })
+  const log = await openPartition(0)
   await commit.finishRecovery()
-  return { log, commit }
+  return { log, commit, openPartition }
 }

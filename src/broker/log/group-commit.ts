@@ -98,6 +98,7 @@ export class GroupCommit {
   #nextCheckpoint: Timer | undefined
   #savedAtMs = Number.NEGATIVE_INFINITY
   #isDead = false
+  #diedOf: unknown
   #isClosed = false
 
   private constructor(
@@ -230,6 +231,10 @@ export class GroupCommit {
   /** Queues an append; the writer's owner hears when it is written and when it is durable. */
   enqueue(writer: LogWriter, append: PendingAppend): void {
     writer.enqueue(append)
+    if (this.#isDead) {
+      writer.fail(this.#diedOf)
+      return
+    }
     this.#pending.add(writer)
     this.#waitingBytes += append.bytes.length
     if (this.#state === 'idle') this.#start()
@@ -510,6 +515,7 @@ export class GroupCommit {
   #die(error: unknown): void {
     if (this.#isDead) return
     this.#isDead = true
+    this.#diedOf = error
     for (const writer of this.#pending) writer.fail(error)
     this.#onFatal(error)
   }

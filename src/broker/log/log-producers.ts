@@ -49,16 +49,19 @@ export class LogProducers {
     return this.#table
   }
 
-  /** -1 while no transaction is open. */
+  /**
+   * Of the transactions that are open, or would be again if a crash took back what is not durable.
+   * -1 = none.
+   */
   get firstOpenOffset(): number {
-    if (this.#table === undefined) return this.#notedOpenOffset
-    return this.#table.firstOpenOffset ?? -1
+    const offset = this.stableBelow(Number.MAX_SAFE_INTEGER)
+    return offset === Number.MAX_SAFE_INTEGER ? -1 : offset
   }
 
   /** Up to which everything below an offset belongs to no transaction, or to one that has ended. */
   stableBelow(endOffset: number): number {
-    const open = this.firstOpenOffset
-    let offset = open < 0 ? endOffset : Math.min(open, endOffset)
+    const open = this.#table === undefined ? this.#notedOpenOffset : this.#table.firstOpenOffset
+    let offset = open === undefined || open < 0 ? endOffset : Math.min(open, endOffset)
     for (const ended of this.#undurableEnds) offset = Math.min(offset, ended.firstOffset)
     return offset
   }
