@@ -1,12 +1,26 @@
 // Being a member of a group, whichever protocol the group speaks: joining, giving signs of life,
 // hearing what to read, leaving. Whoever reads or processes does so by what it holds here.
 
+import type { Subscription } from '../operations.ts'
 import type { Arena } from './arena.ts'
 import type { Claim, Place, Session } from './session.ts'
 
 export interface GroupTimes {
   readonly sessionTimeoutMs: number
   readonly rebalanceTimeoutMs: number
+}
+
+/** Who somebody is, wherever its member id comes from. */
+export interface MemberOptions {
+  readonly name: string
+  readonly group: string
+  /** All that it may come to read, in an order that the members of its group agree on. */
+  readonly places: readonly Place[]
+  /** What it may want: the first one at first. */
+  readonly subscriptions: readonly [Subscription, ...Subscription[]]
+  readonly times: GroupTimes
+  /** Of a static member (KIP-345). */
+  readonly instance?: string | undefined
 }
 
 /** A partition in the hands of a member, from when it was told so. */
@@ -33,6 +47,8 @@ export interface Membership {
   reconnected(): void
   /** Joins, or gives a sign of life. @returns whether it is a member, by now */
   goOn(session: Session, arena: Arena): Promise<boolean>
+  /** From the next sign of life on. */
+  subscribe(subscription: Subscription): void
   /** What it was told about a commit. @returns whether it may go on as it is. @throws TryAgain */
   hear(errorCode: number): boolean
   /** Now and then: leaves and comes back, or whatever members do without need. */

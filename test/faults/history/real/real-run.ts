@@ -75,7 +75,7 @@ export class RealWorld implements AsyncDisposable {
     const history = new History(() => performance.now() - startedMs)
     this.#history = history
     await this.#begin(random)
-    const settings = this.#choose(random, faults)
+    const settings = this.#choose(random, new SeededRandom(~seed), faults)
     const cast = new Cast(settings, random, prefix)
     let isEnding = false
     const arena = (connect: () => Promise<Connection>): Arena => ({
@@ -163,8 +163,8 @@ export class RealWorld implements AsyncDisposable {
     if (this.#proxy !== undefined) this.#proxy.upstreamPort = this.#broker.port
   }
 
-  #choose(random: SeededRandom, faults: readonly string[]): CastSettings {
-    const chosen = chooseCast(random)
+  #choose(random: SeededRandom, guests: SeededRandom, faults: readonly string[]): CastSettings {
+    const chosen = chooseCast(random, guests)
     return {
       ...chosen,
       ...this.#guests(chosen),
@@ -180,8 +180,9 @@ export class RealWorld implements AsyncDisposable {
     const turn = this.#round
     return {
       ...(turn % 2 === 1
-        ? { members: Math.max(2, members), memberProtocol: 'consumer' }
+        ? { members: Math.max(2, members), memberProtocol: 'consumer', wishes: 'expressions' }
         : { sharedLoops: Math.max(2, sharedLoops), processors: 0 }),
+      staticShare: 0.5,
       keys: turn % 3 === 1 ? 3 : keys,
     }
   }
