@@ -106,8 +106,11 @@ export class RealWorld implements AsyncDisposable {
     this.#proxy!.faults = undefined
     await this.#finish(work, history)
     await this.#withSession(safe, async (session) => {
-      await readEverything(session, safe, cast.finalTask)
-      const topicNames = [...new Set(cast.finalTask.places.map(({ topic }) => topic))]
+      const { finalTask } = cast
+      await readEverything(session, safe, finalTask)
+      const wanted = finalTask.joins.flatMap(({ wishes }) => wishes.flatMap((one) => one.places))
+      const all = [...finalTask.places, ...wanted]
+      const topicNames = [...new Set(all.map(({ topic }) => topic))]
       await session.ask(
         deleteTopics,
         { topics: [], topicNames, timeoutMs: 10_000 },
