@@ -26,6 +26,7 @@ const CHANGE_CHANCE = 0.03
 export class ClassicMembership implements Membership {
   readonly group: string
   readonly asker = undefined
+  readonly keptId = undefined
   readonly #options: MemberOptions
   #subscription: Subscription
   #memberId = ''

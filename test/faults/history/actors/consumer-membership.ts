@@ -44,6 +44,7 @@ export class ConsumerMembership implements Membership {
   /** What the group has heard of what it wants. */
   #wanted: Subscription | undefined
   #hasExpressed = false
+  #keptId: string | undefined
   /** Whom somebody else has taken the place of, by the same instance id. */
   #former: Who | undefined
   #ids = 0
@@ -77,6 +78,10 @@ export class ConsumerMembership implements Membership {
 
   get held(): Hold[] {
     return [...this.#held.values()]
+  }
+
+  get keptId(): string | undefined {
+    return this.#keptId
   }
 
   get assignment(): number {
@@ -160,7 +165,10 @@ export class ConsumerMembership implements Membership {
       if (!isGone || random.chance(0.5)) {
         if (isStatic) this.#former = { ...who, beats: this.#beats }
         this.#becomeAnother()
-      } else if (isForAWhile) this.#givenUp = [] // all of it is its own again, under the same id
+      } else if (isForAWhile) {
+        this.#keptId = this.#memberId
+        this.#givenUp = [] // all of it is its own again
+      }
     }
   }
 

@@ -41,6 +41,8 @@ export interface Membership {
   readonly claim: Claim | undefined
   /** As whom it asks where the group is; undefined where that needs no member. */
   readonly asker: Claim | undefined
+  /** The last id that it left for a while and came back under. */
+  readonly keptId: string | undefined
   /** Counted up whenever it holds something else. */
   readonly assignment: number
   /** The connection is another one. */
@@ -60,14 +62,16 @@ export interface Membership {
  * Whether what comes as the member that somebody was, for a partition that it held, is to be refused.
  * Within its epoch a member may commit whatever it likes, and who comes back under the same id may be
  * given the same epoch, when the partitions have not been shared out anew meanwhile (KIP-848, KIP-1263).
+ * A static member that left for a while and is back under its id is taken to have had what it has for
+ * ever, and so may commit it with any epoch that it ever had (KIP-1251 and Kafka).
  */
 export function isStale(
   was: { readonly claim: Claim; readonly hold: Hold },
-  { claim: now }: Membership,
+  { claim: now, keptId }: Membership,
 ): boolean {
   const { memberId, generationId } = was.claim
   const isSame = now?.memberId === memberId && now.generationId === generationId
-  return was.hold.isOver && !isSame
+  return was.hold.isOver && !isSame && memberId !== keptId
 }
 
 /** In groups of the new protocol the broker says how long a session is. */
