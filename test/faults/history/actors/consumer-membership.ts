@@ -118,7 +118,7 @@ export class ConsumerMembership implements Membership {
     arena.tally.count(isJoin ? 'consumers: still fenced' : 'consumers: fenced')
     this.#lose()
     // It may still have what it had, for whoever it is now.
-    if (answer.errorCode !== ErrorCode.UNKNOWN_MEMBER_ID) this.#givenUp = []
+    if (FENCED.has(answer.errorCode)) this.#givenUp = []
     if (answer.errorCode === ErrorCode.FENCED_INSTANCE_ID) this.#becomeAnother()
     await arena.pass(REST_MS * (1 + arena.random.fraction()))
     return false
@@ -363,6 +363,11 @@ const FORGOTTEN: ReadonlySet<number> = new Set([
   ErrorCode.UNKNOWN_MEMBER_ID,
   ErrorCode.FENCED_INSTANCE_ID,
   ErrorCode.UNRELEASED_INSTANCE_ID,
+])
+
+const FENCED: ReadonlySet<number> = new Set([
+  ErrorCode.FENCED_MEMBER_EPOCH,
+  ErrorCode.FENCED_INSTANCE_ID,
 ])
 
 /** Of commits and of looks at what is committed; in transactions by the name of classic groups. */
