@@ -40,6 +40,15 @@ const DEEDS: readonly (readonly [what: string, count: string])[] = [
   ['partitions that they gave up for others', 'consumers: given up'],
   ['members of it that had been silent, and were forgotten', 'consumers: fenced'],
   ['commits of members that were none any more, refused', 'stale commits refused'],
+  ['joins of static members, of either protocol', 'static members: joined'],
+  [
+    'static members of classic groups that came back as another process',
+    'static members: restarted',
+  ],
+  ['static members of the new protocol that left for a while', 'static members: left for a while'],
+  ['static members of it that went without a word', 'static members: crashed'],
+  ['subscriptions that changed', 'subscriptions changed'],
+  ['topics made while somebody subscribed by expressions', 'topics made for expressions'],
   ['records processed by loops that share their input', 'shared loops: processed'],
   [
     'their transactions that were refused, for they were no members',

@@ -72,7 +72,7 @@ async function oneHistory(kills: number, around: Around): Promise<void> {
   const startedMs = performance.now()
   const history = new History(() => performance.now() - startedMs)
   const settings = {
-    ...chooseCast(random),
+    ...chooseCast(random, new SeededRandom(~seed)),
     ...{ writers: 2, transactionalWriters: 2, processors: 2, followers: 1, members: 0, admins: 0 },
     ...{ deserters: 0, partitions: 2, thinkMs: 2, oversleepChance: 0, resumeChance: 0.5 },
     ...{ transactionTimeoutMs: 60_000, classicShare: 0.5 },

@@ -5,7 +5,11 @@
 // Invariant: the records in `#durable` make the group as it is once nothing is under way.
 
 import type { Host } from '../../host/host.ts'
-import { ConsumerGroup } from '../coordinators/consumer-groups/consumer-group.ts'
+import {
+  ConsumerGroup,
+  LEAVING_EPOCH,
+  STATIC_LEAVING_EPOCH,
+} from '../coordinators/consumer-groups/consumer-group.ts'
 import {
   dissolve,
   heartbeat,
@@ -25,6 +29,10 @@ import {
   type Surroundings,
 } from '../coordinators/consumer-groups/input.ts'
 import { type ConsumerGroupRecord, keyOf } from '../coordinators/consumer-groups/records.ts'
+import {
+  listOf,
+  type TopicPartitionList,
+} from '../coordinators/consumer-groups/topic-partitions.ts'
 import type { TopicsView } from '../coordinators/consumer-groups/topics-view.ts'
 import { ErrorCode } from '../wire/error-codes.ts'
 import type { CoordinatorFaults } from './coordinator-faults.ts'
@@ -59,6 +67,8 @@ export class HostedConsumerGroup {
   /** The version of the topics that its expressions were last held against. */
   #resolvedVersion = -1
   readonly #bytes = new Map<string, number>()
+  /** By instance id; only where leaves are forgotten. */
+  readonly #left = new Map<string, TopicPartitionList>()
 
   constructor(groupId: string, around: ConsumerGroupSurroundings) {
     this.#groupId = groupId
@@ -116,7 +126,8 @@ export class HostedConsumerGroup {
     const isNew = asked !== '' && group?.regexes.has(asked) !== true
     const known = [...(group?.subscribedRegexes.keys() ?? [])]
     const { version } = this.#around.topics
-    const isStale = known.length > 0 && this.#resolvedVersion !== version
+    const isOnce = this.#around.faults?.regexesResolvedOnce === true
+    const isStale = known.length > 0 && this.#resolvedVersion !== version && !isOnce
     if (!isNew && !isStale) return NOTHING_RESOLVED
     // Others go on with what was resolved before.
     this.#resolvedVersion = version
@@ -136,13 +147,16 @@ export class HostedConsumerGroup {
       return refused(ErrorCode.GROUP_MAX_SIZE_REACHED, 'The broker has no memory for more members.')
     }
     const { faults } = this.#around
-    const heard = faults?.releasesAssumed === true ? { ...request, topicPartitions: [] } : request
+    const heard = faults === undefined ? request : this.#mishear(request, faults)
     const outcome = heartbeat(group, heard, this.#surroundings(resolved))
     if (outcome.records.length > 0) this.#group = group
     if (outcome.reply.errorCode !== ErrorCode.NONE) this.#lookAgain(resolved)
     const written = this.#carryOut(outcome)
     const errorCode = faults?.heartbeatAnsweredEarly === true ? ErrorCode.NONE : await written
-    return errorCode === ErrorCode.NONE ? outcome.reply : refused(errorCode)
+    if (errorCode !== ErrorCode.NONE) return refused(errorCode)
+    return faults?.leavesForgotten === true
+      ? this.#giveTwice(request, outcome.reply)
+      : outcome.reply
   }
 
   /** @returns one code for each, in their order; or one for all */
@@ -195,6 +209,25 @@ export class HostedConsumerGroup {
   #surroundings(resolved: ResolvedRegexes = NOTHING_RESOLVED): Surroundings {
     const { host, topics } = this.#around
     return { nowMs: host.clock.nowMs(), settings: this.settings, topics, resolved }
+  }
+
+  #mishear(request: HeartbeatRequest, faults: CoordinatorFaults): HeartbeatRequest {
+    const { memberId, memberEpoch, instanceId } = request
+    if (faults.releasesAssumed === true) return { ...request, topicPartitions: [] }
+    if (faults.changedSubscriptionsIgnored === true && memberEpoch > 0) {
+      return { ...request, subscribedTopicNames: null, subscribedTopicRegex: null }
+    }
+    if (faults.leavesForgotten !== true || memberEpoch !== STATIC_LEAVING_EPOCH) return request
+    const { assigned } = this.#group?.members.get(memberId) ?? {}
+    if (assigned !== undefined) this.#left.set(instanceId ?? '', listOf(assigned))
+    return { ...request, memberEpoch: LEAVING_EPOCH }
+  }
+
+  #giveTwice({ instanceId, memberEpoch }: HeartbeatRequest, reply: HeartbeatReply): HeartbeatReply {
+    const left = this.#left.get(instanceId ?? '')
+    if (left === undefined || memberEpoch !== 0 || reply.errorCode !== ErrorCode.NONE) return reply
+    this.#left.delete(instanceId ?? '')
+    return { ...reply, assignment: left }
   }
 
   #hasRoomFor(request: HeartbeatRequest): boolean {

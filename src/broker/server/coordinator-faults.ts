@@ -38,4 +38,12 @@ export interface CoordinatorFaults {
   readonly memberEpochsIgnored?: boolean
   /** Answers a heartbeat of the new protocol before what it says is durable. */
   readonly heartbeatAnsweredEarly?: boolean
+  /** Takes commits of whoever had the instance id before for those of whoever has it now. */
+  readonly fencedInstancesObeyed?: boolean
+  /** What a static member leaves for a while is given to others at once, and to it as well when it is back. */
+  readonly leavesForgotten?: boolean
+  /** A member that goes on is heard as if it wanted what it wanted when it joined. */
+  readonly changedSubscriptionsIgnored?: boolean
+  /** An expression is held against the topics once, when somebody asks for it first. */
+  readonly regexesResolvedOnce?: boolean
 }

@@ -235,12 +235,13 @@ export class HostedGroup {
 
   /** @returns NONE once all offsets are durable */
   async commit(
-    { stagedBy, ...claim }: CommitClaim,
+    { stagedBy, ...asked }: CommitClaim,
     offsets: readonly OffsetToCommit[],
   ): Promise<ErrorCode> {
     const { groupId } = this
     const isTransactional = stagedBy !== undefined
     const token = this.#waiting.nextToken()
+    const claim = { ...asked, memberId: this.#committing(asked) }
     this.offsets.begin(offsets) // Keeps a new group from being forgotten before it has an offset.
     const { generationsIgnored, stagingMembersIgnored } = this.#around.faults ?? {}
     const isBelieved = generationsIgnored === true || (isTransactional && stagingMembersIgnored)
@@ -406,6 +407,11 @@ export class HostedGroup {
     }
     if (memberEpoch !== 0) return `Group ${groupId} is not a consumer group.`
     return `Cannot upgrade classic group ${groupId} to consumer group because online upgrade is disabled.`
+  }
+
+  #committing({ memberId, groupInstanceId }: MemberClaim): string {
+    if (this.#around.faults?.fencedInstancesObeyed !== true) return memberId
+    return this.#group?.staticMembers.get(groupInstanceId ?? '') ?? memberId
   }
 
   /** undefined when this is no group of the new protocol. */

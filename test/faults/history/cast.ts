@@ -10,20 +10,25 @@ import type { Actor, Arena } from './actors/arena.ts'
 import { ClassicMembership } from './actors/classic-membership.ts'
 import { ConsumerMembership } from './actors/consumer-membership.ts'
 import { Deserter } from './actors/deserter.ts'
-import type { FinalTask } from './actors/finale.ts'
+import type { FinalTask, Joining, Wish } from './actors/finale.ts'
 import { Follower } from './actors/follower.ts'
 import { GroupProcessor } from './actors/group-processor.ts'
 import { Member } from './actors/member.ts'
 import type { GroupTimes, Membership } from './actors/membership.ts'
 import { Processor } from './actors/processor.ts'
 import { type Place, placeOf, type Session } from './actors/session.ts'
+import { TopicMaker } from './actors/topic-maker.ts'
 import { type TransactionalActor, TransactionalWriter } from './actors/transactional-writer.ts'
 import { Writer } from './actors/writer.ts'
+import { type Subscription, wants } from './operations.ts'
 
 const REST_MS = 5
 
 /** What the members of a group speak: that of all clients, or that of KIP-848. */
 export type GroupProtocol = 'classic' | 'consumer'
+
+/** Of the members of the reading group: all the same, now this and now that, by expressions too. */
+export type Wishes = 'same' | 'changing' | 'expressions'
 
 export interface CastSettings {
   readonly writers: number
@@ -37,6 +42,9 @@ export interface CastSettings {
   readonly followers: number
   readonly members: number
   readonly memberProtocol: GroupProtocol
+  readonly wishes: Wishes
+  /** Of the members of every group. */
+  readonly staticShare: number
   readonly admins: number
   /** They need a calendar that does not jump: only time ends what they begin. */
   readonly deserters: number
@@ -59,15 +67,29 @@ interface SharedGroup {
   readonly group: string
   readonly protocol: GroupProtocol
   readonly places: readonly Place[]
+  readonly subscriptions: readonly [Subscription, ...Subscription[]]
   readonly times: GroupTimes
+  /** Its first ones. */
+  readonly staticMembers: number
 }
 
-function membershipOf(name: string, { group, protocol, places, times }: SharedGroup): Membership {
-  if (protocol === 'consumer') return new ConsumerMembership(name, group, places, times)
-  return new ClassicMembership(group, places, times)
+function membershipOf(index: number, name: string, shared: SharedGroup): Membership {
+  const [first, ...others] = shared.subscriptions
+  const mine = shared.subscriptions[index % shared.subscriptions.length]!
+  const isStatic = index < shared.staticMembers
+  const options = {
+    ...shared,
+    name,
+    // They begin with different ones.
+    subscriptions: mine === first ? shared.subscriptions : ([mine, first, ...others] as const),
+    instance: isStatic ? `${shared.group} ${name}` : undefined,
+  }
+  if (shared.protocol === 'consumer') return new ConsumerMembership(options)
+  return new ClassicMembership(options)
 }
 
-export function chooseCast(random: SeededRandom): CastSettings {
+/** @param guests chooses what came to this cast later, so that a seed goes on meaning the rest of it */
+export function chooseCast(random: SeededRandom, guests: SeededRandom): CastSettings {
   const all: CastSettings = {
     keys: random.pick([0, 0, 0, 3, 12]),
     writers: random.pick([1, 2, 4]),
@@ -92,6 +114,8 @@ export function chooseCast(random: SeededRandom): CastSettings {
     ]),
     memberProtocol: random.pick(['classic', 'consumer']),
     ...chooseLoops(random),
+    staticShare: guests.pick([0, 0, 0.5, 1]),
+    wishes: guests.pick(['same', 'changing', 'expressions']),
   }
   if (all.keys === 0) return all
   // Whoever works on the compacted topic takes the place of others, so that a run takes no longer.
@@ -140,10 +164,15 @@ export class Cast {
   readonly #members: readonly Member[]
   readonly #groups: readonly SharedGroup[]
   readonly #admins: readonly Admin[]
+  readonly #makers: readonly TopicMaker[]
+  readonly #prefix: string
+  readonly #wishes: Wishes
 
   /** @param prefix of all names, so that one broker can serve one run after the other */
   constructor(settings: CastSettings, random: SeededRandom, prefix = '') {
-    const { partitions } = settings
+    const { partitions, wishes, staticShare } = settings
+    this.#prefix = prefix
+    this.#wishes = wishes
     const places = (topic: string) =>
       Array.from({ length: partitions }, (_, index) => placeOf(`${prefix}${topic}`, index))
     const [plain, input, output] = [places('plain'), places('input'), places('output')]
@@ -171,8 +200,10 @@ export class Cast {
     })
     const { groupTimes: times } = settings
     const { sessionTimeoutMs } = times
-    const loopers = {
+    const loopers: SharedGroup = {
       ...{ group: `${prefix}loops`, protocol: settings.loopProtocol, places: input, times },
+      subscriptions: [{ topics: topicsOf(input) }],
+      staticMembers: Math.ceil(staticShare * settings.sharedLoops),
     }
     const { keys } = settings
     const keyedWriters = compacted.map((place, index) => {
@@ -191,7 +222,8 @@ export class Cast {
       }),
       ...many(settings.sharedLoops, (index) => {
         const name = `s${index}`
-        const loop = { membership: membershipOf(name, loopers), outputs: output, sessionTimeoutMs }
+        const membership = membershipOf(index, name, loopers)
+        const loop = { membership, outputs: output, sessionTimeoutMs }
         return new GroupProcessor(clientOf(name), loop, settings)
       }),
     ]
@@ -207,10 +239,13 @@ export class Cast {
       }),
     ]
     const isOfConsumers = settings.memberProtocol === 'consumer'
-    const readers = {
-      ...{ group: `${prefix}group`, protocol: settings.memberProtocol },
-      places: isOfConsumers ? [...output, ...input] : output,
-      times,
+    const hasChoice = isOfConsumers || wishes === 'changing'
+    const read = hasChoice ? [...output, ...input] : output
+    const readers: SharedGroup = {
+      ...{ group: `${prefix}group`, protocol: settings.memberProtocol, times },
+      places: read,
+      subscriptions: this.#subscriptions(topicsOf(read), isOfConsumers),
+      staticMembers: Math.ceil(staticShare * settings.members),
     }
     this.#groups = [
       ...(settings.members === 0 ? [] : [readers]),
@@ -218,7 +253,11 @@ export class Cast {
     ]
     this.#members = many(settings.members, (index) => {
       const name = `m${index}`
-      return new Member(name, membershipOf(name, readers))
+      return new Member(name, membershipOf(index, name, readers))
+    })
+    const hasExpressions = readers.subscriptions.some((one) => one.expression !== undefined)
+    this.#makers = many(hasExpressions && settings.members > 0 ? 1 : 0, (index) => {
+      return new TopicMaker(`made${index}`, this.#made)
     })
     this.#admins = many(settings.admins, (index) => new Admin(`a${index}`, prefix, plain))
     this.#actors = [
@@ -228,6 +267,7 @@ export class Cast {
       ...this.#followers,
       ...this.#members,
       ...this.#admins,
+      ...this.#makers,
       ...many(settings.deserters, (index) => {
         const { transactionTimeoutMs } = settings
         return new Deserter(`d${index}`, prefix, output[0]!, transactionTimeoutMs)
@@ -266,18 +306,80 @@ export class Cast {
 
   get finalTask(): FinalTask {
     return {
-      places: [...this.#places, ...this.#admins.flatMap(({ places }) => places)],
+      places: [
+        ...this.#places,
+        ...[...this.#admins, ...this.#makers].flatMap(({ places }) => places),
+      ],
       transactionalIds: this.#transactional.map(({ transactionalId }) => transactionalId),
       groups: [
         ...this.#followers.map(({ group, places }) => ({ group, places })),
         ...this.#transactional
           .filter((actor) => actor instanceof Processor)
           .map(({ loop }) => ({ group: loop.group, places: [loop.input] })),
-        ...this.#groups,
+        ...this.#groups.map(({ group, places }) => {
+          return { group, places: [...places, ...this.#madeFor(group)] }
+        }),
       ],
       joins: this.#groups
-        .filter(({ protocol }) => protocol === 'consumer')
-        .map((shared) => ({ ...shared, membership: membershipOf('the end', shared) })),
+        .filter(({ protocol, staticMembers }) => protocol === 'consumer' || staticMembers > 0)
+        .map((shared) => this.#joining(shared)),
     }
   }
+
+  /** Of all topics that are made meanwhile. */
+  get #made(): string {
+    return `${this.#prefix}made`
+  }
+
+  #madeFor(group: string): Place[] {
+    const isOfReaders = group === this.#groups[0]?.group && this.#members.length > 0
+    return isOfReaders ? this.#makers.flatMap(({ places }) => places) : []
+  }
+
+  /** The first one wants all that is there from the beginning. */
+  #subscriptions(
+    topics: readonly string[],
+    isOfConsumers: boolean,
+  ): readonly [Subscription, ...Subscription[]] {
+    const all = { topics }
+    const each = topics.map((topic) => ({ topics: [topic] }))
+    if (this.#wishes === 'changing') return [all, ...each]
+    if (this.#wishes === 'same' || !isOfConsumers) return [all]
+    const anyMade = `${literally(this.#made)}[a-z0-9]*`
+    const anyOf = (...some: string[]) => ({ topics: [], expression: some.join('|') })
+    return [
+      all,
+      anyOf(...topics.map(literally), anyMade),
+      anyOf(anyMade),
+      { topics: topics.slice(1), expression: anyMade },
+      ...each,
+    ]
+  }
+
+  /** Whoever comes last wants one thing, and another one, and is given just that. */
+  #joining(shared: SharedGroup): Joining {
+    const places = [...shared.places, ...this.#madeFor(shared.group)]
+    const wishes = shared.subscriptions.map((subscription): Wish => {
+      return { subscription, places: places.filter(({ topic }) => wants(subscription, topic)) }
+    })
+    const [all, byExpression] = wishes
+    const late = placeOf(`${this.#made}late`, 0)
+    const isLateWanted = byExpression?.subscription && wants(byExpression.subscription, late.topic)
+    const last = isLateWanted
+      ? [{ topicToMake: late.topic, places: [...byExpression.places, late] }]
+      : []
+    const membership = membershipOf(0, 'the end', {
+      ...shared,
+      ...{ subscriptions: [shared.subscriptions[0]], staticMembers: 0 },
+    })
+    return { membership, wishes: [all!, ...wishes.slice(1, 2), ...last] }
+  }
+}
+
+function topicsOf(places: readonly Place[]): string[] {
+  return [...new Set(places.map(({ topic }) => topic))]
+}
+
+function literally(name: string): string {
+  return name.replaceAll('.', '\\.')
 }

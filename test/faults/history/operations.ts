@@ -16,6 +16,10 @@ export function isTombstone(value: string): boolean {
   return value.endsWith(TOMBSTONE_SUFFIX)
 }
 
+export function topicOf(partition: PartitionName): string {
+  return partition.slice(0, partition.lastIndexOf('-'))
+}
+
 export interface TransactionName {
   /** Of its own, in the whole run. */
   readonly name: string
@@ -79,6 +83,19 @@ export interface Stage {
 export interface MemberName {
   readonly member: string
   readonly epoch: number
+  /** Of a static member. */
+  readonly instance?: string | undefined
+}
+
+/** What a member wants to read: topics by their names, and those whose whole name matches. */
+export interface Subscription {
+  readonly topics: readonly string[]
+  readonly expression?: string
+}
+
+export function wants({ topics, expression }: Subscription, topic: string): boolean {
+  if (topics.includes(topic)) return true
+  return expression !== undefined && new RegExp(`^(?:${expression})$`).test(topic)
 }
 
 export interface Commit {
@@ -94,14 +111,33 @@ export interface Heartbeat {
   readonly kind: 'heartbeat'
   readonly group: string
   readonly member: string
+  /** Of a static member. */
+  readonly instance?: string | undefined
+  /** Said now, or before and taken. */
+  readonly subscribed?: Subscription
   /** Of those of the member: none is missing between two that follow one another. */
   readonly number: number
-  /** That it comes with: 0 joins, -1 leaves. */
+  /** That it comes with: 0 joins, -1 leaves, -2 leaves for a while. */
   readonly memberEpoch: number
   readonly held: readonly PartitionName[]
   /** Answered: what it has from now on. */
   readonly epoch?: number
   /** Answered: all that it is to hold, whether it was told now or before. */
+  readonly assigned?: readonly PartitionName[]
+}
+
+/** Into a generation of a classic group, from JoinGroup to what SyncGroup was answered with. */
+export interface Join {
+  readonly kind: 'join'
+  readonly group: string
+  /** As whom it asks, '' for somebody new; answered: who it is. */
+  readonly member: string
+  /** Of a static member. */
+  readonly instance?: string | undefined
+  readonly subscribed?: Subscription
+  /** Answered. */
+  readonly generation?: number
+  /** Answered. */
   readonly assigned?: readonly PartitionName[]
 }
 
@@ -170,6 +206,7 @@ export type Action =
   | Stage
   | Commit
   | Heartbeat
+  | Join
   | Committed
   | Poll
   | DeleteRecords

@@ -13,6 +13,8 @@ const acts = [
   ...['consumers: joined', 'consumers: given up', 'consumers: fell silent', 'consumers: fenced'],
   ...['consumers: commits as who they were', 'stale commits refused', 'compacted away'],
   ...['shared loops: processed', 'shared loops: fell silent', 'shared loops: refused as members'],
+  ...['static members: joined', 'static members: restarted', 'static members: left for a while'],
+  ...['subscriptions changed', 'subscribed by an expression', 'topics made for expressions'],
 ]
 
 export const requiredOfSimulation: readonly string[] = [
@@ -28,12 +30,13 @@ export const requiredOfSimulation: readonly string[] = [
   ...errors('ILLEGAL_GENERATION', 'UNKNOWN_MEMBER_ID', 'REBALANCE_IN_PROGRESS'),
   ...errors('MEMBER_ID_REQUIRED', 'COORDINATOR_LOAD_IN_PROGRESS', 'COORDINATOR_NOT_AVAILABLE'),
   ...errors('NOT_COORDINATOR', 'KAFKA_STORAGE_ERROR', 'OUT_OF_ORDER_SEQUENCE_NUMBER'),
-  ...errors('OFFSET_OUT_OF_RANGE'),
+  ...errors('OFFSET_OUT_OF_RANGE', 'FENCED_INSTANCE_ID', 'UNRELEASED_INSTANCE_ID'),
 ]
 
 export const requiredOfReality: readonly string[] = [
   ...['acknowledged', 'read', 'committed', 'aborted', 'commits', 'resent'],
   ...['consumers: joined', 'shared loops: processed', 'compacted away'],
+  ...['static members: joined', 'topics made for expressions'],
   ...faults('kill -9', 'clean stop', 'pause', 'full disk', 'slow disk', 'I/O error'),
   ...faults('clock jump', 'late duplicate', 'cut mid-request', 'cut before the answer'),
   ...faults('half-open'),
@@ -47,5 +50,6 @@ export const requiredOfReality: readonly string[] = [
  */
 export const requiredOfLong: readonly string[] = [
   ...recovery('lostPagesCut', 'leftoversRemoved', 'markersRetried'),
+  'static members: crashed',
   ...errors('REQUEST_TIMED_OUT', 'STALE_MEMBER_EPOCH', 'UNSTABLE_OFFSET_COMMIT'),
 ]

@@ -3,18 +3,34 @@
 // stuck; how long that takes does not matter, only how often it answered.
 
 import { ErrorCode, errorName } from '../../../../src/broker/wire/error-codes.ts'
-import type { Isolation } from '../operations.ts'
+import type { Isolation, Subscription } from '../operations.ts'
 import { type Arena, TryAgain } from './arena.ts'
 import type { Membership } from './membership.ts'
 import { askCommitted, pollOnce } from './polling.ts'
 import type { Place, Session } from './session.ts'
+import { makeTopic } from './topic-maker.ts'
 
 export interface FinalTask {
   readonly places: readonly Place[]
   readonly transactionalIds: readonly string[]
   readonly groups: readonly { readonly group: string; readonly places: readonly Place[] }[]
   /** Groups that whoever comes last must be given all of. */
-  readonly joins: readonly { readonly membership: Membership; readonly places: readonly Place[] }[]
+  readonly joins: readonly Joining[]
+}
+
+export interface Joining {
+  readonly membership: Membership
+  /** What it wants, one after the other. */
+  readonly wishes: readonly Wish[]
+}
+
+export interface Wish {
+  /** As before where there is none. */
+  readonly subscription?: Subscription
+  /** That is made once it wants it. */
+  readonly topicToMake?: string
+  /** All of these, and nothing else. */
+  readonly places: readonly Place[]
 }
 
 /** Answers without any progress that are enough to call it stuck. */
@@ -44,9 +60,18 @@ export async function readEverything(
       if (why !== undefined) stuck(`${place.name} cannot be read to its end: ${why}`, place)
     }
   }
-  for (const { membership, places: all } of joins) {
-    if (await holdsAll(session, arena, membership, all.length)) continue
-    stuck(`${membership.group} does not give all its partitions to its only member`)
+  for (const { membership, wishes } of joins) {
+    for (const { subscription, topicToMake, places: wanted } of wishes) {
+      if (subscription !== undefined) membership.subscribe(subscription)
+      if (topicToMake !== undefined && !(await isMade(session, arena, topicToMake))) {
+        stuck(`${topicToMake} cannot be made`)
+      }
+      if (await holdsAll(session, arena, membership, wanted)) continue
+      const names = wanted.map(({ name }) => name).join(', ')
+      const has = [...membership.held].map(({ place }) => place.name).join(', ')
+      stuck(`${membership.group} gives its only member ${has || 'nothing'} instead of ${names}`)
+    }
+    await membership.leave(session, arena)
   }
   const whereIsIt = async (group: string, place: Place) => {
     try {
@@ -68,17 +93,29 @@ async function holdsAll(
   session: Session,
   arena: Arena,
   membership: Membership,
-  count: number,
+  wanted: readonly Place[],
 ): Promise<boolean> {
+  const names = new Set(wanted.map(({ name }) => name))
   for (let times = 0; times < JOIN_PATIENCE; times++) {
     try {
       await membership.goOn(session, arena)
     } catch (error) {
       if (!(error instanceof TryAgain)) throw error
     }
-    if ([...membership.held].length === count) {
-      await membership.leave(session, arena)
+    const held = [...membership.held]
+    if (held.length === names.size && held.every(({ place }) => names.has(place.name))) return true
+    await arena.pass(REST_MS)
+  }
+  return false
+}
+
+async function isMade(session: Session, arena: Arena, topic: string): Promise<boolean> {
+  for (let times = 0; times < PATIENCE; times++) {
+    try {
+      await makeTopic(session, topic)
       return true
+    } catch (error) {
+      if (!(error instanceof TryAgain)) throw error
     }
     await arena.pass(REST_MS)
   }

@@ -116,8 +116,8 @@ export async function commitOnce(
   return errorCode
 }
 
-export function memberOf({ memberId, generationId }: Claim): MemberName {
-  return { member: memberId, epoch: generationId }
+export function memberOf({ memberId, generationId, instanceId: instance }: Claim): MemberName {
+  return { member: memberId, epoch: generationId, ...(instance !== undefined && { instance }) }
 }
 
 /** It was judged, and nothing was written. */
@@ -125,6 +125,7 @@ const DEFINITE: ReadonlySet<number> = new Set([
   ErrorCode.ILLEGAL_GENERATION,
   ErrorCode.STALE_MEMBER_EPOCH,
   ErrorCode.UNKNOWN_MEMBER_ID,
+  ErrorCode.FENCED_INSTANCE_ID,
   ErrorCode.REBALANCE_IN_PROGRESS,
   ErrorCode.COORDINATOR_LOAD_IN_PROGRESS,
 ])

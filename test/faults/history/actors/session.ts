@@ -61,7 +61,11 @@ export type PlaceAndOffset = Place & { readonly offset: number }
 export interface Claim {
   readonly memberId: string
   readonly generationId: number
+  /** Of a static member (KIP-345). */
+  readonly instanceId?: string | undefined
 }
+
+const NOBODY: Claim = { memberId: '', generationId: -1 }
 
 export interface Fetched {
   readonly errorCode: number
@@ -180,6 +184,17 @@ export class Session {
     return answer.topics[0]!.topicId
   }
 
+  /** @returns undefined when there is none */
+  async topicName(topicId: string): Promise<string | undefined> {
+    const answer = await this.ask(metadata, {
+      topics: [{ name: null, topicId }],
+      allowAutoTopicCreation: false,
+      includeTopicAuthorizedOperations: false,
+      includeClusterAuthorizedOperations: false,
+    })
+    return answer.topics[0]?.name ?? undefined
+  }
+
   /** @param transactionalId null for one that is idempotent only */
   async initProducer(
     transactionalId: string | null,
@@ -229,7 +244,7 @@ export class Session {
     producer: TransactionalProducer,
     groupId: string,
     { topic, partition, offset }: PlaceAndOffset,
-    { memberId, generationId }: Claim = { memberId: '', generationId: -1 },
+    { memberId, generationId, instanceId }: Claim = NOBODY,
   ): Promise<number> {
     const options = producer.isV2 ? {} : { maxVersion: CLASSIC.txnOffsetCommit }
     const body = {
@@ -239,6 +254,7 @@ export class Session {
       producerEpoch: producer.epoch,
       generationId,
       memberId,
+      groupInstanceId: instanceId ?? null,
       topics: [
         {
           name: topic,
@@ -272,7 +288,7 @@ export class Session {
   async commitOffset(
     groupId: string,
     { topic, partition, offset }: PlaceAndOffset,
-    { memberId, generationId }: Claim = { memberId: '', generationId: -1 },
+    { memberId, generationId, instanceId }: Claim = NOBODY,
   ): Promise<number> {
     const partitions = [
       { partitionIndex: partition, committedOffset: offset, committedMetadata: null },
@@ -281,6 +297,7 @@ export class Session {
       groupId,
       generationIdOrMemberEpoch: generationId,
       memberId,
+      groupInstanceId: instanceId ?? null,
       topics: [{ name: topic, topicId: '', partitions }],
     }
     const answer = await this.ask(offsetCommit, body, { maxVersion: NAMED.offsetCommit })

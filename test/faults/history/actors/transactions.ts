@@ -274,4 +274,5 @@ export class TransactionalClient {
 const OF_MEMBERS: ReadonlySet<number> = new Set([
   ErrorCode.ILLEGAL_GENERATION,
   ErrorCode.UNKNOWN_MEMBER_ID,
+  ErrorCode.FENCED_INSTANCE_ID,
 ])

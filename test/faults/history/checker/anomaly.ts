@@ -53,6 +53,8 @@ export type AnomalyKind =
   | 'key-back'
   /** A partition was in the hands of two members at once. */
   | 'owned-twice'
+  /** A member was given what it did not subscribe to. */
+  | 'not-subscribed'
   /** A member that did everything right was fenced, or went back to an older epoch. */
   | 'fenced-in-order'
   | 'member-epoch-back'

@@ -7,6 +7,10 @@ import { describe as describeAnomaly, smallest } from './smallest.ts'
 import { PLACE, Story } from './story.ts'
 
 const committed = { isolation: 'read_committed' } as const
+/** A static member. */
+const x = { instance: 'x' }
+const orders = { topics: ['orders'] }
+const others = { topics: [], expression: 'o.*|orders[0-9]' }
 
 const anomalies: Record<AnomalyKind, () => Story> = {
   'lost-write': () => new Story().send('a', { at: 0 }).send('b', { at: 1 }).final('0:a'),
@@ -98,6 +102,8 @@ const anomalies: Record<AnomalyKind, () => Story> = {
       .heartbeat('a', 0, { to: 1, is: true })
       .heartbeat('b', 0, { to: 2, is: true })
       .heartbeat('a', 1, { holds: true }),
+  'not-subscribed': () =>
+    new Story().heartbeat('a', 0, { to: 1, is: true, wants: { topics: ['payments'] } }),
   'fenced-in-order': () =>
     new Story()
       .heartbeat('a', 0, { to: 1, is: true })
@@ -243,6 +249,40 @@ const allowed: Record<string, () => Story> = {
       .heartbeat('b', 0, { to: 2, is: true })
       .heartbeat('a', 1, { holds: true, fails: 'UNKNOWN_MEMBER_ID' })
       .heartbeat('a', 0, { to: 3 }),
+  'a static member that comes back to what it had': () =>
+    new Story()
+      .heartbeat('a', 0, { ...x, to: 1, is: true })
+      .heartbeat('a', -2, x)
+      .heartbeat('b', 0, { ...x, to: 1, is: true })
+      .heartbeat('b', 1, { ...x, holds: true })
+      .commitOffset(5, 'ok', { member: 'b', epoch: 1, instance: 'x' })
+      .heartbeat('a', 1, { ...x, fails: 'FENCED_INSTANCE_ID' }),
+  'a static member that was away for too long': () =>
+    new Story()
+      .heartbeat('a', 0, { ...x, to: 1, is: true })
+      .heartbeat('a', -2, x)
+      .heartbeat('c', 0, { to: 2, is: true })
+      .heartbeat('c', 2, { holds: true })
+      .heartbeat('b', 0, { ...x, to: 3 }),
+  'a static member of a classic group that comes back': () =>
+    new Story()
+      .join('a', 1, [PLACE], x)
+      .join('b', 1, [PLACE], x)
+      .commitOffset(5, 'fail', { member: 'a', epoch: 1, instance: 'x' })
+      .commitOffset(6, 'ok', { member: 'b', epoch: 1, instance: 'x' }),
+  'a place that a lost request may have taken': () =>
+    new Story()
+      .heartbeat('a', 0, { ...x, to: 1 })
+      .heartbeat('a', -2, x)
+      .heartbeat('b', 0, { ...x, lost: true })
+      .heartbeat('c', 0, { ...x, fails: 'UNRELEASED_INSTANCE_ID' }),
+  'partitions of topics that match an expression': () =>
+    new Story().heartbeat('a', 0, { to: 1, is: true, wants: others }),
+  'what a lost request may have asked for': () =>
+    new Story()
+      .heartbeat('a', 0, { to: 1, wants: { topics: ['payments'] } })
+      .heartbeat('a', 1, { wants: orders, lost: true })
+      .heartbeat('a', 1, { to: 2, is: true, wants: { topics: ['payments'] } }),
   'an end that goes back between two answers that overlap': () => new Story().pollsAtOnce(5, 4),
   'a fenced producer that is refused': () => {
     const story = new Story().init(1)
@@ -250,6 +290,73 @@ const allowed: Record<string, () => Story> = {
     return story.init(2).send('a', { in: t, fails: 'INVALID_PRODUCER_EPOCH' }).final('')
   },
 }
+
+/** More than one thing is seen as the same kind. */
+const seenAlso: readonly (readonly [what: string, kind: AnomalyKind, tell: () => Story])[] = [
+  [
+    'a commit of a classic static member that was fenced',
+    'zombie',
+    () => {
+      const by = { member: 'a', epoch: 1, instance: 'x' }
+      return new Story().join('a', 1, [PLACE], x).join('b', 1, [PLACE], x).commitOffset(5, 'ok', by)
+    },
+  ],
+  [
+    'a heartbeat of a static member whose place somebody else has',
+    'zombie',
+    () =>
+      new Story()
+        .heartbeat('a', 0, { ...x, to: 1, is: true })
+        .heartbeat('a', -2, x)
+        .heartbeat('b', 0, { ...x, to: 1, is: true })
+        .heartbeat('a', 1, x),
+  ],
+  [
+    'what a static member left for a while in the hands of another',
+    'owned-twice',
+    () =>
+      new Story()
+        .heartbeat('a', 0, { ...x, to: 1, is: true })
+        .heartbeat('a', -2, x)
+        .heartbeat('c', 0, { to: 2, is: true })
+        .heartbeat('b', 0, { ...x, to: 1, is: true }),
+  ],
+  [
+    'one partition given to two in one generation',
+    'owned-twice',
+    () => new Story().join('a', 1, [PLACE]).join('b', 1, [PLACE]),
+  ],
+  [
+    'an instance fenced by nobody',
+    'fenced-in-order',
+    () =>
+      new Story()
+        .heartbeat('a', 0, { ...x, to: 1 })
+        .heartbeat('a', 1, { ...x, fails: 'FENCED_INSTANCE_ID' }),
+  ],
+  [
+    'a place that is free and not given',
+    'fenced-in-order',
+    () =>
+      new Story()
+        .heartbeat('a', 0, { ...x, to: 1 })
+        .heartbeat('a', -2, x)
+        .heartbeat('b', 0, { ...x, fails: 'UNRELEASED_INSTANCE_ID' }),
+  ],
+  [
+    'a partition that nobody asked for in a classic group',
+    'not-subscribed',
+    () => new Story().join('a', 1, ['payments-0'], { wants: orders }),
+  ],
+]
+
+describe('the checker sees', () => {
+  for (const [what, kind, tell] of seenAlso) {
+    it(`${what} as ${kind}`, () => {
+      assert.deepEqual(tell().found, [kind])
+    })
+  }
+})
 
 describe('the checker allows', () => {
   for (const [what, tell] of Object.entries(allowed)) {

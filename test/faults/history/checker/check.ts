@@ -6,9 +6,11 @@ import type { Operation } from '../operations.ts'
 import { type Anomaly, anomaly } from './anomaly.ts'
 import { checkKeys } from './compaction.ts'
 import { Facts } from './facts.ts'
+import { checkInstances } from './instances.ts'
 import { checkMembers } from './members.ts'
 import { checkOffsets } from './offsets.ts'
 import { checkPolls } from './polls.ts'
+import { checkSubscriptions } from './subscriptions.ts'
 import { checkTransactions } from './transactions.ts'
 import { checkWrites } from './writes.ts'
 
@@ -20,6 +22,8 @@ export function check(operations: readonly Operation[]): Anomaly[] {
     ...checkPolls(facts),
     ...checkOffsets(facts),
     ...checkMembers(facts),
+    ...checkInstances(facts),
+    ...checkSubscriptions(facts),
     ...checkKeys(facts),
     ...facts.of('stuck').map(({ action, process }) => {
       const partitions = action.partition === undefined ? [] : [action.partition]

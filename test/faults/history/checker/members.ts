@@ -8,26 +8,16 @@
 import type { PartitionName } from '../operations.ts'
 import { type Anomaly, anomaly } from './anomaly.ts'
 import type { Facts, Of } from './facts.ts'
+import { awaySpans, type Span } from './instances.ts'
 
 export function checkMembers(facts: Facts): Anomaly[] {
   const members = Map.groupBy(facts.of('heartbeat'), ({ action }) => action.member)
   const spans = [...members.values()].flatMap((heartbeats) => spansOf(heartbeats))
   return [
-    ...ownedTwice(spans),
+    ...ownedTwice([...spans, ...awaySpans(facts)]),
     ...staleCommits(facts, spans),
     ...[...members.values()].flatMap((heartbeats) => [...fencedInOrder(heartbeats)]),
   ]
-}
-
-interface Span {
-  readonly group: string
-  readonly member: string
-  readonly partition: PartitionName
-  /** With which it was told. */
-  readonly epoch: number
-  readonly from: number
-  /** Proven up to here; at first only told. */
-  to: number
 }
 
 /** @param heartbeats of one member, in their order */
@@ -37,6 +27,7 @@ function spansOf(heartbeats: readonly Of<'heartbeat'>[]): Span[] {
   let next = 0
   for (const { action, outcome, invokedAt, completedAt } of heartbeats) {
     const { group, member, memberEpoch, held, epoch = 0, assigned = [] } = action
+    const owner = action.instance ?? member
     if (action.number !== next) open.clear() // who knows what it said in between
     next = action.number + 1
     for (const partition of [...open.keys()]) {
@@ -47,7 +38,8 @@ function spansOf(heartbeats: readonly Of<'heartbeat'>[]): Span[] {
     for (const span of open.values()) span.to = invokedAt
     for (const partition of [...assigned, ...held]) {
       if (open.has(partition)) continue
-      const span = { group, member, partition, epoch, from: completedAt!, to: completedAt! }
+      const times = { from: completedAt!, to: completedAt! }
+      const span = { group, member, owner, partition, epoch, ...times }
       open.set(partition, span)
       spans.push(span)
     }
@@ -59,7 +51,7 @@ function* ownedTwice(spans: readonly Span[]): Generator<Anomaly> {
   for (const those of byPartition(spans).values()) {
     let last: Span | undefined
     for (const span of those.sort((a, b) => a.from - b.from)) {
-      if (last !== undefined && last.member !== span.member && span.from < last.to) {
+      if (last !== undefined && last.owner !== span.owner && span.from < last.to) {
         const { group, partition } = span
         const what = `${span.member} was told that it has ${partition}, which was in the hands of ${last.member}`
         yield anomaly('owned-twice', what, { partitions: [partition], group })
@@ -72,12 +64,15 @@ function* ownedTwice(spans: readonly Span[]): Generator<Anomaly> {
 /** Somebody else has the partition since a later epoch, and the old one still commits. */
 function* staleCommits(facts: Facts, spans: readonly Span[]): Generator<Anomaly> {
   const told = byPartition(spans)
+  const leaves = facts.of('heartbeat').filter(({ action }) => action.memberEpoch === -2)
+  // Under the same id it may be given the same again, as if it had had that for ever.
+  const away = new Set(leaves.map(({ action }) => action.member))
   for (const { action, outcome, invokedAt, process } of [
     ...facts.of('commit'),
     ...facts.of('stage'),
   ]) {
     const { group, partition, by, offset, kind } = action
-    if (by === undefined || outcome !== 'ok') continue
+    if (by === undefined || outcome !== 'ok' || away.has(by.member)) continue
     const successor = told.get(`${group} ${partition}`)?.find((span) => {
       return span.member !== by.member && span.epoch > by.epoch && span.from < invokedAt
     })

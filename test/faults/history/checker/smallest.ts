@@ -2,7 +2,16 @@
 // anomaly's values, transactions, group and place is kept, then operation after operation is left out as
 // long as the checker still finds the very same thing.
 
-import type { Action, Heartbeat, MemberName, Operation, Poll, Send } from '../operations.ts'
+import type {
+  Action,
+  Heartbeat,
+  Join,
+  MemberName,
+  Operation,
+  Poll,
+  Send,
+  Subscription,
+} from '../operations.ts'
 import type { Anomaly } from './anomaly.ts'
 import { check } from './check.ts'
 
@@ -44,6 +53,7 @@ function concerns(action: Action, found: Anomaly): boolean {
     case 'init':
       return found.kind === 'zombie'
     case 'heartbeat':
+    case 'join':
       return action.group === found.group
     case 'commit':
     case 'committed':
@@ -134,6 +144,8 @@ function text(action: Action): string {
       return `commit ${action.group} ${action.partition} = ${action.offset}${byText(action.by)}`
     case 'heartbeat':
       return heartbeatText(action)
+    case 'join':
+      return joinText(action)
     case 'committed':
       return `committed of ${action.group} ${action.partition}: ${action.offset ?? '?'}`
     case 'delete-records':
@@ -156,9 +168,27 @@ function byText(by: MemberName | undefined): string {
   return by === undefined ? '' : ` as ${by.member} at epoch ${by.epoch}`
 }
 
-function heartbeatText({ member, memberEpoch, held, epoch, assigned }: Heartbeat): string {
+function heartbeatText(heartbeat: Heartbeat): string {
+  const { member, memberEpoch, held, epoch, assigned, subscribed } = heartbeat
   const now = epoch === undefined ? '?' : `${epoch}, is to hold [${assigned}]`
-  return `heartbeat of ${member} at epoch ${memberEpoch}, holds [${held}]: epoch ${now}`
+  const who = `${member}${instanceText(heartbeat)}`
+  return `heartbeat of ${who} at epoch ${memberEpoch}${wishText(subscribed)}, holds [${held}]: epoch ${now}`
+}
+
+function joinText(join: Join): string {
+  const { member, generation, assigned, subscribed } = join
+  const now = generation === undefined ? '?' : `generation ${generation}, is to hold [${assigned}]`
+  return `join of ${member || 'somebody new'}${instanceText(join)}${wishText(subscribed)}: ${now}`
+}
+
+function instanceText({ instance }: { readonly instance?: string | undefined }): string {
+  return instance === undefined ? '' : ` (instance ${instance})`
+}
+
+function wishText(subscribed: Subscription | undefined): string {
+  if (subscribed === undefined) return ''
+  const { topics, expression } = subscribed
+  return `, wants [${topics}]${expression === undefined ? '' : ` and /${expression}/`}`
 }
 
 function pollText(poll: Poll): string {

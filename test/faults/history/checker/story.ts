@@ -8,6 +8,7 @@ import type {
   Operation,
   Poll,
   StoredValue,
+  Subscription,
   TransactionName,
 } from '../operations.ts'
 import { check } from './check.ts'
@@ -141,16 +142,32 @@ export class Story {
   }
 
   /** Of the group `loop`, for orders-0. @param at the epoch that it comes with */
-  heartbeat(member: string, at: number, { holds, to, is, fails }: HeartbeatStep): this {
+  heartbeat(member: string, at: number, step: HeartbeatStep = {}): this {
+    const { holds, to, is, fails, instance, wants, lost } = step
     const held = holds === true ? [PLACE] : []
     const number = this.#beats.get(member) ?? 0
     this.#beats.set(member, number + 1)
     const operation = this.#history.invoke(member, {
       ...{ kind: 'heartbeat', group: 'loop', member, memberEpoch: at, held },
+      ...(instance !== undefined && { instance }),
+      ...(wants !== undefined && { subscribed: wants }),
       number,
     })
-    if (fails !== undefined) operation.fail(fails)
+    if (lost === true) operation.info()
+    else if (fails !== undefined) operation.fail(fails)
     else operation.ok({ epoch: to ?? at, assigned: (is ?? holds) === true ? [PLACE] : [] })
+    return this
+  }
+
+  /** Into a generation of the classic group `loop`, which gives it these. */
+  join(member: string, generation: number, assigned: readonly string[], step: JoinStep = {}): this {
+    const { instance, wants } = step
+    const operation = this.#history.invoke(member, {
+      ...{ kind: 'join', group: 'loop', member: '' },
+      ...(instance !== undefined && { instance }),
+      ...(wants !== undefined && { subscribed: wants }),
+    })
+    operation.ok({ member, generation, assigned })
     return this
   }
 
@@ -184,6 +201,14 @@ interface HeartbeatStep {
   /** Whether it is to hold it; as before. */
   readonly is?: boolean
   readonly fails?: string
+  readonly lost?: boolean
+  readonly instance?: string
+  readonly wants?: Subscription
+}
+
+interface JoinStep {
+  readonly instance?: string
+  readonly wants?: Subscription
 }
 
 interface PollStep {

@@ -75,7 +75,7 @@ export class RealWorld implements AsyncDisposable {
     const history = new History(() => performance.now() - startedMs)
     this.#history = history
     await this.#begin(random)
-    const settings = this.#choose(random, faults)
+    const settings = this.#choose(random, new SeededRandom(~seed), faults)
     const cast = new Cast(settings, random, prefix)
     let isEnding = false
     const arena = (connect: () => Promise<Connection>): Arena => ({
@@ -106,8 +106,11 @@ export class RealWorld implements AsyncDisposable {
     this.#proxy!.faults = undefined
     await this.#finish(work, history)
     await this.#withSession(safe, async (session) => {
-      await readEverything(session, safe, cast.finalTask)
-      const topicNames = [...new Set(cast.finalTask.places.map(({ topic }) => topic))]
+      const { finalTask } = cast
+      await readEverything(session, safe, finalTask)
+      const wanted = finalTask.joins.flatMap(({ wishes }) => wishes.flatMap((one) => one.places))
+      const all = [...finalTask.places, ...wanted]
+      const topicNames = [...new Set(all.map(({ topic }) => topic))]
       await session.ask(
         deleteTopics,
         { topics: [], topicNames, timeoutMs: 10_000 },
@@ -163,8 +166,8 @@ export class RealWorld implements AsyncDisposable {
     if (this.#proxy !== undefined) this.#proxy.upstreamPort = this.#broker.port
   }
 
-  #choose(random: SeededRandom, faults: readonly string[]): CastSettings {
-    const chosen = chooseCast(random)
+  #choose(random: SeededRandom, guests: SeededRandom, faults: readonly string[]): CastSettings {
+    const chosen = chooseCast(random, guests)
     return {
       ...chosen,
       ...this.#guests(chosen),
@@ -180,8 +183,9 @@ export class RealWorld implements AsyncDisposable {
     const turn = this.#round
     return {
       ...(turn % 2 === 1
-        ? { members: Math.max(2, members), memberProtocol: 'consumer' }
+        ? { members: Math.max(2, members), memberProtocol: 'consumer', wishes: 'expressions' }
         : { sharedLoops: Math.max(2, sharedLoops), processors: 0 }),
+      staticShare: 0.5,
       keys: turn % 3 === 1 ? 3 : keys,
     }
   }

@@ -24,6 +24,8 @@ const busy: Partial<SimulatedSettings> = {
     keys: 0,
     sharedLoops: 0,
     memberProtocol: 'classic',
+    staticShare: 0,
+    wishes: 'same',
     groupTimes: { sessionTimeoutMs: 500, rebalanceTimeoutMs: 1_000 },
   },
   ...{ fullDiskChance: 0, ioErrorChance: 0, slowDiskChance: 0, clockJumpChance: 0 },
@@ -215,5 +217,27 @@ export const seededBugs: Readonly<Record<string, SeededBug>> = {
     internals: inCoordinator({ generationsIgnored: true }),
     seenAs: ['commit-lost'],
     settings: { ...busy, members: 3 },
+  },
+  'static members that were fenced may commit': {
+    internals: inCoordinator({ fencedInstancesObeyed: true }),
+    seenAs: ['zombie'],
+    settings: { ...busy, members: 3, staticShare: 1 },
+    seed: 5,
+  },
+  'what a static member leaves for a while is given to others, and to it when it is back': {
+    internals: inCoordinator({ leavesForgotten: true }),
+    seenAs: ['owned-twice'],
+    settings: { ...consumers, staticShare: 0.5 },
+    seed: 2,
+  },
+  'a subscription that changes is not heard': {
+    internals: inCoordinator({ changedSubscriptionsIgnored: true }),
+    seenAs: ['not-subscribed'],
+    settings: { ...consumers, wishes: 'changing' },
+  },
+  'expressions are not held against topics that come': {
+    internals: inCoordinator({ regexesResolvedOnce: true }),
+    seenAs: ['stuck'],
+    settings: { ...consumers, wishes: 'expressions' },
   },
 }

@@ -71,9 +71,9 @@ export async function runSimulated(options: SimulatedOptions): Promise<Simulated
   return await new SimulatedRun(options).run()
 }
 
-function choose(random: SeededRandom): SimulatedSettings {
+function choose(random: SeededRandom, guests: SeededRandom): SimulatedSettings {
   return {
-    ...chooseCast(random),
+    ...chooseCast(random, guests),
     lives: random.pick([1, 2, 3]),
     lifeMs: random.pick([150, 150, 400, 400, 400, 1_600]),
     netFaults: {
@@ -108,7 +108,8 @@ class SimulatedRun {
   constructor(options: SimulatedOptions) {
     this.#options = options
     this.#random = new SeededRandom(options.seed)
-    const settings = { ...choose(this.#random), ...options.settings }
+    const guests = new SeededRandom(~options.seed)
+    const settings = { ...choose(this.#random, guests), ...options.settings }
     const deserters = settings.clockJumpChance > 0 ? 0 : settings.deserters
     this.#settings = { ...settings, deserters }
     this.#history = new History(() => (this.#world?.nowMs ?? START_MS) - START_MS)
