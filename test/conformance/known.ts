@@ -24,4 +24,16 @@ export const knownFailures: readonly KnownFailure[] = [
       'It alters `sasl.kerberos.min.time.before.relogin` of a running broker, which Apache Kafka ' +
       'takes. There is no Kerberos here, and keys that do not act are not altered at run time.',
   },
+  {
+    row: 'suite-rust-rdkafka',
+    check: /^test_high_producers test_future_producer_send(_fail)?$/,
+    why: 'It connects to port 9092 of this machine, whatever broker it is told.',
+    isAlsoKafkas: true,
+  },
+  {
+    row: 'suite-rust-rdkafka',
+    check: /^(test_admin test_(topics|configs)|test_metadata test_metadata)$/,
+    why: 'It counts on the only broker having the id 0; here, and in the control, it is 1.',
+    isAlsoKafkas: true,
+  },
 ]

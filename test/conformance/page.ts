@@ -29,7 +29,6 @@ const notRun = [
   'kafka-python: its source package has the integration tests, but not the module `test.service` that they import.',
   'kafkajs, @platformatic/kafka, confluent-kafka: their packages bring no test suite along.',
   'Sarama: its functional tests want five brokers in Docker, or behind a Toxiproxy.',
-  'rskafka: its crate has integration tests; nobody has run them here yet.',
   'Karapace: it is not in the registry of its language.',
   'The `streams` and `share` group protocols: Millrace does not advertise them.',
 ]

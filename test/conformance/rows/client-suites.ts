@@ -113,4 +113,93 @@ async function writeScripts(folder: string): Promise<void> {
   }
 }
 
-export const clientSuites: readonly Row[] = [franzGo, librdkafka]
+const rskafka: Row = {
+  id: 'suite-rskafka',
+  group,
+  software:
+    'rskafka 0.6.0 (its tests come with the crate; rsasl 2.3 instead of 2.2, which Rust 1.95 does not compile)',
+  what:
+    'All tests of the crate, those that need no broker included: topics, batches in all codecs, ' +
+    'deleted records, streaming readers, records exchanged with librdkafka and with the Java client',
+  services: ['suite-rskafka'],
+  isQuick: false,
+  configs: { 'auto.create.topics.enable': 'false' }, // as in the set-up that comes with it
+  run: ({ broker }) =>
+    rustSuite('suite-rskafka', {
+      programs: ['rskafka', 'client', 'consumer', 'produce_consume', 'producer'],
+      env: {
+        TEST_INTEGRATION: '1',
+        TEST_BROKER_IMPL: 'kafka',
+        TEST_JAVA_INTEROPT: '1',
+        KAFKA_CONNECT: broker.bootstrap,
+      },
+      leftOut: {
+        test_sasl: 'a second listener is not set up here',
+        test_socks5: 'a SOCKS proxy is not set up here',
+      },
+    }),
+}
+
+const rdkafka: Row = {
+  id: 'suite-rust-rdkafka',
+  group,
+  software: 'rdkafka 0.39.0, the Rust client over librdkafka (its tests come with the crate)',
+  what:
+    'All tests of the crate, those that need no broker included: administration, producers, ' +
+    'consumers, metadata, transactions',
+  services: ['suite-rust-rdkafka'],
+  isQuick: false,
+  configs: { 'num.partitions': '3' }, // as in the set-up that comes with it
+  run: ({ broker }) =>
+    rustSuite('suite-rust-rdkafka', {
+      programs: [
+        'rdkafka',
+        'test_admin',
+        'test_high_consumers',
+        'test_high_producers',
+        'test_low_consumers',
+        'test_low_producers',
+        'test_metadata',
+        'test_topic_partition_list',
+        'test_transactions',
+      ],
+      env: { KAFKA_HOST: broker.bootstrap, KAFKA_VERSION: '4.0' },
+      leftOut: {
+        test_base_producer_timeout: 'it counts on no topic being made within 100 ms; here one is',
+      },
+    }),
+}
+
+interface RustSuite {
+  readonly programs: readonly string[]
+  readonly env: Readonly<Record<string, string>>
+  /** Tests that say nothing here, with the reason; some of them end at once, and well. */
+  readonly leftOut?: Readonly<Record<string, string>>
+}
+
+async function rustSuite(service: string, suite: RustSuite): Promise<{ checks: Check[] }> {
+  const cwd = join(cache, service)
+  const checks: Check[] = []
+  for (const name of suite.programs) {
+    let found = 0
+    const onLine = (line: string) => {
+      const [, test, verdict] =
+        line.match(/^test (\S+)(?: - should panic)? \.\.\. (ok|FAILED|ignored)/) ?? []
+      if (test === undefined || verdict === undefined) return
+      found += 1
+      checks.push(rustCheck(`${name} ${test}`, verdict, suite.leftOut?.[test]))
+    }
+    const program = new Program([join(cwd, 'bin', name)], { cwd, env: suite.env, onLine })
+    await program.exit(DEADLINE_MS)
+    if (found === 0) checks.push({ name, failure: program.lastWords(5) })
+  }
+  return { checks }
+}
+
+function rustCheck(name: string, verdict: string, leftOut: string | undefined): Check {
+  const skipped = verdict === 'ignored' ? 'left out by itself' : leftOut
+  if (skipped !== undefined) return { name, skipped }
+  return verdict === 'FAILED' ? { name, failure: verdict } : { name }
+}
+
+export const clientSuites: readonly Row[] = [franzGo, librdkafka, rskafka, rdkafka]
