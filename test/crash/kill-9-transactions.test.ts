@@ -10,6 +10,7 @@ import { it } from 'node:test'
 import type { Arena } from '../faults/history/actors/arena.ts'
 import { Echoes } from '../faults/history/actors/echoes.ts'
 import { readEverything } from '../faults/history/actors/finale.ts'
+import { consumerGroupConfig } from '../faults/history/actors/membership.ts'
 import { Session } from '../faults/history/actors/session.ts'
 import { Cast, chooseCast } from '../faults/history/cast.ts'
 import { check } from '../faults/history/checker/check.ts'
@@ -26,17 +27,24 @@ const seed = Number(process.env['CRASH_SEED'] ?? Date.now() % 1_000_000)
 const ROUNDS_PER_HISTORY = 25
 const MIN_LIFE_MS = 50
 const MAX_LIFE_MS = 600
+/** Whoever was in a group when it was killed is waited for so long. */
+const GROUP_TIMES = { sessionTimeoutMs: 2_000, rebalanceTimeoutMs: 2_000 }
+const HEARTBEAT_MS = 50
 
 it(`transactions are all or nothing over ${rounds} kills (seed ${seed})`, async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'millrace-crash-'))
   const random = new SeededRandom(seed)
   const tally = new Tally()
-  let broker = await BrokerProcess.start({ folder, port: 0 })
+  const configs = {
+    ...consumerGroupConfig(GROUP_TIMES, HEARTBEAT_MS),
+    'group.min.session.timeout.ms': String(GROUP_TIMES.sessionTimeoutMs),
+  }
+  let broker = await BrokerProcess.start({ folder, port: 0, configs })
   const { port } = broker
   const restart = async (history: History) => {
     await broker.kill()
     history.note('machine', { kind: 'fault', what: 'kill -9' })
-    broker = await BrokerProcess.start({ folder, port })
+    broker = await BrokerProcess.start({ folder, port, configs })
     tally.count('kills')
   }
   try {
@@ -75,7 +83,7 @@ async function oneHistory(kills: number, around: Around): Promise<void> {
     ...chooseCast(random, new SeededRandom(~seed)),
     ...{ writers: 2, transactionalWriters: 2, processors: 2, followers: 1, members: 0, admins: 0 },
     ...{ deserters: 0, partitions: 2, thinkMs: 2, oversleepChance: 0, resumeChance: 0.5 },
-    ...{ transactionTimeoutMs: 60_000, classicShare: 0.5 },
+    ...{ transactionTimeoutMs: 60_000, classicShare: 0.5, groupTimes: GROUP_TIMES },
   }
   const cast = new Cast(settings, random, prefix)
   let isEnding = false
